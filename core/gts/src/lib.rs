@@ -1,0 +1,29 @@
+//! Geo time series, without IO: what a series is and how it is written.
+//!
+//! - [`columns`], [`series`]: columnar datapoints and series.
+//! - [`labels`], [`metadata`]: what names a series; [`id`]: the 128-bit id computed from it.
+//! - [`selector`]: which series a request means.
+//! - [`text`]: the text input and output format.
+//! - [`encoder`], [`decoder`]: the compact `GTSEncoder` byte format.
+//! - [`geo`]: positions as 64-bit HHCodes. [`time`]: time units, ISO 8601 instants and durations.
+//! - [`sip`], [`aeswrap`]: the hash and the cipher the formats above are built on.
+//!
+//! Bytes from outside are hostile: every decoder answers with a typed error, never a panic.
+
+pub mod columns;
+pub mod id;
+pub mod labels;
+pub mod metadata;
+pub mod series;
+pub mod sip;
+pub mod time;
+pub mod value;
+
+pub use columns::{Column, Columns, PointRef};
+pub use id::{IdKeys, SeriesId};
+pub use labels::Labels;
+pub use metadata::Metadata;
+pub use series::{Bucket, Series};
+pub use sip::SipKey;
+pub use time::TimeUnit;
+pub use value::{Decimal, NO_ELEVATION, NO_LOCATION, Value};

@@ -1,0 +1,1 @@
+//! WarpScript: parser, resumable machine, function library.

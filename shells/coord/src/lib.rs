@@ -1,0 +1,1 @@
+//! Coordination (ZooKeeper role): embedded.

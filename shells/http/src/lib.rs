@@ -1,0 +1,1 @@
+//! HTTP server over hyper for the daemons.

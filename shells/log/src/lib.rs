@@ -1,0 +1,1 @@
+//! The log (Kafka role): embedded.

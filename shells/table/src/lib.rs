@@ -1,0 +1,1 @@
+//! The table (HBase role): embedded.
