@@ -1,1 +1,23 @@
-//! The daemons.
+//! The daemons as state machines without IO, and the contracts of what they stand on.
+//!
+//! Every daemon is a [`Machine`]: events come in with the time, effects come out, nothing blocks.
+//! A shell (or the simulator) carries effects out and brings outcomes back as events.
+//!
+//! ```text
+//!            events                              effects
+//!   http ─┐                                  ┌─▶ http   (responses, pause, resume)
+//!   log  ─┤                                  ├─▶ log    (append, subscribe, commit)
+//!   table ┼─▶ handle(now, event) ─▶ machine ─┼─▶ table  (put, delete, fetch, scan)
+//!   coord ┤            ▲                     ├─▶ coord  (register, watch)
+//!   peer ─┤            └── deadline() ticks  ├─▶ peer   (directory find and stats)
+//!   done ─┘                                  └─▶ compute (pure work for the shell's pool)
+//! ```
+//!
+//! - [`contract`]: the events and effects, by backend. One contract suite a backend lives in the
+//!   backend's crate.
+
+pub mod contract;
+pub mod time;
+
+pub use contract::{Effect, Event, Machine};
+pub use time::{Mono, Now, Wall};

@@ -1,0 +1,218 @@
+//! The log: Kafka's role.
+//!
+//! Topics of a fixed number of partitions; a partition is a sequence of records at offsets that
+//! grow by one (or more: a log may have holes). A record that was acknowledged is durable and is
+//! delivered to every group at least once, in the order of offsets within its partition.
+//! Timestamps are the log's own and do not go back within a partition.
+
+use bytes::Bytes;
+
+use super::ActionId;
+
+/// The name of a topic.
+pub type Topic = std::sync::Arc<str>;
+
+/// A record to append.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewRecord {
+    /// Which partition of the topic.
+    pub partition: u32,
+    /// The key; empty means none.
+    pub key: Bytes,
+    /// The payload.
+    pub value: Bytes,
+}
+
+/// A record as read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Its place in the partition.
+    pub offset: u64,
+    /// When the log took it, milliseconds since the epoch by the log's clock.
+    pub timestamp_ms: i64,
+    /// The key; empty means none.
+    pub key: Bytes,
+    /// The payload.
+    pub value: Bytes,
+}
+
+/// Where a group without a committed offset begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// With the oldest record there is.
+    Earliest,
+    /// With what comes from now on.
+    Latest,
+}
+
+/// What a machine asks of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogAction {
+    /// How many partitions has the topic? Creates it where the backend can. Answer:
+    /// [`LogEvent::Described`].
+    Describe {
+        /// Echoed.
+        id: ActionId,
+        /// The topic.
+        topic: Topic,
+    },
+    /// Append all records; they need not be atomic together. Answer: [`LogEvent::Appended`].
+    Append {
+        /// Echoed.
+        id: ActionId,
+        /// The topic.
+        topic: Topic,
+        /// The records; order within a partition is kept.
+        records: Vec<NewRecord>,
+    },
+    /// Consume as a member of `group`. Partitions come and go by [`LogEvent::Assigned`] and
+    /// [`LogEvent::Revoked`]. One subscription for a pair of topic and group in a machine.
+    Subscribe {
+        /// The topic.
+        topic: Topic,
+        /// The group; the empty group stands alone, gets every partition and commits nothing.
+        group: Topic,
+        /// Where to begin without a committed offset.
+        start: Start,
+    },
+    /// Deliver nothing more of this partition for now (records under way may still come).
+    Pause {
+        /// The topic.
+        topic: Topic,
+        /// The group.
+        group: Topic,
+        /// The partition.
+        partition: u32,
+    },
+    /// Deliver again.
+    Resume {
+        /// The topic.
+        topic: Topic,
+        /// The group.
+        group: Topic,
+        /// The partition.
+        partition: u32,
+    },
+    /// Deliver from `offset` on, dropping what was prefetched. The next records delivered have
+    /// the seek's `epoch`.
+    Seek {
+        /// The topic.
+        topic: Topic,
+        /// The group.
+        group: Topic,
+        /// The partition.
+        partition: u32,
+        /// The first offset wanted.
+        offset: u64,
+        /// Echoed in [`LogEvent::Records`] so that older batches can be told apart.
+        epoch: u64,
+    },
+    /// Remember that the group has done everything before `offset`. Refused when the partition
+    /// is not (any longer) the member's. Answer: [`LogEvent::Committed`].
+    Commit {
+        /// Echoed.
+        id: ActionId,
+        /// The topic.
+        topic: Topic,
+        /// The group.
+        group: Topic,
+        /// The partition.
+        partition: u32,
+        /// The first offset not done.
+        offset: u64,
+    },
+    /// The offsets that the next records will get. Everything acknowledged before this was asked
+    /// lies below them. Answer: [`LogEvent::Ends`].
+    Ends {
+        /// Echoed.
+        id: ActionId,
+        /// The topic.
+        topic: Topic,
+    },
+}
+
+/// What the log tells a machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogEvent {
+    /// Answer to [`LogAction::Describe`]: the number of partitions.
+    Described {
+        /// The action's.
+        id: ActionId,
+        /// Partitions of the topic.
+        result: Result<u32, LogError>,
+    },
+    /// Answer to [`LogAction::Append`]. `Ok`: every record is durable. `Err`: some may be.
+    Appended {
+        /// The action's.
+        id: ActionId,
+        /// Partition and offset of each record, in the order given.
+        result: Result<Vec<(u32, u64)>, LogError>,
+    },
+    /// These partitions are the member's from now on; records follow, starting at the offsets.
+    Assigned {
+        /// The topic.
+        topic: Topic,
+        /// The group.
+        group: Topic,
+        /// Partition and first offset.
+        partitions: Vec<(u32, u64)>,
+    },
+    /// These partitions no longer are. Nothing may be done for them after this.
+    Revoked {
+        /// The topic.
+        topic: Topic,
+        /// The group.
+        group: Topic,
+        /// The partitions.
+        partitions: Vec<u32>,
+    },
+    /// Records of one partition, in order.
+    Records {
+        /// The topic.
+        topic: Topic,
+        /// The group.
+        group: Topic,
+        /// The partition.
+        partition: u32,
+        /// Of the last [`LogAction::Seek`] before them, 0 when there was none since assignment.
+        epoch: u64,
+        /// The records.
+        records: Vec<Record>,
+    },
+    /// Answer to [`LogAction::Commit`].
+    Committed {
+        /// The action's.
+        id: ActionId,
+        /// Whether it is remembered, durably.
+        result: Result<(), LogError>,
+    },
+    /// Answer to [`LogAction::Ends`]: partition and next offset.
+    Ends {
+        /// The action's.
+        id: ActionId,
+        /// All partitions of the topic.
+        result: Result<Vec<(u32, u64)>, LogError>,
+    },
+}
+
+/// Why the log could not do it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LogError {
+    /// The outcome is not known: it may have been done.
+    #[error("the log did not answer in time: {0}")]
+    Unknown(String),
+    /// It was not done, and will not be if tried again as it is.
+    #[error("the log refused: {0}")]
+    Refused(String),
+    /// It was not done; trying again may help.
+    #[error("the log is unavailable: {0}")]
+    Unavailable(String),
+    /// The partition is not the member's.
+    #[error("partition {partition} of {topic} is not assigned")]
+    NotAssigned {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: u32,
+    },
+}

@@ -1,0 +1,126 @@
+//! What daemons say to each other without the log: directory requests, and how far consumers are.
+//!
+//! In one process the shell hands these over as they are; between processes they travel as the
+//! reference's signed HTTP requests to the directory's streaming port.
+
+use weft_gts::Metadata;
+
+use super::{ActionId, log::Topic};
+
+/// Which directory: the name of its node under `directory.zk.znode`.
+pub type InstanceId = std::sync::Arc<str>;
+
+/// A find: which series.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FindRequest {
+    /// Series that match any of these, each once.
+    pub selectors: Vec<String>,
+    /// Only series active after this moment, milliseconds since the epoch.
+    pub active_after: Option<i64>,
+    /// Only series quiet after this moment, milliseconds since the epoch.
+    pub quiet_after: Option<i64>,
+}
+
+/// What a machine asks of another daemon.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PeerAction {
+    /// Asker: begin a find at one directory; a stream pulled by [`PeerAction::Next`].
+    Find {
+        /// Names the stream.
+        id: ActionId,
+        /// Which directory.
+        instance: InstanceId,
+        /// What to find.
+        request: FindRequest,
+    },
+    /// Asker: one more chunk of the stream.
+    Next {
+        /// The stream.
+        id: ActionId,
+    },
+    /// Asker: the rest is not wanted. No answer.
+    Cancel {
+        /// The stream.
+        id: ActionId,
+    },
+    /// Directory: answers one [`PeerEvent::Ask`] or [`PeerEvent::AskNext`].
+    Answer {
+        /// The asker's stream, as the shell named it.
+        ask: ActionId,
+        /// The answer.
+        answer: Answer,
+    },
+    /// Consumer: everything before `offset` of the partition is applied, for readers that wait
+    /// for their own writes.
+    Applied {
+        /// The topic.
+        topic: Topic,
+        /// The partition.
+        partition: u32,
+        /// The first offset not applied.
+        offset: u64,
+    },
+}
+
+/// One piece of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Series in the order of their ids, at most [`FIND_CHUNK_MAX`].
+    Found(Vec<Metadata>),
+    /// There are no more.
+    End,
+    /// It failed: what came so far is not all.
+    Failed(PeerError),
+}
+
+/// Series in one chunk of an answer.
+pub const FIND_CHUNK_MAX: usize = 1_024;
+
+/// What other daemons tell a machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PeerEvent {
+    /// Asker: a piece of a find's answer.
+    Answered {
+        /// The stream.
+        id: ActionId,
+        /// The piece.
+        answer: Answer,
+    },
+    /// Directory: somebody begins a find. The first chunk is sent at once.
+    Ask {
+        /// Names the asker's stream here.
+        ask: ActionId,
+        /// What to find.
+        request: FindRequest,
+    },
+    /// Directory: one more chunk is wanted.
+    AskNext {
+        /// The stream.
+        ask: ActionId,
+    },
+    /// Directory: the rest is not wanted.
+    AskCancel {
+        /// The stream.
+        ask: ActionId,
+    },
+    /// Reader: a consumer in this process has applied everything before `offset`.
+    Applied {
+        /// The topic.
+        topic: Topic,
+        /// The partition.
+        partition: u32,
+        /// The first offset not applied.
+        offset: u64,
+    },
+}
+
+/// Why another daemon could not answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PeerError {
+    /// It cannot be reached, or is not complete yet.
+    #[error("directory {0} is unavailable")]
+    Unavailable(String),
+    /// It refused the request.
+    #[error("{0}")]
+    Refused(String),
+}

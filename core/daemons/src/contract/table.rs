@@ -1,0 +1,214 @@
+//! The table: HBase's role.
+//!
+//! Two families of rows: datapoints (one value for a series and a tick) and metadata (one opaque
+//! value for a series id). A cell has a timestamp; of two writes of the same datapoint the one
+//! with the higher cell timestamp is the one that reads see, the later to arrive where they are
+//! equal. A write that was answered is durable and seen by every read that begins after.
+
+use bytes::Bytes;
+use weft_gts::{Columns, SeriesId};
+
+use super::ActionId;
+
+/// Datapoints of one series to write.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SeriesPut {
+    /// Whose.
+    pub series: SeriesId,
+    /// The datapoints, any order, duplicates allowed: the last one wins.
+    pub points: Columns,
+    /// Timestamps of the cells, milliseconds since the epoch.
+    pub cell_time: CellTime,
+    /// How long the cells live, milliseconds after their cell timestamp; `None`: for ever.
+    pub ttl_ms: Option<i64>,
+}
+
+/// Where the timestamp of a cell comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CellTime {
+    /// The same for all.
+    At(i64),
+    /// Each datapoint's own tick, in milliseconds (`usedatapointts`). The number is what one
+    /// millisecond has in time units.
+    OfDatapoint(i64),
+}
+
+/// Which datapoints a fetch wants. Ticks are inclusive, in time units; order is newest first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FetchRequest {
+    /// The series, answered in this order.
+    pub series: Vec<SeriesId>,
+    /// The newest tick wanted.
+    pub end: i64,
+    /// The oldest tick wanted.
+    pub start: i64,
+    /// At most so many datapoints a series; 0 gives boundaries only.
+    pub count: Option<u64>,
+    /// Leave out the first so many.
+    pub skip: u64,
+    /// Then take every n-th; 1 is all.
+    pub step: u64,
+    /// Then only ticks at least so far from the one taken before; 1 is all.
+    pub timestep: i64,
+    /// Then each with this probability, drawn from `sample_seed`; 1.0 is all.
+    pub sample: f64,
+    /// Where the drawing starts.
+    pub sample_seed: u64,
+    /// So many datapoints before `start`.
+    pub pre_boundary: u64,
+    /// So many datapoints after `end`.
+    pub post_boundary: u64,
+}
+
+impl FetchRequest {
+    /// Everything of `series` within `start..=end`.
+    pub const fn range(series: Vec<SeriesId>, start: i64, end: i64) -> Self {
+        Self {
+            series,
+            end,
+            start,
+            count: None,
+            skip: 0,
+            step: 1,
+            timestep: 1,
+            sample: 1.0,
+            sample_seed: 0,
+            pre_boundary: 0,
+            post_boundary: 0,
+        }
+    }
+}
+
+/// A slice of the metadata rows: those whose id is in `remainder` of `modulus`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slice {
+    /// How many slices there are.
+    pub modulus: u32,
+    /// Which one.
+    pub remainder: u32,
+}
+
+/// What a machine asks of the table.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TableAction {
+    /// Write datapoints. Answer: [`TableEvent::Written`].
+    Put {
+        /// Echoed.
+        id: ActionId,
+        /// What to write.
+        puts: Vec<SeriesPut>,
+    },
+    /// Delete datapoints with ticks in `start..=end` and cell timestamps in
+    /// `cell_from..=cell_until`, of one series. Answer: [`TableEvent::Deleted`].
+    Delete {
+        /// Echoed.
+        id: ActionId,
+        /// Whose.
+        series: SeriesId,
+        /// The oldest tick.
+        start: i64,
+        /// The newest tick.
+        end: i64,
+        /// The oldest cell timestamp, milliseconds.
+        cell_from: i64,
+        /// The newest cell timestamp, milliseconds.
+        cell_until: i64,
+    },
+    /// Read datapoints: begins a stream that is pulled by [`TableAction::Next`].
+    Fetch {
+        /// Names the stream.
+        id: ActionId,
+        /// What to read.
+        request: FetchRequest,
+    },
+    /// Write metadata rows. Answer: [`TableEvent::Written`].
+    PutMeta {
+        /// Echoed.
+        id: ActionId,
+        /// Ids and contents.
+        rows: Vec<(SeriesId, Bytes)>,
+    },
+    /// Delete metadata rows. Answer: [`TableEvent::Written`].
+    DeleteMeta {
+        /// Echoed.
+        id: ActionId,
+        /// Whose.
+        series: Vec<SeriesId>,
+    },
+    /// Read metadata rows in any order: begins a stream that is pulled by [`TableAction::Next`].
+    ScanMeta {
+        /// Names the stream.
+        id: ActionId,
+        /// Which rows.
+        slice: Slice,
+    },
+    /// One more item of a stream.
+    Next {
+        /// The stream.
+        id: ActionId,
+    },
+    /// The rest of the stream is not wanted. No answer.
+    Cancel {
+        /// The stream.
+        id: ActionId,
+    },
+}
+
+/// What the table tells a machine.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TableEvent {
+    /// Answer to [`TableAction::Put`], [`TableAction::PutMeta`], [`TableAction::DeleteMeta`].
+    Written {
+        /// The action's.
+        id: ActionId,
+        /// `Err`: any part of it may have been done.
+        result: Result<(), TableError>,
+    },
+    /// Answer to [`TableAction::Delete`]: how many datapoints went, 0 when the table cannot tell.
+    Deleted {
+        /// The action's.
+        id: ActionId,
+        /// `Err`: any part of it may have been done.
+        result: Result<u64, TableError>,
+    },
+    /// Datapoints of one series, newest first; further chunks of the same series continue it.
+    Points {
+        /// The stream.
+        id: ActionId,
+        /// Index into [`FetchRequest::series`]; never goes back.
+        series: usize,
+        /// At most [`CHUNK_POINTS_MAX`] datapoints, at least one.
+        points: Columns,
+    },
+    /// Metadata rows.
+    Rows {
+        /// The stream.
+        id: ActionId,
+        /// At most [`CHUNK_ROWS_MAX`], at least one.
+        rows: Vec<(SeriesId, Bytes)>,
+    },
+    /// The stream is complete (`Ok`) or broken: what came so far is not all.
+    End {
+        /// The stream.
+        id: ActionId,
+        /// Whether it is complete.
+        result: Result<(), TableError>,
+    },
+}
+
+/// Datapoints in one chunk of a fetch.
+pub const CHUNK_POINTS_MAX: usize = 16_384;
+
+/// Rows in one chunk of a scan.
+pub const CHUNK_ROWS_MAX: usize = 4_096;
+
+/// Why the table could not do it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TableError {
+    /// It may work later.
+    #[error("the table is unavailable: {0}")]
+    Unavailable(String),
+    /// What is stored cannot be read: damage, a wrong key.
+    #[error("the table holds what cannot be read: {0}")]
+    Corrupt(String),
+}
