@@ -6,11 +6,14 @@
 //! - [`text`]: the text input and output format.
 //! - [`encoder`], [`decoder`]: the compact `GTSEncoder` byte format.
 //! - [`geo`]: positions as 64-bit HHCodes. [`time`]: time units, ISO 8601 instants and durations.
+//! - [`double`]: doubles as text, in Java's layout.
 //! - [`sip`], [`aeswrap`]: the hash and the cipher the formats above are built on.
 //!
 //! Bytes from outside are hostile: every decoder answers with a typed error, never a panic.
 
+pub mod aeswrap;
 pub mod columns;
+pub mod double;
 pub mod id;
 pub mod labels;
 pub mod metadata;
@@ -19,7 +22,9 @@ pub mod sip;
 pub mod time;
 pub mod value;
 
+pub use aeswrap::{KeyLengthError, UnwrapError, WrapKey};
 pub use columns::{Column, Columns, PointRef};
+pub use double::{DoubleBuffer, JavaDouble, write_double};
 pub use id::{IdKeys, SeriesId};
 pub use labels::Labels;
 pub use metadata::Metadata;
