@@ -32,8 +32,6 @@ struct Inner {
     cipher: Cipher,
 }
 
-// The variants differ in size, but a process holds a handful of keys, each behind an `Arc`.
-#[expect(clippy::large_enum_variant)]
 enum Cipher {
     Aes128(Aes128),
     Aes192(Aes192),

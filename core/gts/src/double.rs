@@ -66,8 +66,7 @@ impl DoubleBuffer {
     }
 
     fn scientific(&mut self, value: f64) {
-        let mut shortest = zmij::Buffer::new();
-        let (digits, exponent) = Digits::read(shortest.format_finite(value).as_bytes());
+        let (digits, exponent) = Digits::of(value);
         if value < 0.0 {
             self.push(b"-");
         }
@@ -118,7 +117,24 @@ struct Digits {
     count: usize,
 }
 
+/// The shortest digits that read back as `value`, and the power of ten of the first one.
+///
+/// `value` is finite and not zero; its sign is left out.
+pub(crate) fn shortest_digits(value: f64) -> (impl AsRef<[u8]>, i32) {
+    Digits::of(value)
+}
+
+impl AsRef<[u8]> for Digits {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes[..self.count]
+    }
+}
+
 impl Digits {
+    fn of(value: f64) -> (Self, i32) {
+        Self::read(zmij::Buffer::new().format_finite(value).as_bytes())
+    }
+
     /// Takes a finite, non-zero number like `-12.5`, `0.00012` or `1e300` apart: digits, and the
     /// power of ten of the first one.
     fn read(text: &[u8]) -> (Self, i32) {

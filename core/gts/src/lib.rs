@@ -6,6 +6,7 @@
 //! - [`text`]: the text input and output format.
 //! - [`encoder`], [`decoder`]: the compact `GTSEncoder` byte format.
 //! - [`geo`]: positions as 64-bit HHCodes. [`time`]: time units, ISO 8601 instants and durations.
+//! - [`decimal`]: exact decimals.
 //! - [`double`]: doubles as text, in Java's layout.
 //! - [`sip`], [`aeswrap`]: the hash and the cipher the formats above are built on.
 //!
@@ -13,6 +14,7 @@
 
 pub mod aeswrap;
 pub mod columns;
+pub mod decimal;
 pub mod double;
 pub mod id;
 pub mod labels;
@@ -24,6 +26,7 @@ pub mod value;
 
 pub use aeswrap::{KeyLengthError, UnwrapError, WrapKey};
 pub use columns::{Column, Columns, PointRef};
+pub use decimal::Decimal;
 pub use double::{DoubleBuffer, JavaDouble, write_double};
 pub use id::{IdKeys, SeriesId};
 pub use labels::Labels;
@@ -31,4 +34,4 @@ pub use metadata::Metadata;
 pub use series::{Bucket, Series};
 pub use sip::SipKey;
 pub use time::TimeUnit;
-pub use value::{Decimal, NO_ELEVATION, NO_LOCATION, Value};
+pub use value::{NO_ELEVATION, NO_LOCATION, Value, ValueRef};
