@@ -142,6 +142,31 @@ impl Decimal {
         self.to_f64_by_text()
     }
 
+    /// The integer part, or the 64 lowest bits of it: Java's `BigDecimal.longValue`.
+    pub fn to_i64_wrapping(self) -> i64 {
+        let power = self.scale.unsigned_abs();
+        if self.scale < 0 {
+            return self.unscaled.wrapping_mul(10i64.wrapping_pow(power));
+        }
+        10i64
+            .checked_pow(power)
+            .map_or(0, |power| self.unscaled / power)
+    }
+
+    /// As Java's `BigDecimal.toString`: plain, or scientific (`1E+3`) for a negative scale and for
+    /// many zeros behind the point.
+    pub fn to_java_string(self) -> String {
+        let digits = self.unscaled.unsigned_abs().to_string();
+        let exponent = digits.len() as i64 - 1 - i64::from(self.scale);
+        if self.scale >= 0 && exponent >= -6 {
+            return self.to_string();
+        }
+        let sign = if self.unscaled < 0 { "-" } else { "" };
+        let point = if digits.len() > 1 { "." } else { "" };
+        let (first, rest) = digits.split_at(1);
+        format!("{sign}{first}{point}{rest}E{exponent:+}")
+    }
+
     #[cold]
     fn to_f64_by_text(self) -> f64 {
         let text = format!("{}e{}", self.unscaled, -i64::from(self.scale));
@@ -230,6 +255,23 @@ mod tests {
             assert_eq!(value.to_string(), text);
         }
         assert_eq!(decimal(1, 70_000).to_string().len(), 70_002);
+    }
+
+    #[test]
+    fn java_text_and_integers() {
+        for (value, text, long) in [
+            (decimal(0, 2), "0.00", 0),
+            (decimal(1, -3), "1E+3", 1000),
+            (decimal(-125, -1), "-1.25E+3", -1250),
+            (decimal(1, 6), "0.000001", 0),
+            (decimal(12, 8), "1.2E-7", 0),
+            (decimal(-1999, 3), "-1.999", -1),
+            (decimal(3, -64), "3E+64", 0),
+            (decimal(i64::MAX, -1), "9.223372036854775807E+19", -10),
+        ] {
+            assert_eq!(value.to_java_string(), text);
+            assert_eq!(value.to_i64_wrapping(), long, "{text}");
+        }
     }
 
     #[test]

@@ -26,6 +26,32 @@ pub fn write_double(out: &mut Vec<u8>, value: f64) {
     out.extend_from_slice(DoubleBuffer::new().format(value).as_bytes());
 }
 
+/// Reads a double as Java's `Double.parseDouble` does: surrounding blanks, a sign, `NaN`,
+/// `Infinity`, decimal digits with exponent, and a `d` or `f` behind. Hexadecimal floats are not
+/// read.
+pub fn parse_double(text: &str) -> Option<f64> {
+    let text = text.trim_matches(|c| c <= ' ');
+    let (negative, magnitude) = match text.strip_prefix(['-', '+']) {
+        Some(magnitude) => (text.starts_with('-'), magnitude),
+        None => (false, text),
+    };
+    let magnitude = match magnitude {
+        "NaN" => f64::NAN,
+        "Infinity" => f64::INFINITY,
+        _ => {
+            let digits = magnitude
+                .strip_suffix(['d', 'D', 'f', 'F'])
+                .unwrap_or(magnitude);
+            // Rust also knows `inf` and a second sign.
+            if !digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
+                return None;
+            }
+            digits.parse().ok()?
+        }
+    };
+    Some(if negative { -magnitude } else { magnitude })
+}
+
 impl fmt::Display for JavaDouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(DoubleBuffer::new().format(self.0))
@@ -213,6 +239,31 @@ mod tests {
         ] {
             assert_eq!(JavaDouble(value).to_string(), text);
         }
+    }
+
+    #[test]
+    fn java_doubles_are_read() {
+        for (text, value) in [
+            ("1", Some(1.0)),
+            (" -1.5e3\t", Some(-1500.0)),
+            ("+.5", Some(0.5)),
+            ("5.", Some(5.0)),
+            ("1d", Some(1.0)),
+            ("1e1F", Some(10.0)),
+            ("-Infinity", Some(f64::NEG_INFINITY)),
+            ("1e400", Some(f64::INFINITY)),
+            ("inf", None),
+            ("nan", None),
+            ("--1", None),
+            ("", None),
+            (".", None),
+            ("d", None),
+            ("1e", None),
+            ("1 2", None),
+        ] {
+            assert_eq!(parse_double(text), value, "{text}");
+        }
+        assert!(parse_double("-NaN").is_some_and(f64::is_nan));
     }
 
     proptest! {

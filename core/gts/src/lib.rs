@@ -4,7 +4,8 @@
 //! - [`labels`], [`metadata`]: what names a series; [`id`]: the 128-bit id computed from it.
 //! - [`selector`]: which series a request means.
 //! - [`text`]: the text input and output format.
-//! - [`encoder`], [`decoder`]: the compact `GTSEncoder` byte format.
+//! - [`encoder`], [`decoder`]: the compact `GTSEncoder` byte format; [`block`], [`mod@dedup`] and
+//!   [`builder`] around it, [`varint`] and [`utf8`] below it.
 //! - [`geo`]: positions as 64-bit HHCodes. [`time`]: time units, ISO 8601 instants and durations.
 //! - [`decimal`]: exact decimals.
 //! - [`double`]: doubles as text, in Java's layout.
@@ -13,21 +14,34 @@
 //! Bytes from outside are hostile: every decoder answers with a typed error, never a panic.
 
 pub mod aeswrap;
+pub mod block;
+pub mod builder;
 pub mod columns;
 pub mod decimal;
+pub mod decoder;
+pub mod dedup;
 pub mod double;
+pub mod encoder;
 pub mod id;
 pub mod labels;
+mod layout;
 pub mod metadata;
 pub mod series;
 pub mod sip;
 pub mod time;
+pub mod utf8;
 pub mod value;
+pub mod varint;
 
 pub use aeswrap::{KeyLengthError, UnwrapError, WrapKey};
+pub use block::{Block, BlockError};
+pub use builder::SeriesBuilder;
 pub use columns::{Column, Columns, PointRef};
 pub use decimal::Decimal;
-pub use double::{DoubleBuffer, JavaDouble, write_double};
+pub use decoder::{DecodeError, Decoder, PointError, PointView};
+pub use dedup::dedup;
+pub use double::{DoubleBuffer, JavaDouble, parse_double, write_double};
+pub use encoder::Encoder;
 pub use id::{IdKeys, SeriesId};
 pub use labels::Labels;
 pub use metadata::Metadata;
