@@ -3,6 +3,9 @@
 //! [`run`] checks every known file of a folder and counts by kind; `weft vectors DIR` prints the
 //! report. One module a file, found by the file's name in [`CHECKERS`].
 
+mod encoder;
+mod json;
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -24,7 +27,11 @@ pub enum Outcome {
 impl Outcome {
     /// [`Outcome::Pass`] when both are equal, else a failure that shows both.
     pub fn equal<T: PartialEq + std::fmt::Debug>(got: &T, asked: &T) -> Self {
-        if got == asked { Self::Pass } else { Self::Fail(format!("got {got:?}, asked {asked:?}")) }
+        if got == asked {
+            Self::Pass
+        } else {
+            Self::Fail(format!("got {got:?}, asked {asked:?}"))
+        }
     }
 }
 
@@ -54,7 +61,7 @@ const FAILURES_KEPT_MAX: usize = 5;
 type MakeChecker = fn() -> Box<dyn Checker>;
 
 /// The files that are known, and their checkers.
-const CHECKERS: &[(&str, MakeChecker)] = &[];
+const CHECKERS: &[(&str, MakeChecker)] = &[("encoder.jsonl", || Box::new(encoder::EncoderChecker))];
 
 /// Counts by file and kind; a file that is not there has no entry.
 pub type Report = BTreeMap<(String, String), Tally>;
@@ -103,12 +110,21 @@ fn check_file(
     checker: &mut dyn Checker,
     report: &mut Report,
 ) -> Result<(), VectorsError> {
-    let io = |source| VectorsError::Io { file: name.to_owned(), source };
-    for (index, line) in BufReader::new(File::open(path).map_err(io)?).lines().enumerate() {
+    let io = |source| VectorsError::Io {
+        file: name.to_owned(),
+        source,
+    };
+    for (index, line) in BufReader::new(File::open(path).map_err(io)?)
+        .lines()
+        .enumerate()
+    {
         let number = index + 1;
-        let value: Value = serde_json::from_str(&line.map_err(io)?).map_err(|source| {
-            VectorsError::Json { file: name.to_owned(), line: number, source }
-        })?;
+        let value: Value =
+            serde_json::from_str(&line.map_err(io)?).map_err(|source| VectorsError::Json {
+                file: name.to_owned(),
+                line: number,
+                source,
+            })?;
         let kind = value["kind"].as_str().unwrap_or_default().to_owned();
         let outcome = checker.check(&kind, &value);
         let tally = report.entry((name.to_owned(), kind)).or_default();
