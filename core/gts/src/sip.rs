@@ -20,7 +20,10 @@ impl SipKey {
     /// A key from its sixteen bytes.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         let key = u128::from_be_bytes(bytes);
-        Self { k0: (key >> 64) as u64, k1: key as u64 }
+        Self {
+            k0: (key >> 64) as u64,
+            k1: key as u64,
+        }
     }
 
     /// SipHash-2-4 of `data`.
@@ -30,18 +33,30 @@ impl SipKey {
         hasher.finish() as i64
     }
 
+    /// SipHash-2-4 of `data` backwards.
+    pub fn hash_reversed(self, data: &[u8]) -> i64 {
+        let mut hasher = SipHasher24::new_with_keys(self.k0, self.k1);
+        write_reversed(&mut hasher, data);
+        hasher.finish() as i64
+    }
+
     /// SipHash-2-4 of `data` followed by `data` backwards: the hash of ids and MACs.
     pub fn hash_palindromic(self, data: &[u8]) -> i64 {
         let mut hasher = SipHasher24::new_with_keys(self.k0, self.k1);
         hasher.write(data);
-        let mut reversed = [0u8; 64];
-        for chunk in data.rchunks(reversed.len()) {
-            for (to, from) in reversed.iter_mut().zip(chunk.iter().rev()) {
-                *to = *from;
-            }
-            hasher.write(&reversed[..chunk.len()]);
-        }
+        write_reversed(&mut hasher, data);
         hasher.finish() as i64
+    }
+}
+
+/// Hashes `data` backwards without copying all of it.
+fn write_reversed(hasher: &mut SipHasher24, data: &[u8]) {
+    let mut reversed = [0u8; 64];
+    for chunk in data.rchunks(reversed.len()) {
+        for (to, from) in reversed.iter_mut().zip(chunk.iter().rev()) {
+            *to = *from;
+        }
+        hasher.write(&reversed[..chunk.len()]);
     }
 }
 
@@ -63,6 +78,8 @@ mod tests {
             let data: Vec<u8> = (0..len).map(|i| i as u8).collect();
             let both: Vec<u8> = data.iter().chain(data.iter().rev()).copied().collect();
             assert_eq!(key.hash_palindromic(&data), key.hash(&both));
+            let reversed: Vec<u8> = data.iter().rev().copied().collect();
+            assert_eq!(key.hash_reversed(&data), key.hash(&reversed));
         }
     }
 }

@@ -7,7 +7,7 @@ use weft_gts::{
 };
 
 use crate::json::{add, array, hex, long, point, points, show, unhex};
-use crate::{Checker, Outcome};
+use crate::{Checker, Outcome, all};
 
 /// More than any block of the file.
 const BLOCK_LENGTH_MAX: usize = 1 << 20;
@@ -30,14 +30,6 @@ impl Checker for EncoderChecker {
             _ => Outcome::Skip("unknown kind"),
         }
     }
-}
-
-/// The first that does not hold, else a pass.
-fn all(outcomes: impl IntoIterator<Item = Outcome>) -> Outcome {
-    outcomes
-        .into_iter()
-        .find(|outcome| *outcome != Outcome::Pass)
-        .unwrap_or(Outcome::Pass)
 }
 
 fn encode(line: &Json) -> Outcome {

@@ -4,6 +4,7 @@
 //! report. One module a file, found by the file's name in [`CHECKERS`].
 
 mod encoder;
+mod ids;
 mod json;
 
 use std::collections::BTreeMap;
@@ -35,6 +36,14 @@ impl Outcome {
     }
 }
 
+/// The first outcome that is not a pass, else a pass.
+pub(crate) fn all(outcomes: impl IntoIterator<Item = Outcome>) -> Outcome {
+    outcomes
+        .into_iter()
+        .find(|outcome| *outcome != Outcome::Pass)
+        .unwrap_or(Outcome::Pass)
+}
+
 /// Checks the lines of one file in order; later lines may rest on earlier ones (keys).
 pub trait Checker {
     /// Checks one line. `kind` is its `kind` member, empty when it has none.
@@ -61,7 +70,10 @@ const FAILURES_KEPT_MAX: usize = 5;
 type MakeChecker = fn() -> Box<dyn Checker>;
 
 /// The files that are known, and their checkers.
-const CHECKERS: &[(&str, MakeChecker)] = &[("encoder.jsonl", || Box::new(encoder::EncoderChecker))];
+const CHECKERS: &[(&str, MakeChecker)] = &[
+    ("encoder.jsonl", || Box::new(encoder::EncoderChecker)),
+    ("ids.jsonl", || Box::new(ids::IdsChecker::default())),
+];
 
 /// Counts by file and kind; a file that is not there has no entry.
 pub type Report = BTreeMap<(String, String), Tally>;
