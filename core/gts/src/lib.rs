@@ -6,7 +6,7 @@
 //! - [`text`]: the text input and output format.
 //! - [`encoder`], [`decoder`]: the compact `GTSEncoder` byte format; [`block`], [`mod@dedup`] and
 //!   [`builder`] around it, [`varint`] and [`utf8`] below it.
-//! - [`geo`]: positions as 64-bit HHCodes. [`time`]: time units, ISO 8601 instants and durations.
+//! - [`geo`]: positions as 64-bit HHCodes, cells, distances, shapes. [`time`]: time units, ISO 8601 instants and durations.
 //! - [`decimal`]: exact decimals.
 //! - [`double`]: doubles as text, in Java's layout.
 //! - [`sip`], [`aeswrap`]: the hash and the cipher the formats above are built on.
@@ -22,6 +22,7 @@ pub mod decoder;
 pub mod dedup;
 pub mod double;
 pub mod encoder;
+pub mod geo;
 pub mod id;
 pub mod labels;
 mod layout;

@@ -4,6 +4,8 @@
 //! report. One module a file, found by the file's name in [`CHECKERS`].
 
 mod encoder;
+mod geo;
+mod geo2;
 mod ids;
 mod json;
 
@@ -72,6 +74,8 @@ type MakeChecker = fn() -> Box<dyn Checker>;
 /// The files that are known, and their checkers.
 const CHECKERS: &[(&str, MakeChecker)] = &[
     ("encoder.jsonl", || Box::new(encoder::EncoderChecker)),
+    ("geo.jsonl", || Box::new(geo::GeoChecker)),
+    ("geo2.jsonl", || Box::new(geo2::Geo2Checker)),
     ("ids.jsonl", || Box::new(ids::IdsChecker::default())),
 ];
 
