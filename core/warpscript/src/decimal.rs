@@ -1,0 +1,76 @@
+//! Exact decimals as text.
+
+use num_bigint::Sign;
+
+use crate::heap::Decimal;
+
+/// The most digits that a decimal is written out with before it falls back to an exponent.
+const PLAIN_DIGITS_MAX: u64 = 100_000;
+
+/// `BigDecimal.toString`: plain where that is short, scientific otherwise.
+pub(crate) fn to_text(decimal: &Decimal) -> String {
+    let digits = decimal.unscaled.magnitude().to_string();
+    let exponent = digits.len() as i64 - 1 - i64::from(decimal.scale);
+    if decimal.scale >= 0 && exponent >= -6 {
+        return to_plain(decimal);
+    }
+    let sign = sign(decimal);
+    let (first, rest) = digits.split_at(1);
+    let point = if rest.is_empty() { "" } else { "." };
+    if exponent == 0 {
+        return format!("{sign}{first}{point}{rest}");
+    }
+    format!("{sign}{first}{point}{rest}E{exponent:+}")
+}
+
+/// `BigDecimal.toPlainString`; numbers that would be absurdly long keep their exponent.
+pub(crate) fn to_plain(decimal: &Decimal) -> String {
+    let digits = decimal.unscaled.magnitude().to_string();
+    let sign = sign(decimal);
+    if u64::from(decimal.scale.unsigned_abs()) > PLAIN_DIGITS_MAX + digits.len() as u64 {
+        return format!("{sign}{digits}E{}", -i64::from(decimal.scale));
+    }
+    if decimal.scale <= 0 {
+        let zeros = if digits == "0" {
+            0
+        } else {
+            decimal.scale.unsigned_abs() as usize
+        };
+        return format!("{sign}{digits}{}", "0".repeat(zeros));
+    }
+    let scale = decimal.scale as usize;
+    let padded = format!("{digits:0>width$}", width = scale + 1);
+    let (whole, fraction) = padded.split_at(padded.len() - scale);
+    format!("{sign}{whole}.{fraction}")
+}
+
+fn sign(decimal: &Decimal) -> &'static str {
+    if decimal.unscaled.sign() == Sign::Minus {
+        "-"
+    } else {
+        ""
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decimal(unscaled: i64, scale: i32) -> Decimal {
+        Decimal {
+            unscaled: unscaled.into(),
+            scale,
+        }
+    }
+
+    #[test]
+    fn layouts_of_java() {
+        assert_eq!(to_plain(&decimal(125, 2)), "1.25");
+        assert_eq!(to_plain(&decimal(-5, 3)), "-0.005");
+        assert_eq!(to_plain(&decimal(5, -3)), "5000");
+        assert_eq!(to_text(&decimal(125, 2)), "1.25");
+        assert_eq!(to_text(&decimal(5, -3)), "5E+3");
+        assert_eq!(to_text(&decimal(125, 12)), "1.25E-10");
+        assert_eq!(to_plain(&decimal(1, i32::MAX)), "1E-2147483647");
+    }
+}

@@ -1,0 +1,473 @@
+//! Explicit frames: what is running, what waits for it, and how faults travel.
+
+use std::sync::Arc;
+
+use super::Machine;
+use crate::error::{Fault, Kind, Result};
+use crate::heap::Text;
+use crate::macros::{Instruction, Macro, Symbol};
+use crate::registry::Word;
+use crate::value::{Handle, Value};
+
+/// A word that takes more than one step: it calls macros, waits for answers or works in slices.
+///
+/// Its state lives in a frame. While the frame is on top, [`Task::resume`] is called until it says
+/// [`Flow::Done`]. When it calls [`Machine::exec`], the macro runs first and `resume` is called
+/// again afterwards: the state says where it was.
+pub trait Task: Send {
+    /// Goes on. An error leaves the frame and travels on.
+    ///
+    /// # Errors
+    /// As the word.
+    fn resume(&mut self, vm: &mut Machine) -> Result<Flow>;
+
+    /// A fault from a macro that this task called. The default lets it pass.
+    ///
+    /// # Errors
+    /// The fault that travels on.
+    fn catch(&mut self, _vm: &mut Machine, fault: Fault) -> Result<Flow> {
+        Err(fault)
+    }
+
+    /// Names the values that the state holds.
+    fn trace(&self, _visit: &mut dyn FnMut(Value)) {}
+}
+
+/// What a task wants after a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// The word is finished.
+    Done,
+    /// More to do: at once, or after the macro that was just called.
+    Again,
+    /// Nothing to do until an answer arrives.
+    Wait,
+}
+
+/// A word that runs one macro again and again. Cheaper than a [`Task`]: between two rounds no
+/// frame is made.
+pub trait Loop: Send {
+    /// Prepares the next round (collects the result of the last, pushes arguments); `false` ends
+    /// the loop.
+    ///
+    /// # Errors
+    /// As the word.
+    fn next(&mut self, vm: &mut Machine) -> Result<bool>;
+
+    /// The loop is over: leaves the results. Not called after `BREAK`.
+    ///
+    /// # Errors
+    /// As the word.
+    fn end(&mut self, _vm: &mut Machine) -> Result {
+        Ok(())
+    }
+
+    /// Whether `BREAK` and `CONTINUE` mean this loop; words like LMAP let them pass.
+    fn breaks(&self) -> bool {
+        false
+    }
+
+    /// Names the values that the state holds.
+    fn trace(&self, _visit: &mut dyn FnMut(Value)) {}
+}
+
+pub(crate) enum Frame {
+    Macro(MacroFrame),
+    Task {
+        word: &'static Word,
+        task: Option<Box<dyn Task>>,
+    },
+    Loop {
+        word: &'static Word,
+        body: Handle<Macro>,
+        state: Option<Box<dyn Loop>>,
+    },
+}
+
+/// A macro that runs, and what is restored when it ends.
+pub(crate) struct MacroFrame {
+    pub(crate) handle: Handle<Macro>,
+    pub(crate) code: Arc<[Instruction]>,
+    pub(crate) pc: usize,
+    section: Symbol,
+    name: Option<Symbol>,
+    secure: bool,
+}
+
+impl Machine {
+    /// Runs a macro. The call returns at once: the macro runs when the word has returned, before
+    /// anything else. Of several calls in one word the last runs first.
+    ///
+    /// # Errors
+    /// When macros are nested too deeply.
+    pub fn exec(&mut self, handle: Handle<Macro>) -> Result {
+        let body = self.heap.macro_(handle);
+        let (code, name, secure) = (Arc::clone(&body.code), body.name, body.secure);
+        self.ops += 1;
+        self.frames.push(Frame::Macro(MacroFrame {
+            handle,
+            code,
+            pc: 0,
+            section: self.section,
+            name: self.macro_name,
+            secure: self.in_secure,
+        }));
+        self.macro_name = name;
+        self.in_secure |= secure;
+        self.recurse_in()
+    }
+
+    /// Puts a task on top. Its first `resume` comes when the word has returned.
+    ///
+    /// # Errors
+    /// When memory is used up.
+    pub fn push_task(&mut self, task: impl Task + 'static) -> Result {
+        let task: Option<Box<dyn Task>> = Some(Box::new(task));
+        self.frames.push(Frame::Task {
+            word: self.word,
+            task,
+        });
+        self.check_frames()
+    }
+
+    /// Starts a loop over a macro.
+    ///
+    /// # Errors
+    /// When memory is used up.
+    pub fn push_loop(&mut self, body: Handle<Macro>, state: impl Loop + 'static) -> Result {
+        let state: Option<Box<dyn Loop>> = Some(Box::new(state));
+        self.frames.push(Frame::Loop {
+            word: self.word,
+            body,
+            state,
+        });
+        self.check_frames()
+    }
+
+    /// Frames count against memory: endless recursion under lifted limits must end in an error.
+    fn check_frames(&self) -> Result {
+        const FRAME_BYTES: usize = size_of::<Frame>() + 64;
+        let bytes = self.frames.len() * FRAME_BYTES;
+        if bytes > self.heap.limit().saturating_sub(self.heap.used()) {
+            return Err(Fault::limit("Memory limit reached by nested calls."));
+        }
+        Ok(())
+    }
+
+    /// One level deeper, as the reference counts levels.
+    pub(crate) fn recurse_in(&mut self) -> Result {
+        self.level += 1;
+        if self.level > self.limits.recursion {
+            return Err(Fault::text(format!(
+                "Maximum recursion level reached ({})",
+                self.level
+            )));
+        }
+        self.check_frames()
+    }
+
+    /// Runs what is on top until it leaves or fuel is out.
+    pub(crate) fn step(&mut self) -> Result<Flow> {
+        let index = self.frames.len() - 1;
+        match &mut self.frames[index] {
+            Frame::Macro(_) => self.run_macro(index).map(|()| Flow::Again),
+            Frame::Task { word, task } => {
+                self.word = word;
+                let Some(mut task) = task.take() else {
+                    return Err(Fault::text("A task was entered twice."));
+                };
+                let flow = task.resume(self);
+                self.fuel -= 1;
+                self.keep_task(index, task, flow)
+            }
+            Frame::Loop { body, .. } => {
+                let body = *body;
+                match self.next_round(index) {
+                    Ok(true) => self.exec(body)?,
+                    Ok(false) => self.end_loop()?,
+                    Err(fault) => {
+                        self.frames.pop();
+                        return Err(fault);
+                    }
+                }
+                Ok(Flow::Again)
+            }
+        }
+    }
+
+    /// Puts a task back after a step, or takes its frame away.
+    fn keep_task(&mut self, index: usize, task: Box<dyn Task>, flow: Result<Flow>) -> Result<Flow> {
+        match flow {
+            Ok(Flow::Done) => {
+                // A macro that the task called last is above it.
+                self.frames.remove(index);
+            }
+            Ok(_) => {
+                if let Frame::Task { task: place, .. } = &mut self.frames[index] {
+                    *place = Some(task);
+                }
+            }
+            Err(fault) if self.frames.len() == index + 1 => {
+                self.frames.pop();
+                return Err(fault);
+            }
+            // The call itself failed: its frame is above and says where.
+            Err(fault) => {
+                self.frames.remove(index);
+                return Err(fault);
+            }
+        }
+        flow
+    }
+
+    /// The next round of the loop in frame `index`. After an error the frame is of no use.
+    #[inline]
+    fn next_round(&mut self, index: usize) -> Result<bool> {
+        let Frame::Loop { word, state, .. } = &mut self.frames[index] else {
+            return Ok(false);
+        };
+        self.word = word;
+        let Some(mut state) = state.take() else {
+            return Err(Fault::text("A loop was entered twice."));
+        };
+        self.fuel -= 1;
+        let goes_on = state.next(self)?;
+        if let Frame::Loop { state: place, .. } = &mut self.frames[index] {
+            *place = Some(state);
+        }
+        Ok(goes_on)
+    }
+
+    /// Takes the loop on top away and lets it leave its results.
+    fn end_loop(&mut self) -> Result {
+        if let Some(Frame::Loop {
+            word,
+            state: Some(mut state),
+            ..
+        }) = self.frames.pop()
+        {
+            self.word = word;
+            state.end(self)?;
+        }
+        Ok(())
+    }
+
+    /// Runs the macro in frame `index` (the top).
+    fn run_macro(&mut self, index: usize) -> Result {
+        let Frame::Macro(frame) = &self.frames[index] else {
+            return Ok(());
+        };
+        let code = Arc::clone(&frame.code);
+        let mut pc = frame.pc;
+        loop {
+            let Some(instruction) = code.get(pc) else {
+                if !self.end_of_macro(index, pc)? {
+                    return Ok(());
+                }
+                pc = 0;
+                if self.must_pause() {
+                    self.set_pc(index, 0);
+                    return Ok(());
+                }
+                continue;
+            };
+            self.fuel -= 1;
+            if let Err(fault) = self.execute(*instruction) {
+                self.set_pc_if_there(index, pc);
+                return Err(fault);
+            }
+            pc += 1;
+            if self.frames.len() != index + 1 || self.must_pause() {
+                self.set_pc(index, pc);
+                return Ok(());
+            }
+        }
+    }
+
+    /// Whether the slice is over or a collection is due.
+    #[inline]
+    const fn must_pause(&self) -> bool {
+        self.fuel <= 0 || self.heap.is_due()
+    }
+
+    #[inline]
+    fn set_pc(&mut self, index: usize, pc: usize) {
+        if let Frame::Macro(frame) = &mut self.frames[index] {
+            frame.pc = pc;
+        }
+    }
+
+    #[cold]
+    fn set_pc_if_there(&mut self, index: usize, pc: usize) {
+        if index < self.frames.len() {
+            self.set_pc(index, pc);
+        }
+    }
+
+    #[inline]
+    fn execute(&mut self, instruction: Instruction) -> Result {
+        match instruction {
+            Instruction::Push(value) => {
+                self.ops += 1;
+                self.push(value)
+            }
+            Instruction::Call(word) => {
+                self.ops += 1;
+                self.call_word(word)
+            }
+            Instruction::Load(symbol) => {
+                self.ops += 2;
+                match self.symbols.get(symbol) {
+                    Some(value) => self.push(value),
+                    None => Err(self.unknown_symbol(symbol)),
+                }
+            }
+            Instruction::Store(symbol) => {
+                self.ops += 2;
+                let value = self.pop()?;
+                self.store(symbol, value)
+            }
+            Instruction::Apply(function) => {
+                self.ops += 1;
+                self.apply_function(function)
+            }
+            Instruction::Run(symbol) => {
+                self.ops += 2;
+                self.run_named(symbol)
+            }
+        }
+    }
+
+    #[cold]
+    fn unknown_symbol(&self, symbol: Symbol) -> Fault {
+        let name = self.symbols.name(symbol);
+        Fault::text(format!("LOAD symbol '{name}' does not exist."))
+    }
+
+    /// The macro in frame `index` ran to its end. `true`: a loop wants it once more.
+    fn end_of_macro(&mut self, index: usize, pc: usize) -> Result<bool> {
+        if let Err(fault) = self.check_ops() {
+            self.set_pc(index, pc);
+            return Err(fault);
+        }
+        if index > 0 && matches!(self.frames[index - 1], Frame::Loop { .. }) {
+            let Frame::Macro(frame) = &self.frames[index] else {
+                return Ok(false);
+            };
+            self.section = frame.section;
+            match self.next_round(index - 1) {
+                Ok(true) => {
+                    self.ops += 1;
+                    return Ok(true);
+                }
+                Ok(false) => {
+                    self.leave_macro();
+                    self.end_loop()?;
+                    return Ok(false);
+                }
+                Err(fault) => {
+                    self.leave_macro();
+                    self.frames.pop();
+                    return Err(fault);
+                }
+            }
+        }
+        self.leave_macro();
+        Ok(false)
+    }
+
+    /// Pops the macro frame on top and restores what it saved.
+    fn leave_macro(&mut self) -> Option<MacroFrame> {
+        let Some(Frame::Macro(frame)) = self.frames.pop() else {
+            return None;
+        };
+        self.level -= 1;
+        self.section = frame.section;
+        self.macro_name = frame.name;
+        self.in_secure = frame.secure;
+        Some(frame)
+    }
+
+    /// Lets a fault travel down the frames until one catches it; `Err` when none did.
+    pub(crate) fn unwind(&mut self, mut fault: Fault) -> Result<Flow> {
+        while let Some(top) = self.frames.last_mut() {
+            match top {
+                Frame::Macro(_) => match self.unwind_macro(fault) {
+                    Some(on) => fault = on,
+                    None => return Ok(Flow::Again),
+                },
+                Frame::Loop { state, .. } => {
+                    let breaks = state.as_ref().is_some_and(|s| s.breaks());
+                    match fault {
+                        Fault::Break if breaks => {
+                            self.frames.pop();
+                            return Ok(Flow::Again);
+                        }
+                        Fault::Continue if breaks => return Ok(Flow::Again),
+                        _ => {
+                            self.frames.pop();
+                        }
+                    }
+                }
+                Frame::Task { word, task } => {
+                    self.word = word;
+                    let Some(mut task) = task.take() else {
+                        self.frames.pop();
+                        continue;
+                    };
+                    let index = self.frames.len() - 1;
+                    let flow = task.catch(self, fault);
+                    match self.keep_task(index, task, flow) {
+                        Ok(flow) => return Ok(flow),
+                        Err(on) => fault = on,
+                    }
+                }
+            }
+        }
+        Err(fault)
+    }
+
+    /// A fault leaves the macro on top; `None` when it was a RETURN that ends here.
+    fn unwind_macro(&mut self, fault: Fault) -> Option<Fault> {
+        let secure = self.in_secure;
+        let message = match &fault {
+            Fault::Error(error) if error.kind() != Kind::Control && !secure => {
+                Some(self.describe_failure())
+            }
+            _ => None,
+        };
+        self.leave_macro();
+        match (fault, message) {
+            (Fault::Return(levels), _) if levels <= 1 => None,
+            (Fault::Return(levels), _) => Some(Fault::Return(levels - 1)),
+            (fault, Some(message)) => Some(fault.wrap(message)),
+            (fault, None) => Some(fault),
+        }
+    }
+
+    /// `Exception at '+' in section '[TOP]' called from macro 'm'` for the macro on top.
+    fn describe_failure(&self) -> String {
+        let Some(Frame::Macro(frame)) = self.frames.last() else {
+            return String::new();
+        };
+        let at = match frame.code.get(frame.pc) {
+            Some(instruction) => format!(" at '{}'", self.statement_text(*instruction)),
+            None => String::new(),
+        };
+        let section = self.symbols.name(self.section);
+        let name: Option<&Text> = self.macro_name.map(|n| self.symbols.name(n));
+        let caller = name.map_or(String::new(), |n| format!(" called from macro '{n}'"));
+        format!("Exception{at} in section '{section}'{caller}")
+    }
+
+    fn statement_text(&self, instruction: Instruction) -> String {
+        match instruction {
+            Instruction::Push(value) => crate::text::display(self, value),
+            Instruction::Call(word) => word.name.to_owned(),
+            Instruction::Load(_) => "LOAD".to_owned(),
+            Instruction::Store(_) => "STORE".to_owned(),
+            Instruction::Run(_) => "RUN".to_owned(),
+            Instruction::Apply(function) => crate::text::function_name(&self.heap, function),
+        }
+    }
+}

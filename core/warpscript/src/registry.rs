@@ -1,0 +1,110 @@
+//! Every word of the library, registered once: code, signatures, documentation, examples.
+
+use std::fmt;
+use std::sync::LazyLock;
+
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
+
+use crate::error::Result;
+use crate::function::Role;
+use crate::machine::Machine;
+
+/// The code of a word: takes its arguments from the stack and leaves its results there.
+pub type Run = fn(&mut Machine) -> Result;
+
+/// What happens when a word is met.
+#[derive(Clone, Copy, Debug)]
+pub enum Action {
+    /// The word runs.
+    Run(Run),
+    /// The word is a function value and is pushed (`mapper.mean`).
+    Push(Role),
+}
+
+/// One word of the library.
+#[derive(Clone, Copy)]
+pub struct Word {
+    /// Its name, as scripts write it.
+    pub name: &'static str,
+    /// What it does.
+    pub action: Action,
+    /// The release of Warp 10 that had it first.
+    pub since: &'static str,
+    /// Forms, one a line: `a<LONG> b<LONG> + sum<LONG>`; inputs bottom to top, name, outputs.
+    pub signatures: &'static str,
+    /// What it does, in prose.
+    pub doc: &'static str,
+    /// Scripts with the JSON they answer; every one of them is a test. `!text` as the answer means
+    /// an error that contains the text.
+    pub examples: &'static [(&'static str, &'static str)],
+}
+
+/// Words of one topic, in one module.
+#[derive(Clone, Copy, Debug)]
+pub struct Family {
+    /// The topic.
+    pub name: &'static str,
+    /// Its words.
+    pub words: &'static [Word],
+}
+
+impl fmt::Debug for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// A word that runs.
+pub const fn word(
+    name: &'static str,
+    run: Run,
+    since: &'static str,
+    signatures: &'static str,
+    doc: &'static str,
+    examples: &'static [(&'static str, &'static str)],
+) -> Word {
+    Word {
+        name,
+        action: Action::Run(run),
+        since,
+        signatures,
+        doc,
+        examples,
+    }
+}
+
+/// A word that is pushed as a function value.
+pub const fn function(
+    name: &'static str,
+    role: Role,
+    since: &'static str,
+    signatures: &'static str,
+    doc: &'static str,
+    examples: &'static [(&'static str, &'static str)],
+) -> Word {
+    Word {
+        name,
+        action: Action::Push(role),
+        since,
+        signatures,
+        doc,
+        examples,
+    }
+}
+
+static WORDS: LazyLock<IndexMap<&'static str, &'static Word, FxBuildHasher>> =
+    LazyLock::new(|| {
+        let words = crate::words::FAMILIES.iter().flat_map(|f| f.words);
+        words.map(|word| (word.name, word)).collect()
+    });
+
+/// The word of a name.
+pub fn find(name: &str) -> Option<&'static Word> {
+    WORDS.get(name).copied()
+}
+
+/// All families.
+pub fn families() -> &'static [&'static Family] {
+    crate::words::FAMILIES
+}

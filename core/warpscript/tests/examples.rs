@@ -1,0 +1,54 @@
+//! Every example in the documentation of a word gives the answer that it states.
+
+use std::sync::Arc;
+
+use weft_warpscript::machine::Clock;
+use weft_warpscript::{jsonl, registry};
+
+#[test]
+fn examples_give_their_answers() {
+    let config = Arc::new(jsonl::config(""));
+    let mut failed = Vec::new();
+    for word in registry::families().iter().flat_map(|f| f.words) {
+        for (script, expected) in word.examples {
+            let machine = jsonl::run(script, &config, &mut Clock::default, [0; 32]);
+            let answer = match machine.failure() {
+                Some(failure) => format!("!{}", failure.error),
+                None => machine
+                    .stack_json()
+                    .unwrap_or_else(|f| format!("!{}", f.into_error())),
+            };
+            let matches = match expected.strip_prefix('!') {
+                Some(text) => answer.starts_with('!') && answer.contains(text),
+                None => answer == *expected,
+            };
+            if !matches {
+                failed.push(format!("{}: {script}\n  {answer}\n  {expected}", word.name));
+            }
+        }
+    }
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+#[test]
+fn words_are_documented_and_registered_once() {
+    let mut names = std::collections::BTreeSet::new();
+    for word in registry::families().iter().flat_map(|f| f.words) {
+        assert!(names.insert(word.name), "{} is registered twice", word.name);
+        assert!(
+            !word.doc.is_empty() && !word.since.is_empty(),
+            "{}",
+            word.name
+        );
+        let forms = word.signatures.lines();
+        assert!(
+            forms.clone().count() > 0
+                && forms
+                    .clone()
+                    .all(|f| f.split_whitespace().any(|w| w == word.name)),
+            "{}: {}",
+            word.name,
+            word.signatures
+        );
+    }
+}
