@@ -16,6 +16,16 @@ impl Labels {
         Self { pairs: Vec::new() }
     }
 
+    /// The given pairs, in their order. No name may come twice.
+    pub(crate) fn from_distinct(pairs: Vec<(String, String)>) -> Self {
+        debug_assert!(
+            pairs.iter().map(|(n, _)| n).collect::<std::collections::BTreeSet<_>>().len()
+                == pairs.len(),
+            "a name comes twice"
+        );
+        Self { pairs }
+    }
+
     /// Sets `name` to `value`; a name that is there keeps its place.
     pub fn insert(&mut self, name: impl Into<String>, value: impl Into<String>) {
         let (name, value) = (name.into(), value.into());

@@ -8,6 +8,7 @@ mod geo;
 mod geo2;
 mod ids;
 mod json;
+mod text;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -77,6 +78,7 @@ const CHECKERS: &[(&str, MakeChecker)] = &[
     ("geo.jsonl", || Box::new(geo::GeoChecker)),
     ("geo2.jsonl", || Box::new(geo2::Geo2Checker)),
     ("ids.jsonl", || Box::new(ids::IdsChecker::default())),
+    ("text.jsonl", || Box::new(text::TextChecker)),
 ];
 
 /// Counts by file and kind; a file that is not there has no entry.
