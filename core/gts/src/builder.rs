@@ -34,10 +34,7 @@ enum Values {
 impl SeriesBuilder {
     /// A builder with room for `capacity` datapoints.
     pub fn with_capacity(capacity: usize) -> Self {
-        Self {
-            ticks: Vec::with_capacity(capacity),
-            ..Self::default()
-        }
+        Self { ticks: Vec::with_capacity(capacity), ..Self::default() }
     }
 
     /// How many datapoints there are.
@@ -51,17 +48,28 @@ impl SeriesBuilder {
     }
 
     /// Appends a datapoint.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, tick: i64, location: i64, elevation: i64, value: ValueRef<'_>) {
-        if matches!(value, ValueRef::Deleted) {
-            return;
+        match value {
+            ValueRef::Long(long) if let Values::Long(values) = &mut self.values => {
+                values.push(long);
+            }
+            ValueRef::Double(double) if let Values::Double(values) = &mut self.values => {
+                values.push(double);
+            }
+            ValueRef::Decimal(decimal) if let Values::Double(values) = &mut self.values => {
+                values.push(decimal.to_f64());
+            }
+            ValueRef::Deleted => return,
+            value => self.push_value(value),
         }
         self.push_place(tick, location, elevation);
+    }
+
+    /// Appends a value that is not a number of the right type.
+    fn push_value(&mut self, value: ValueRef<'_>) {
         self.ends_in_text = false;
         match (&mut self.values, value) {
-            (Values::Long(values), ValueRef::Long(long)) => values.push(long),
-            (Values::Double(values), ValueRef::Double(double)) => values.push(double),
-            (Values::Double(values), ValueRef::Decimal(decimal)) => values.push(decimal.to_f64()),
             (Values::Boolean(values), ValueRef::Boolean(boolean)) => values.push(boolean),
             (Values::String(values), ValueRef::String(text)) => {
                 values.push(text.into());
@@ -106,7 +114,7 @@ impl SeriesBuilder {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn push_place(&mut self, tick: i64, location: i64, elevation: i64) {
         let count = self.ticks.len();
         push_optional(&mut self.locations, count, location, NO_LOCATION);
@@ -145,7 +153,7 @@ impl SeriesBuilder {
 }
 
 /// Appends to a column that stays empty as long as every entry is `none`.
-#[inline]
+#[inline(always)]
 fn push_optional(column: &mut Vec<i64>, count: usize, entry: i64, none: i64) {
     if entry != none || !column.is_empty() {
         column.resize(count, none);
@@ -166,8 +174,7 @@ fn to_long(value: ValueRef<'_>) -> i64 {
 }
 
 fn parse_long(text: &str) -> i64 {
-    text.parse()
-        .unwrap_or_else(|_| parse_double(text).unwrap_or(0.0) as i64)
+    text.parse().unwrap_or_else(|_| parse_double(text).unwrap_or(0.0) as i64)
 }
 
 fn to_double(value: ValueRef<'_>) -> f64 {
@@ -223,10 +230,7 @@ mod tests {
     const OTHERS: [ValueRef<'static>; 8] = [
         ValueRef::Long(-7),
         ValueRef::Double(2.5),
-        ValueRef::Decimal(Decimal {
-            unscaled: 1500,
-            scale: 3,
-        }),
+        ValueRef::Decimal(Decimal { unscaled: 1500, scale: 3 }),
         ValueRef::Boolean(true),
         ValueRef::String("12.75"),
         ValueRef::String("x"),
@@ -241,22 +245,10 @@ mod tests {
         assert_eq!(after(ValueRef::Long(0)), longs);
         let doubles = [-7.0, 2.5, 1.5, 1.0, 12.75, 0.0, 0.0].map(Value::Double);
         assert_eq!(after(ValueRef::Double(0.0)), doubles);
-        assert_eq!(
-            after(ValueRef::Decimal(Decimal {
-                unscaled: 1,
-                scale: 0
-            })),
-            doubles
-        );
-        assert_eq!(
-            after(ValueRef::Boolean(false)),
-            [true; 7].map(Value::Boolean)
-        );
+        assert_eq!(after(ValueRef::Decimal(Decimal { unscaled: 1, scale: 0 })), doubles);
+        assert_eq!(after(ValueRef::Boolean(false)), [true; 7].map(Value::Boolean));
         let texts = ["-7", "2.5", "1.500", "T", "12.75", "x", "\u{e9}"];
-        assert_eq!(
-            after(ValueRef::Bytes(b"")),
-            texts.map(|text| Value::String(text.into()))
-        );
+        assert_eq!(after(ValueRef::Bytes(b"")), texts.map(|text| Value::String(text.into())));
         assert_eq!(series(&[ValueRef::Deleted]), []);
     }
 
@@ -271,9 +263,7 @@ mod tests {
         let columns = builder.finish();
         assert_eq!(columns.len(), 3);
         assert_eq!(*columns.locations, [NO_LOCATION, 5, NO_LOCATION]);
-        let Column::String(texts) = columns.values else {
-            panic!("not texts")
-        };
+        let Column::String(texts) = columns.values else { panic!("not texts") };
         assert!(Arc::ptr_eq(&texts[0], &texts[1]));
     }
 }

@@ -4,24 +4,19 @@
 //! ones that Warp 10 2.x makes, so the same points added in the same order give the same bytes.
 //! [`crate::decoder`] reads them; the flag bytes are described in `layout.rs`.
 
+mod last;
 mod output;
 
 use std::borrow::Cow;
 
-use self::output::{Output, is_short};
+use self::last::Last;
+use self::output::{Output, Window};
 use crate::decoder::{DecodeError, Decoder, Memory};
 use crate::layout::{
-    BOOLEAN_FALSE, BOOLEAN_TRUE, CONTINUATION, DELETE_MARKER, DOUBLE_IEEE754, ELEVATION,
-    ELEVATION_DELTA, ELEVATION_IDENTICAL, ELEVATION_VARINT, ENCRYPTED, LOCATION, LOCATION_DELTA,
-    LOCATION_IDENTICAL, LONG_DELTA, LONG_VARINT, STRING_BINARY, TICK_DELTA_BASE,
-    TICK_DELTA_PREVIOUS, TICK_EQUALS_BASE, TICK_RAW, TYPE_BOOLEAN, TYPE_DOUBLE, TYPE_LONG,
-    TYPE_STRING, VALUE_IDENTICAL, VARINT_LIMIT,
+    BOOLEAN_FALSE, BOOLEAN_TRUE, CONTINUATION, DELETE_MARKER, ENCRYPTED, STRING_BINARY,
+    TYPE_BOOLEAN, TYPE_DOUBLE, TYPE_LONG, TYPE_STRING, VALUE_IDENTICAL,
 };
 use crate::{Columns, Decimal, NO_ELEVATION, NO_LOCATION, ValueRef, WrapKey, utf8, varint};
-
-/// What a datapoint takes at most, text and binaries aside: two flag bytes and four numbers, of
-/// which one may be a decimal.
-const NUMBERS_LENGTH_MAX: usize = 2 + 4 * varint::VARINT_LENGTH_MAX + 1;
 
 /// Collects datapoints as bytes.
 #[derive(Clone, Debug)]
@@ -30,27 +25,11 @@ pub struct Encoder {
     key: Option<WrapKey>,
     out: Output,
     count: u64,
-    /// Tick of the latest point; 0 before the first one.
-    tick: i64,
-    /// The next tick is written raw: the one before it is unknown to a reader.
-    tick_raw: bool,
-    location: Option<i64>,
-    elevation: Option<i64>,
-    long: Option<i64>,
-    float: Float,
+    last: Last,
     text: Text,
     /// What a decoder of these bytes must remember before it starts: only encoders made from the
     /// rest of a decoder have it.
     memory: Option<Box<Memory>>,
-}
-
-/// The latest double: the way it was written decides what can repeat it.
-#[derive(Clone, Copy, Debug, Default)]
-enum Float {
-    #[default]
-    Unknown,
-    Double(f64),
-    Decimal(Decimal),
 }
 
 /// The latest text or binary.
@@ -59,11 +38,7 @@ enum Text {
     #[default]
     Unknown,
     /// Where it is among the bytes.
-    Written {
-        start: usize,
-        end: usize,
-        binary: bool,
-    },
+    Written { start: usize, end: usize, binary: bool },
     /// A copy, when the bytes that hold it are encrypted.
     Copied { bytes: Vec<u8>, binary: bool },
 }
@@ -81,12 +56,7 @@ impl Encoder {
             key: None,
             out: Output::with_capacity(capacity),
             count: 0,
-            tick: 0,
-            tick_raw: false,
-            location: None,
-            elevation: None,
-            long: None,
-            float: Float::Unknown,
+            last: Last::default(),
             text: Text::Unknown,
             memory: None,
         }
@@ -94,27 +64,21 @@ impl Encoder {
 
     /// An encoder that starts with the bytes of `count` datapoints and appends to them.
     pub fn from_bytes(base: i64, bytes: &[u8], count: u64) -> Self {
-        let out = Output::from_bytes(bytes);
-        Self {
-            out,
-            count,
-            tick_raw: true,
-            ..Self::new(base)
-        }
+        let mut encoder = Self { out: Output::from_bytes(bytes), count, ..Self::new(base) };
+        encoder.safe_delta();
+        encoder
     }
 
     /// The same, for bytes that only a decoder with `memory` can read.
     pub(crate) fn from_rest(base: i64, bytes: &[u8], count: u64, memory: Memory) -> Self {
-        Self {
-            memory: Some(Box::new(memory)),
-            ..Self::from_bytes(base, bytes, count)
-        }
+        Self { memory: Some(Box::new(memory)), ..Self::from_bytes(base, bytes, count) }
     }
 
     /// Appends a datapoint; [`NO_LOCATION`] and [`NO_ELEVATION`] stand for none. Location and
     /// elevation of a delete marker are left out.
     ///
     /// Returns the size in bytes, before encryption.
+    #[inline]
     pub fn add<'v>(
         &mut self,
         tick: i64,
@@ -123,23 +87,34 @@ impl Encoder {
         value: impl Into<ValueRef<'v>>,
     ) -> usize {
         let value = value.into();
-        self.out.reserve(NUMBERS_LENGTH_MAX + text_length(value));
-        let start = self.out.len();
+        let text = match value {
+            ValueRef::String(text) => Some((text.as_bytes(), false)),
+            ValueRef::Bytes(bytes) => Some((bytes, true)),
+            _ => None,
+        };
+        let text = text.filter(|text| !self.ends_in(*text));
+        let mut window = self.out.window(text.map_or(0, |(bytes, _)| bytes.len()));
+        let last = &mut self.last;
         let deleted = matches!(value, ValueRef::Deleted);
-        let location = if deleted { NO_LOCATION } else { location };
-        let elevation = if deleted { NO_ELEVATION } else { elevation };
-        if location == NO_LOCATION && elevation == NO_ELEVATION {
-            (self.location, self.elevation) = (None, None);
-            self.out.skip(1);
-            let flags = self.add_tick(tick) | self.add_value(value);
-            self.out.set(start, flags);
+        if deleted || location == NO_LOCATION && elevation == NO_ELEVATION {
+            last.put_no_place();
+            window.skip(1);
+            let flags = last.put_tick(&mut window, self.base, tick);
+            let flags = flags | put_value(last, &mut window, value, text.is_none());
+            window.set(0, flags);
         } else {
-            self.out.skip(2);
-            let flags = CONTINUATION | self.add_tick(tick);
-            let place = self.add_location(location) | self.add_elevation(elevation);
-            let flags = flags | self.add_value(value);
-            self.out.set(start, flags);
-            self.out.set(start + 1, place);
+            window.skip(2);
+            let flags = CONTINUATION | last.put_tick(&mut window, self.base, tick);
+            let place = last.put_location(&mut window, location)
+                | last.put_elevation(&mut window, elevation);
+            let flags = flags | put_value(last, &mut window, value, text.is_none());
+            window.set(0, flags);
+            window.set(1, place);
+        }
+        let length = window.len();
+        self.out.advance(length);
+        if let Some((bytes, binary)) = text {
+            self.put_text(bytes, binary);
         }
         self.count += 1;
         self.out.len()
@@ -149,12 +124,7 @@ impl Encoder {
     pub fn add_columns(&mut self, columns: &Columns) {
         for index in 0..columns.len() {
             let (location, elevation) = (columns.location(index), columns.elevation(index));
-            self.add(
-                columns.ticks[index],
-                location,
-                elevation,
-                &columns.values.get(index),
-            );
+            self.add(columns.ticks[index], location, elevation, &columns.values.get(index));
         }
     }
 
@@ -216,7 +186,7 @@ impl Encoder {
 
     /// The tick of the latest datapoint, 0 before the first one.
     pub const fn last_tick(&self) -> i64 {
-        self.tick
+        self.last.tick
     }
 
     /// The key the bytes are encrypted with.
@@ -233,11 +203,7 @@ impl Encoder {
     pub fn reset(&mut self, base: i64) {
         let mut out = std::mem::take(&mut self.out);
         out.clear();
-        *self = Self {
-            out,
-            key: self.key.take(),
-            ..Self::new(base)
-        };
+        *self = Self { out, key: self.key.take(), ..Self::new(base) };
     }
 
     /// Drops the bytes. Datapoints added later do not rest on the dropped ones; `count` goes on
@@ -249,10 +215,7 @@ impl Encoder {
 
     /// Makes the next datapoint readable without the ones before it.
     pub fn safe_delta(&mut self) {
-        self.tick_raw = true;
-        (self.location, self.elevation) = (None, None);
-        self.long = None;
-        self.float = Float::Unknown;
+        self.last = self.last.unknown();
         self.text = Text::Unknown;
     }
 
@@ -278,199 +241,41 @@ impl Encoder {
     /// Reads what was encoded.
     pub fn decoder(&self) -> Decoder<'_> {
         let memory = self.memory.as_deref().cloned().unwrap_or_default();
-        Decoder::resume(
-            self.base,
-            self.out.as_slice(),
-            self.key.as_ref(),
-            self.count,
-            memory,
-        )
+        Decoder::resume(self.base, self.out.as_slice(), self.key.as_ref(), self.count, memory)
     }
 
     /// Appends the bytes of an encoder with the same base and key.
     fn append(&mut self, other: &Self) {
         let bytes = other.bytes();
         let offset = self.out.len();
-        self.out.reserve(bytes.len());
-        self.out.put_slice(&bytes);
-        self.tick = other.tick;
-        self.tick_raw = true;
-        self.location = other.location;
-        self.elevation = other.elevation;
-        self.long = other.long;
-        self.float = other.float;
+        self.out.put(&bytes);
+        self.last = other.last;
+        self.last.tick_raw = true;
         self.text = match (&other.text, other.last_text()) {
-            (&Text::Written { start, end, binary }, _) if self.key.is_none() => Text::Written {
-                start: offset + start,
-                end: offset + end,
-                binary,
-            },
-            (_, Some((bytes, binary))) => Text::Copied {
-                bytes: bytes.to_vec(),
-                binary,
-            },
+            (&Text::Written { start, end, binary }, _) if self.key.is_none() => {
+                Text::Written { start: offset + start, end: offset + end, binary }
+            }
+            (_, Some((bytes, binary))) => Text::Copied { bytes: bytes.to_vec(), binary },
             (_, None) => Text::Unknown,
         };
         self.count += other.count;
     }
 
-    #[inline]
-    fn add_tick(&mut self, tick: i64) -> u8 {
-        let last = std::mem::replace(&mut self.tick, tick);
-        if std::mem::take(&mut self.tick_raw) {
-            self.out.put_raw(tick as u64);
-            return TICK_RAW;
-        }
-        if tick == self.base {
-            return TICK_EQUALS_BASE;
-        }
-        let from_base = tick.wrapping_sub(self.base);
-        let from_last = tick.wrapping_sub(last);
-        let by_base = last == 0 || from_base.wrapping_abs() < from_last.wrapping_abs();
-        let delta = if by_base { from_base } else { from_last };
-        if is_short(delta) {
-            self.out.put_signed(delta);
-            if by_base {
-                TICK_DELTA_BASE
-            } else {
-                TICK_DELTA_PREVIOUS
-            }
-        } else {
-            self.out.put_raw(tick as u64);
-            TICK_RAW
-        }
-    }
-
-    #[inline]
-    fn add_location(&mut self, location: i64) -> u8 {
-        if location == NO_LOCATION {
-            self.location = None;
-            return 0;
-        }
-        match self.location.replace(location) {
-            Some(last) if last == location => LOCATION | LOCATION_IDENTICAL,
-            Some(last) if is_short(location.wrapping_sub(last)) => {
-                self.out.put_signed(location.wrapping_sub(last));
-                LOCATION | LOCATION_DELTA
-            }
-            _ => {
-                self.out.put_raw(location as u64);
-                LOCATION
-            }
-        }
-    }
-
-    #[inline]
-    fn add_elevation(&mut self, elevation: i64) -> u8 {
-        if elevation == NO_ELEVATION {
-            self.elevation = None;
-            return 0;
-        }
-        match self.elevation.replace(elevation) {
-            Some(last) if last == elevation => ELEVATION | ELEVATION_IDENTICAL,
-            Some(last) if is_short(elevation.wrapping_sub(last)) => {
-                self.out.put_signed(elevation.wrapping_sub(last));
-                ELEVATION | ELEVATION_DELTA | ELEVATION_VARINT
-            }
-            _ if is_short(elevation) => {
-                self.out.put_signed(elevation);
-                ELEVATION | ELEVATION_VARINT
-            }
-            _ => {
-                self.out.put_raw(elevation as u64);
-                ELEVATION
-            }
-        }
-    }
-
-    #[inline]
-    fn add_value(&mut self, value: ValueRef<'_>) -> u8 {
-        match value {
-            ValueRef::Long(long) => TYPE_LONG | self.add_long(long),
-            ValueRef::Double(double) => TYPE_DOUBLE | self.add_double(double),
-            ValueRef::Decimal(decimal) => TYPE_DOUBLE | self.add_decimal(decimal),
-            ValueRef::Boolean(true) => TYPE_BOOLEAN | BOOLEAN_TRUE,
-            ValueRef::Boolean(false) => TYPE_BOOLEAN | BOOLEAN_FALSE,
-            ValueRef::String(text) => TYPE_STRING | self.add_text(text.as_bytes(), false),
-            ValueRef::Bytes(bytes) => TYPE_STRING | self.add_text(bytes, true),
-            ValueRef::Deleted => TYPE_BOOLEAN | DELETE_MARKER,
-        }
-    }
-
-    #[inline]
-    fn add_long(&mut self, long: i64) -> u8 {
-        if let Some(last) = self.long.replace(long) {
-            if last == long {
-                return VALUE_IDENTICAL;
-            }
-            let delta = long.wrapping_sub(last);
-            let magnitude = delta.wrapping_abs();
-            if magnitude < long.wrapping_abs() && magnitude < VARINT_LIMIT {
-                self.out.put_signed(delta);
-                return LONG_VARINT | LONG_DELTA;
-            }
-        }
-        if is_short(long) {
-            self.out.put_signed(long);
-            LONG_VARINT
-        } else {
-            self.out.put_raw(long as u64);
-            0
-        }
-    }
-
-    #[inline]
-    fn add_double(&mut self, double: f64) -> u8 {
-        if let Float::Double(last) = self.float
-            && (last == double || last.is_nan() && double.is_nan())
-        {
-            return VALUE_IDENTICAL;
-        }
-        self.put_double(double)
-    }
-
-    #[inline]
-    fn put_double(&mut self, double: f64) -> u8 {
-        self.float = Float::Double(double);
-        self.out.put_raw(double.to_bits());
-        DOUBLE_IEEE754
-    }
-
-    #[inline]
-    fn add_decimal(&mut self, decimal: Decimal) -> u8 {
-        let decimal = decimal.normalized();
-        if let Float::Decimal(last) = self.float
-            && last == decimal
-        {
-            return VALUE_IDENTICAL;
-        }
-        let Some(scale) = decimal.compact() else {
-            // Never identical to the double before it, not even if that was this decimal.
-            return self.put_double(decimal.to_f64());
-        };
-        self.float = Float::Decimal(decimal);
-        self.out.put_byte(scale as u8);
-        self.out.put_signed(decimal.unscaled);
-        0
-    }
-
-    fn add_text(&mut self, bytes: &[u8], binary: bool) -> u8 {
-        let flags = if binary { STRING_BINARY } else { 0 };
-        if self
-            .last_text()
-            .is_some_and(|last| is_same_text(last, (bytes, binary)))
-        {
-            return flags | VALUE_IDENTICAL;
-        }
-        self.out.put_unsigned(bytes.len() as u64);
+    /// Appends a text whose length is written already.
+    fn put_text(&mut self, bytes: &[u8], binary: bool) {
         let start = self.out.len();
-        self.out.put_slice(bytes);
-        self.text = Text::Written {
-            start,
-            end: self.out.len(),
-            binary,
-        };
-        flags
+        self.out.put(bytes);
+        self.text = Text::Written { start, end: self.out.len(), binary };
+    }
+
+    /// Whether the latest text is this one. A binary is the text that it is in ISO-8859-1.
+    fn ends_in(&self, (bytes, binary): (&[u8], bool)) -> bool {
+        let Some((last, last_binary)) = self.last_text() else { return false };
+        match (last_binary, binary) {
+            (false, true) => utf8::is_latin1(&utf8::from_utf8_lossy(last), bytes),
+            (true, false) => utf8::is_latin1(&utf8::from_utf8_lossy(bytes), last),
+            _ => last == bytes,
+        }
     }
 
     fn last_text(&self) -> Option<(&[u8], bool)> {
@@ -494,20 +299,29 @@ fn encrypt(key: &WrapKey, bytes: &[u8]) -> Vec<u8> {
     chunk
 }
 
-/// Room for text and the number that may be written raw.
-fn text_length(value: ValueRef<'_>) -> usize {
+/// Appends a value, texts as their length alone, and returns its flags. `repeated` says that a
+/// text is the one before it.
+#[inline(always)]
+fn put_value(last: &mut Last, window: &mut Window<'_>, value: ValueRef<'_>, repeated: bool) -> u8 {
     match value {
-        ValueRef::String(text) => text.len(),
-        ValueRef::Bytes(bytes) => bytes.len(),
-        _ => 0,
+        ValueRef::Long(long) => TYPE_LONG | last.put_long(window, long),
+        ValueRef::Double(double) => TYPE_DOUBLE | last.put_double(window, double),
+        ValueRef::Decimal(decimal) => TYPE_DOUBLE | last.put_decimal(window, decimal),
+        ValueRef::Boolean(true) => TYPE_BOOLEAN | BOOLEAN_TRUE,
+        ValueRef::Boolean(false) => TYPE_BOOLEAN | BOOLEAN_FALSE,
+        ValueRef::String(text) => TYPE_STRING | put_length(window, text.len(), repeated),
+        ValueRef::Bytes(bytes) => {
+            TYPE_STRING | STRING_BINARY | put_length(window, bytes.len(), repeated)
+        }
+        ValueRef::Deleted => TYPE_BOOLEAN | DELETE_MARKER,
     }
 }
 
-/// Whether two texts are equal; a binary is the text that it is in ISO-8859-1.
-fn is_same_text(a: (&[u8], bool), b: (&[u8], bool)) -> bool {
-    match (a.1, b.1) {
-        (false, true) => utf8::is_latin1(&utf8::from_utf8_lossy(a.0), b.0),
-        (true, false) => utf8::is_latin1(&utf8::from_utf8_lossy(b.0), a.0),
-        _ => a.0 == b.0,
+#[inline(always)]
+fn put_length(window: &mut Window<'_>, length: usize, repeated: bool) -> u8 {
+    if repeated {
+        return VALUE_IDENTICAL;
     }
+    window.put_unsigned(length as u64);
+    0
 }

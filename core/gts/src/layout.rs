@@ -16,7 +16,7 @@ pub(crate) const CONTINUATION: u8 = 0x80;
 
 pub(crate) const TICK_MASK: u8 = 0x60;
 pub(crate) const TICK_DELTA_PREVIOUS: u8 = 0x00;
-/// Nothing is written.
+/// Nothing is written. The bit tells both deltas, without it, from what are none, with it.
 pub(crate) const TICK_EQUALS_BASE: u8 = 0x20;
 pub(crate) const TICK_DELTA_BASE: u8 = 0x40;
 /// Eight bytes.

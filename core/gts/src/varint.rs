@@ -1,9 +1,9 @@
 //! Variable-length integers: little-endian groups of seven bits, the top bit says that more follow
 //! (LEB128), signed ones zig-zag encoded first.
 //!
-//! A 64-bit integer takes one to ten bytes. Numbers of up to 56 bits are handled eight bytes at a
-//! time without branching on their length: streams mix lengths, and mispredicted branches would
-//! cost more than the arithmetic.
+//! A 64-bit integer takes one to ten bytes. Those of up to 56 bits are read and written as one
+//! 8-byte word: short ones by branches on their length, which data is regular enough to predict,
+//! longer ones by spreading and gathering groups of bits.
 
 /// The most bytes one integer takes.
 pub const VARINT_LENGTH_MAX: usize = 10;
@@ -51,23 +51,36 @@ pub fn write_signed(out: &mut Vec<u8>, value: i64) {
 /// Reads an unsigned integer at `position`, and moves `position` behind it.
 ///
 /// On an error `position` stays. Bits beyond the 64th are dropped, as Warp 10 drops them.
-#[inline]
+#[inline(always)]
 pub fn read_unsigned(bytes: &[u8], position: &mut usize) -> Result<u64, VarintError> {
     let rest = bytes.get(*position..).unwrap_or_default();
-    if let Some(word) = rest.first_chunk::<8>() {
-        let word = u64::from_le_bytes(*word);
+    let Some(&word) = rest.first_chunk() else { return read_slowly(rest, position) };
+    let word = u64::from_le_bytes(word);
+    // The groups up to the one without a continuation bit, and how many bytes they take. Lengths
+    // that hardly change, as those of the distances of ticks, are predicted: the processor goes on
+    // to what comes behind this integer before it has computed it.
+    let group = |index: u32| (word & (0x7f << (8 * index))) >> index;
+    let (value, length) = if word & 0x80 == 0 {
+        (group(0), 1)
+    } else if word & 0x8000 == 0 {
+        (group(0) | group(1), 2)
+    } else if word & 0x80_0000 == 0 {
+        (group(0) | group(1) | group(2), 3)
+    } else if word & 0x8000_0000 == 0 {
+        (group(0) | group(1) | group(2) | group(3), 4)
+    } else {
         let ends = !word & CONTINUATIONS;
-        if ends != 0 {
-            // Keep the bytes up to the first one without a continuation bit.
-            *position += (ends.trailing_zeros() / 8 + 1) as usize;
-            return Ok(gather(word & (ends ^ (ends - 1))));
+        if ends == 0 {
+            return read_slowly(rest, position);
         }
-    }
-    read_slowly(rest, position)
+        (gather(word & (ends ^ (ends - 1))), ends.trailing_zeros() as usize / 8 + 1)
+    };
+    *position += length;
+    Ok(value)
 }
 
 /// Reads a signed integer at `position`, and moves `position` behind it.
-#[inline]
+#[inline(always)]
 pub fn read_signed(bytes: &[u8], position: &mut usize) -> Result<i64, VarintError> {
     read_unsigned(bytes, position).map(unzigzag)
 }
@@ -83,11 +96,7 @@ fn read_slowly(rest: &[u8], position: &mut usize) -> Result<u64, VarintError> {
             return Ok(value);
         }
     }
-    Err(if rest.len() < VARINT_LENGTH_MAX {
-        VarintError::Truncated
-    } else {
-        VarintError::TooLong
-    })
+    Err(if rest.len() < VARINT_LENGTH_MAX { VarintError::Truncated } else { VarintError::TooLong })
 }
 
 /// The bytes of an integer, and how many of them count.
@@ -111,14 +120,24 @@ pub(crate) fn encode(value: u64) -> ([u8; VARINT_LENGTH_MAX], usize) {
 }
 
 /// An integer of up to 56 bits as a little-endian word, and how many of its bytes count.
-#[inline]
+#[inline(always)]
 pub(crate) fn encode_word(value: u64) -> Option<(u64, usize)> {
-    if value >= WORD_LIMIT {
-        return None;
+    let group = |index: u32| (value & (0x7f << (7 * index))) << index;
+    if value < 1 << 7 {
+        Some((value, 1))
+    } else if value < 1 << 14 {
+        Some((group(0) | 0x80 | group(1), 2))
+    } else if value < 1 << 21 {
+        Some((group(0) | group(1) | 0x8080 | group(2), 3))
+    } else if value < 1 << 28 {
+        Some((group(0) | group(1) | group(2) | 0x80_8080 | group(3), 4))
+    } else if value < WORD_LIMIT {
+        let length = (value.ilog2() / 7 + 1) as usize;
+        let continuations = CONTINUATIONS & ((1 << (8 * (length - 1))) - 1);
+        Some((spread(value) | continuations, length))
+    } else {
+        None
     }
-    let length = ((value | 1).ilog2() / 7 + 1) as usize;
-    let continuations = CONTINUATIONS & ((1 << (8 * (length - 1))) - 1);
-    Some((spread(value) | continuations, length))
 }
 
 /// Spreads 56 bits over eight bytes of seven.
@@ -182,18 +201,9 @@ mod tests {
 
     #[test]
     fn more_than_ten_bytes_are_refused() {
-        assert_eq!(
-            read_unsigned(&[0x80; 10], &mut 0),
-            Err(VarintError::TooLong)
-        );
-        assert_eq!(
-            read_unsigned(&[0x80; 11], &mut 0),
-            Err(VarintError::TooLong)
-        );
-        assert_eq!(
-            read_unsigned(&[0x80; 9], &mut 0),
-            Err(VarintError::Truncated)
-        );
+        assert_eq!(read_unsigned(&[0x80; 10], &mut 0), Err(VarintError::TooLong));
+        assert_eq!(read_unsigned(&[0x80; 11], &mut 0), Err(VarintError::TooLong));
+        assert_eq!(read_unsigned(&[0x80; 9], &mut 0), Err(VarintError::Truncated));
         assert_eq!(read_unsigned(&[], &mut 5), Err(VarintError::Truncated));
     }
 

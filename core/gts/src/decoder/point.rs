@@ -111,14 +111,14 @@ pub(super) struct Reader<'b> {
 }
 
 impl Reader<'_> {
-    #[inline]
+    #[inline(always)]
     fn byte(&mut self) -> Result<u8, PointError> {
         let &byte = self.bytes.get(self.position).ok_or(PointError::Truncated)?;
         self.position += 1;
         Ok(byte)
     }
 
-    #[inline]
+    #[inline(always)]
     fn raw(&mut self) -> Result<u64, PointError> {
         let rest = self.bytes.get(self.position..).unwrap_or_default();
         let &raw = rest.first_chunk().ok_or(PointError::Truncated)?;
@@ -126,29 +126,33 @@ impl Reader<'_> {
         Ok(u64::from_be_bytes(raw))
     }
 
-    #[inline]
+    #[inline(always)]
     fn signed(&mut self) -> Result<i64, PointError> {
         Ok(varint::read_signed(self.bytes, &mut self.position)?)
     }
 
-    #[inline]
+    #[inline(always)]
     fn signed_or_raw(&mut self, signed: bool) -> Result<i64, PointError> {
-        if signed {
-            self.signed()
-        } else {
-            self.raw().map(|raw| raw as i64)
-        }
+        if signed { self.signed() } else { self.raw().map(|raw| raw as i64) }
     }
 
-    /// Reads a datapoint into `last`. After an error `last` is of no use.
-    #[inline]
+    /// Reads the datapoint after `last`, and moves on; an error changes nothing.
+    ///
+    /// Inlined into loops that hold `last` as a local variable, all of this stays in registers.
+    #[inline(always)]
     pub(super) fn point(&mut self, base: i64, last: &mut Last) -> Result<Kind, PointError> {
+        let mut next = *last;
+        let mut reader = Reader { ..*self };
+        let kind = reader.point_parts(base, &mut next)?;
+        *last = next;
+        self.position = reader.position;
+        Ok(kind)
+    }
+
+    #[inline(always)]
+    fn point_parts(&mut self, base: i64, last: &mut Last) -> Result<Kind, PointError> {
         let flags = self.byte()?;
-        let place = if flags & CONTINUATION == 0 {
-            0
-        } else {
-            self.byte()?
-        };
+        let place = if flags & CONTINUATION == 0 { 0 } else { self.byte()? };
         self.tick(flags, base, last)?;
         if place == 0 {
             (last.location, last.elevation) = (NO_LOCATION, NO_ELEVATION);
@@ -164,18 +168,20 @@ impl Reader<'_> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn tick(&mut self, flags: u8, base: i64, last: &mut Last) -> Result<(), PointError> {
-        last.tick = match flags & TICK_MASK {
-            TICK_EQUALS_BASE => base,
-            TICK_RAW => self.raw()? as i64,
-            TICK_DELTA_BASE => base.wrapping_add(self.signed()?),
-            _ => last.tick.wrapping_add(self.signed()?),
+        last.tick = if flags & TICK_EQUALS_BASE == 0 {
+            let from = if flags & TICK_DELTA_BASE == 0 { last.tick } else { base };
+            from.wrapping_add(self.signed()?)
+        } else if flags & TICK_MASK == TICK_RAW {
+            self.raw()? as i64
+        } else {
+            base
         };
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn location(&mut self, place: u8, last: &mut Last) -> Result<(), PointError> {
         if place & LOCATION == 0 {
             last.location = NO_LOCATION;
@@ -189,67 +195,49 @@ impl Reader<'_> {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn elevation(&mut self, place: u8, last: &mut Last) -> Result<(), PointError> {
         if place & ELEVATION == 0 {
             last.elevation = NO_ELEVATION;
         } else if place & ELEVATION_IDENTICAL == 0 {
             let written = self.signed_or_raw(place & ELEVATION_VARINT != 0)?;
             let delta = place & ELEVATION_DELTA != 0;
-            last.elevation = if delta {
-                last.elevation.wrapping_add(written)
-            } else {
-                written
-            };
+            last.elevation = if delta { last.elevation.wrapping_add(written) } else { written };
         }
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn long(&mut self, flags: u8, last: &mut Last) -> Result<Kind, PointError> {
         if flags & VALUE_IDENTICAL == 0 {
             let written = self.signed_or_raw(flags & LONG_VARINT != 0)?;
             let delta = flags & LONG_DELTA != 0;
-            last.long = if delta {
-                last.long.wrapping_add(written)
-            } else {
-                written
-            };
+            last.long = if delta { last.long.wrapping_add(written) } else { written };
         }
         Ok(Kind::Long)
     }
 
-    #[inline]
+    #[inline(always)]
     fn double(&mut self, flags: u8, last: &mut Last) -> Result<Kind, PointError> {
         if flags & VALUE_IDENTICAL == 0 {
             if flags & DOUBLE_IEEE754 == 0 {
                 let scale = i32::from(self.byte()? as i8);
-                last.decimal = Some(Decimal {
-                    unscaled: self.signed()?,
-                    scale,
-                });
+                last.decimal = Some(Decimal { unscaled: self.signed()?, scale });
             } else {
                 last.double = f64::from_bits(self.raw()?);
                 last.decimal = None;
             }
         }
-        Ok(if last.decimal.is_some() {
-            Kind::Decimal
-        } else {
-            Kind::Double
-        })
+        Ok(if last.decimal.is_some() { Kind::Decimal } else { Kind::Double })
     }
 
-    #[inline]
+    #[inline(always)]
     fn text(&mut self, flags: u8, last: &mut Last) -> Result<Kind, PointError> {
         let binary = flags & STRING_BINARY != 0;
         if flags & VALUE_IDENTICAL != 0 {
             // Before the first text, the previous one is null: so is this value.
             return Ok(match last.text {
-                Some(_) => Kind::Text {
-                    binary,
-                    repeated: true,
-                },
+                Some(_) => Kind::Text { binary, repeated: true },
                 None => Kind::Deleted,
             });
         }
@@ -260,20 +248,12 @@ impl Reader<'_> {
         }
         let end = start + length as usize;
         self.position = end;
-        last.text = Some(TextAt {
-            source: self.source,
-            start,
-            end,
-            binary,
-        });
-        Ok(Kind::Text {
-            binary,
-            repeated: false,
-        })
+        last.text = Some(TextAt { source: self.source, start, end, binary });
+        Ok(Kind::Text { binary, repeated: false })
     }
 }
 
-#[inline]
+#[inline(always)]
 fn boolean(flags: u8) -> Result<Kind, PointError> {
     match flags & VALUE_MASK {
         BOOLEAN_TRUE => Ok(Kind::Boolean(true)),

@@ -1,6 +1,6 @@
 //! The buffers a decoder reads: the bytes it was given, and encrypted chunks as they are opened.
 
-use super::point::TextAt;
+use super::point::{Reader, TextAt};
 
 /// Index of the bytes that the decoder was given.
 const ROOT: u32 = 0;
@@ -19,12 +19,7 @@ pub(super) struct Sources<'a> {
 
 impl<'a> Sources<'a> {
     pub(super) const fn new(root: &'a [u8]) -> Self {
-        Self {
-            root,
-            opened: Vec::new(),
-            suspended: Vec::new(),
-            current: ROOT,
-        }
+        Self { root, opened: Vec::new(), suspended: Vec::new(), current: ROOT }
     }
 
     /// Keeps `bytes` without reading them: the text of a remembered datapoint.
@@ -63,16 +58,10 @@ impl<'a> Sources<'a> {
         self.get(self.current)
     }
 
-    /// The current buffer's index.
+    /// A reader of the current buffer.
     #[inline]
-    pub(super) const fn current(&self) -> u32 {
-        self.current
-    }
-
-    /// Whether the current buffer is the one the decoder was given.
-    #[inline]
-    pub(super) const fn is_at_root(&self) -> bool {
-        self.suspended.is_empty()
+    pub(super) fn reader(&self, position: usize) -> Reader<'_> {
+        Reader { bytes: self.bytes(), position, source: self.current }
     }
 
     /// Everything from `position` of the current buffer on, through all suspended ones.

@@ -3,14 +3,11 @@
 use crate::layout::VARINT_LIMIT;
 use crate::varint;
 
-/// Room that is there beyond what was reserved, so that short numbers can be written as words.
-const SLACK: usize = 8;
+/// How many bytes a [`Window`] shows: the numbers of a datapoint, and room behind them, so that
+/// short numbers can be written as whole words.
+pub(super) const WINDOW_LENGTH: usize = 64;
 
-/// The smallest allocation.
-const CAPACITY_MIN: usize = 64;
-
-/// Bytes with room behind them: numbers are stored as whole words and the length moves on by what
-/// counts, which spares a call to `memcpy` for each.
+/// Bytes with zeroed room behind them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Output {
     /// What is written, and zeros.
@@ -18,19 +15,22 @@ pub(super) struct Output {
     length: usize,
 }
 
+/// The place where the numbers of the next datapoint go.
+///
+/// They are stored as words and the length moves on by what counts, which spares a call to
+/// `memcpy` for each; and the fixed size keeps checks of bounds cheap.
+pub(super) struct Window<'o> {
+    bytes: &'o mut [u8; WINDOW_LENGTH],
+    length: usize,
+}
+
 impl Output {
     pub(super) fn with_capacity(capacity: usize) -> Self {
-        Self {
-            bytes: vec![0; capacity],
-            length: 0,
-        }
+        Self { bytes: vec![0; capacity], length: 0 }
     }
 
     pub(super) fn from_bytes(bytes: &[u8]) -> Self {
-        Self {
-            bytes: bytes.to_vec(),
-            length: bytes.len(),
-        }
+        Self { bytes: bytes.to_vec(), length: bytes.len() }
     }
 
     pub(super) fn as_slice(&self) -> &[u8] {
@@ -52,28 +52,47 @@ impl Output {
         self.length = 0;
     }
 
-    /// Makes room for `additional` bytes. Everything that is put must have been reserved.
+    /// Makes room for a window and `additional` bytes behind it, and shows the window.
     #[inline]
-    pub(super) fn reserve(&mut self, additional: usize) {
-        if self.bytes.len() - self.length < additional + SLACK {
-            self.grow(additional);
+    pub(super) fn window(&mut self, additional: usize) -> Window<'_> {
+        if self.bytes.len() - self.length < WINDOW_LENGTH + additional {
+            self.grow(WINDOW_LENGTH + additional);
+        }
+        match self.bytes[self.length..].first_chunk_mut() {
+            Some(bytes) => Window { bytes, length: 0 },
+            None => unreachable!("room for the window was made"),
         }
     }
 
     #[cold]
     fn grow(&mut self, additional: usize) {
-        let needed = self.length + additional + SLACK;
-        self.bytes
-            .resize(needed.max(2 * self.bytes.len()).max(CAPACITY_MIN), 0);
+        let needed = self.length + additional;
+        self.bytes.resize(needed.max(2 * self.bytes.len()), 0);
     }
 
+    /// Keeps `count` bytes that were written through a window.
     #[inline]
-    pub(super) fn put_byte(&mut self, byte: u8) {
-        self.bytes[self.length] = byte;
-        self.length += 1;
+    pub(super) fn advance(&mut self, count: usize) {
+        self.length += count;
     }
 
-    /// Leaves `count` bytes out, to be filled by [`Output::set`].
+    /// Appends bytes as they are.
+    pub(super) fn put(&mut self, slice: &[u8]) {
+        if self.bytes.len() - self.length < slice.len() {
+            self.grow(slice.len());
+        }
+        self.bytes[self.length..self.length + slice.len()].copy_from_slice(slice);
+        self.length += slice.len();
+    }
+}
+
+impl Window<'_> {
+    #[inline]
+    pub(super) const fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Leaves `count` bytes out, to be filled by [`Window::set`].
     #[inline]
     pub(super) fn skip(&mut self, count: usize) {
         self.length += count;
@@ -84,32 +103,41 @@ impl Output {
         self.bytes[index] = byte;
     }
 
-    #[inline]
-    pub(super) fn put_raw(&mut self, value: u64) {
-        self.bytes[self.length..self.length + 8].copy_from_slice(&value.to_be_bytes());
-        self.length += 8;
+    #[inline(always)]
+    pub(super) fn put_byte(&mut self, byte: u8) {
+        self.bytes[self.length] = byte;
+        self.length += 1;
     }
 
-    #[inline]
+    #[inline(always)]
+    pub(super) fn put_raw(&mut self, value: u64) {
+        self.put_word(value.swap_bytes(), 8);
+    }
+
+    #[inline(always)]
     pub(super) fn put_signed(&mut self, value: i64) {
         self.put_unsigned(varint::zigzag(value));
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn put_unsigned(&mut self, value: u64) {
-        if let Some((word, count)) = varint::encode_word(value) {
-            self.bytes[self.length..self.length + 8].copy_from_slice(&word.to_le_bytes());
-            self.length += count;
-        } else {
-            let (bytes, count) = varint::encode(value);
-            self.put_slice(&bytes[..count]);
+        match varint::encode_word(value) {
+            Some((word, count)) => self.put_word(word, count),
+            None => self.put_long(value),
         }
     }
 
-    #[inline]
-    pub(super) fn put_slice(&mut self, slice: &[u8]) {
-        self.bytes[self.length..self.length + slice.len()].copy_from_slice(slice);
-        self.length += slice.len();
+    #[inline(always)]
+    fn put_word(&mut self, word: u64, count: usize) {
+        self.bytes[self.length..self.length + 8].copy_from_slice(&word.to_le_bytes());
+        self.length += count;
+    }
+
+    #[cold]
+    fn put_long(&mut self, value: u64) {
+        let (bytes, count) = varint::encode(value);
+        self.bytes[self.length..self.length + count].copy_from_slice(&bytes[..count]);
+        self.length += count;
     }
 }
 
