@@ -73,16 +73,9 @@ impl WrapKey {
         } else if let Ok(key) = <[u8; 32]>::try_from(bytes) {
             Cipher::Aes256(Aes256::new(&Array::from(key)))
         } else {
-            return Err(KeyLengthError {
-                length: bytes.len(),
-            });
+            return Err(KeyLengthError { length: bytes.len() });
         };
-        Ok(Self {
-            inner: Arc::new(Inner {
-                bytes: bytes.to_vec(),
-                cipher,
-            }),
-        })
+        Ok(Self { inner: Arc::new(Inner { bytes: bytes.to_vec(), cipher }) })
     }
 
     /// Pads and wraps `data`.
@@ -103,9 +96,7 @@ impl WrapKey {
     /// Opens what [`WrapKey::wrap`] made, and strips the padding.
     pub fn unwrap(&self, wrapped: &[u8]) -> Result<Vec<u8>, UnwrapError> {
         if wrapped.len() < 2 * SEMIBLOCK || !wrapped.len().is_multiple_of(SEMIBLOCK) {
-            return Err(UnwrapError::Length {
-                length: wrapped.len(),
-            });
+            return Err(UnwrapError::Length { length: wrapped.len() });
         }
         let mut opened = match &self.inner.cipher {
             Cipher::Aes128(cipher) => open(cipher, wrapped),
@@ -221,10 +212,7 @@ mod tests {
         // the core without it.
         let mut buffer = INITIAL_VALUE.to_vec();
         buffer.extend((0..16u8).map(|i| i * 0x11));
-        wrap_rounds(
-            &Aes128::new(&Array::from(std::array::from_fn(|i| i as u8))),
-            &mut buffer,
-        );
+        wrap_rounds(&Aes128::new(&Array::from(std::array::from_fn(|i| i as u8))), &mut buffer);
         assert_eq!(
             buffer,
             [
@@ -246,10 +234,7 @@ mod tests {
     #[test]
     fn wrong_lengths_are_named() {
         for length in [0, 1, 8, 15, 17, 23] {
-            assert_eq!(
-                key(16).unwrap(&vec![0; length]),
-                Err(UnwrapError::Length { length })
-            );
+            assert_eq!(key(16).unwrap(&vec![0; length]), Err(UnwrapError::Length { length }));
         }
     }
 
@@ -258,9 +243,7 @@ mod tests {
         for tail in [0u8, 2, 17] {
             let mut buffer = INITIAL_VALUE.to_vec();
             buffer.extend([1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, tail]);
-            let Cipher::Aes192(cipher) = &key(24).inner.cipher else {
-                panic!("not AES-192")
-            };
+            let Cipher::Aes192(cipher) = &key(24).inner.cipher else { panic!("not AES-192") };
             wrap_rounds(cipher, &mut buffer);
             assert_eq!(key(24).unwrap(&buffer), Err(UnwrapError::Padding));
         }

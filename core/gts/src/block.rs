@@ -74,10 +74,7 @@ impl Encoder {
         if compress {
             let mut gzip = GzEncoder::new(block, Compression::default());
             // Writing to memory does not fail.
-            block = gzip
-                .write_all(&data)
-                .and_then(|()| gzip.finish())
-                .unwrap_or_default();
+            block = gzip.write_all(&data).and_then(|()| gzip.finish()).unwrap_or_default();
         } else {
             block.extend_from_slice(&data);
         }
@@ -113,12 +110,8 @@ impl<'a> Block<'a> {
 
 fn inflate(data: &[u8], length_max: usize) -> Result<Vec<u8>, BlockError> {
     let mut inflated = Vec::new();
-    let limit = u64::try_from(length_max)
-        .unwrap_or(u64::MAX)
-        .saturating_add(1);
-    GzDecoder::new(data)
-        .take(limit)
-        .read_to_end(&mut inflated)?;
+    let limit = u64::try_from(length_max).unwrap_or(u64::MAX).saturating_add(1);
+    GzDecoder::new(data).take(limit).read_to_end(&mut inflated)?;
     if inflated.len() > length_max {
         return Err(BlockError::Limit { length_max });
     }
@@ -133,12 +126,7 @@ mod tests {
     fn encoder(count: i64) -> Encoder {
         let mut encoder = Encoder::new(1_000_000);
         for tick in 0..count {
-            encoder.add(
-                1_000_000 + tick * 7,
-                NO_LOCATION,
-                NO_ELEVATION,
-                ValueRef::Long(tick),
-            );
+            encoder.add(1_000_000 + tick * 7, NO_LOCATION, NO_ELEVATION, ValueRef::Long(tick));
         }
         encoder
     }
@@ -157,28 +145,13 @@ mod tests {
     #[test]
     fn limits_and_garbage_are_errors() {
         let mut block = encoder(500).to_block(true);
-        assert!(matches!(
-            Block::read(&block, 999),
-            Err(BlockError::Limit { length_max: 999 })
-        ));
-        assert!(matches!(
-            Block::read(&block[..9], 999),
-            Err(BlockError::Length { .. })
-        ));
-        assert!(matches!(
-            Block::read(&block[..5], 999),
-            Err(BlockError::Short { length: 5 })
-        ));
+        assert!(matches!(Block::read(&block, 999), Err(BlockError::Limit { length_max: 999 })));
+        assert!(matches!(Block::read(&block[..9], 999), Err(BlockError::Length { .. })));
+        assert!(matches!(Block::read(&block[..5], 999), Err(BlockError::Short { length: 5 })));
         block[4] = 2;
-        assert!(matches!(
-            Block::read(&block, 999),
-            Err(BlockError::Compression { flag: 2 })
-        ));
+        assert!(matches!(Block::read(&block, 999), Err(BlockError::Compression { flag: 2 })));
         block[4] = 1;
         block[10] ^= 0xff;
-        assert!(matches!(
-            Block::read(&block, 9999),
-            Err(BlockError::Gzip(_))
-        ));
+        assert!(matches!(Block::read(&block, 9999), Err(BlockError::Gzip(_))));
     }
 }

@@ -63,10 +63,7 @@ impl Decimal {
             return None;
         }
         let scale = point.map_or(0, |point| digits.len() - 1 - point) as i32;
-        Some(Self {
-            unscaled: if negative { -unscaled } else { unscaled },
-            scale,
-        })
+        Some(Self { unscaled: if negative { -unscaled } else { unscaled }, scale })
     }
 
     /// The shortest decimal that reads back as `value`; `None` when it is not finite.
@@ -77,19 +74,13 @@ impl Decimal {
             return None;
         }
         if value == 0.0 {
-            return Some(Self {
-                unscaled: 0,
-                scale: 0,
-            });
+            return Some(Self { unscaled: 0, scale: 0 });
         }
         let (digits, exponent) = double::shortest_digits(value);
         // 17 digits at most: they fit.
-        let (unscaled, count) = digits
-            .as_ref()
-            .iter()
-            .fold((0i64, 0), |(sum, count), &digit| {
-                (sum * 10 + i64::from(digit - b'0'), count + 1)
-            });
+        let (unscaled, count) = digits.as_ref().iter().fold((0i64, 0), |(sum, count), &digit| {
+            (sum * 10 + i64::from(digit - b'0'), count + 1)
+        });
         Some(Self {
             unscaled: if value < 0.0 { -unscaled } else { unscaled },
             scale: count - 1 - exponent,
@@ -100,15 +91,9 @@ impl Decimal {
     #[must_use]
     pub fn normalized(self) -> Self {
         if self.unscaled == 0 {
-            return Self {
-                unscaled: 0,
-                scale: 0,
-            };
+            return Self { unscaled: 0, scale: 0 };
         }
-        let Self {
-            mut unscaled,
-            mut scale,
-        } = self;
+        let Self { mut unscaled, mut scale } = self;
         while unscaled % 10 == 0 && scale > i32::MIN {
             unscaled /= 10;
             scale -= 1;
@@ -148,9 +133,7 @@ impl Decimal {
         if self.scale < 0 {
             return self.unscaled.wrapping_mul(10i64.wrapping_pow(power));
         }
-        10i64
-            .checked_pow(power)
-            .map_or(0, |power| self.unscaled / power)
+        10i64.checked_pow(power).map_or(0, |power| self.unscaled / power)
     }
 
     /// As Java's `BigDecimal.toString`: plain, or scientific (`1E+3`) for a negative scale and for
@@ -180,11 +163,7 @@ impl fmt::Display for Decimal {
         let sign = if self.unscaled < 0 { "-" } else { "" };
         let digits = self.unscaled.unsigned_abs();
         if self.scale <= 0 {
-            let zeros = if digits == 0 {
-                0
-            } else {
-                self.scale.unsigned_abs() as usize
-            };
+            let zeros = if digits == 0 { 0 } else { self.scale.unsigned_abs() as usize };
             write!(f, "{sign}{digits}")?;
             return (0..zeros).try_for_each(|_| f.write_str("0"));
         }
@@ -219,14 +198,8 @@ mod tests {
             ("+12.", Some(decimal(12, 0))),
             ("0.0", Some(decimal(0, 1))),
             ("7", Some(decimal(7, 0))),
-            (
-                "123456789012345678",
-                Some(decimal(123_456_789_012_345_678, 0)),
-            ),
-            (
-                "1234567890.12345678",
-                Some(decimal(123_456_789_012_345_678, 8)),
-            ),
+            ("123456789012345678", Some(decimal(123_456_789_012_345_678, 0))),
+            ("1234567890.12345678", Some(decimal(123_456_789_012_345_678, 8))),
             ("1234567890123456789", None),
             ("12345678901.23456789", None),
             ("", None),

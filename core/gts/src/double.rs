@@ -39,9 +39,7 @@ pub fn parse_double(text: &str) -> Option<f64> {
         "NaN" => f64::NAN,
         "Infinity" => f64::INFINITY,
         _ => {
-            let digits = magnitude
-                .strip_suffix(['d', 'D', 'f', 'F'])
-                .unwrap_or(magnitude);
+            let digits = magnitude.strip_suffix(['d', 'D', 'f', 'F']).unwrap_or(magnitude);
             // Rust also knows `inf` and a second sign.
             if !digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
                 return None;
@@ -61,10 +59,7 @@ impl fmt::Display for JavaDouble {
 impl DoubleBuffer {
     /// An empty buffer.
     pub const fn new() -> Self {
-        Self {
-            bytes: [0; TEXT_LENGTH_MAX],
-            length: 0,
-        }
+        Self { bytes: [0; TEXT_LENGTH_MAX], length: 0 }
     }
 
     /// The text of `value`.
@@ -111,22 +106,14 @@ impl DoubleBuffer {
         }
         self.push(&digits.bytes[..1]);
         self.push(b".");
-        self.push(if digits.count > 1 {
-            &digits.bytes[1..digits.count]
-        } else {
-            b"0"
-        });
+        self.push(if digits.count > 1 { &digits.bytes[1..digits.count] } else { b"0" });
         self.push(b"E");
         if exponent < 0 {
             self.push(b"-");
         }
         let exponent = exponent.unsigned_abs();
         let decimal = [exponent / 100, exponent / 10 % 10, exponent % 10].map(|d| b'0' + d as u8);
-        let zeros = if exponent >= 100 {
-            0
-        } else {
-            1 + usize::from(exponent < 10)
-        };
+        let zeros = if exponent >= 100 { 0 } else { 1 + usize::from(exponent < 10) };
         self.push(&decimal[zeros..]);
     }
 }
@@ -164,10 +151,7 @@ impl Digits {
     /// Takes a finite, non-zero number like `-12.5`, `0.00012` or `1e300` apart: digits, and the
     /// power of ten of the first one.
     fn read(text: &[u8]) -> (Self, i32) {
-        let mut digits = Self {
-            bytes: [0; TEXT_LENGTH_MAX],
-            count: 0,
-        };
+        let mut digits = Self { bytes: [0; TEXT_LENGTH_MAX], count: 0 };
         let (mut exponent, mut integral) = (-1, true);
         let mut rest = text.iter();
         while let Some(&byte) = rest.next() {
@@ -198,11 +182,7 @@ fn read_exponent(text: &[u8]) -> i32 {
         .iter()
         .filter(|byte| byte.is_ascii_digit())
         .fold(0, |exponent, byte| exponent * 10 + i32::from(byte - b'0'));
-    if text.first() == Some(&b'-') {
-        -magnitude
-    } else {
-        magnitude
-    }
+    if text.first() == Some(&b'-') { -magnitude } else { magnitude }
 }
 
 #[cfg(test)]

@@ -22,10 +22,7 @@ impl SeriesId {
     /// From [`SeriesId::to_bytes`].
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         let id = u128::from_be_bytes(bytes);
-        Self {
-            class_id: (id >> 64) as i64,
-            labels_id: id as i64,
-        }
+        Self { class_id: (id >> 64) as i64, labels_id: id as i64 }
     }
 
     /// As one unsigned number.
@@ -46,24 +43,13 @@ impl SeriesId {
 
     /// From [`SeriesId::to_utf16`].
     pub fn from_utf16(units: [u16; 8]) -> Self {
-        Self::from_u128(
-            units
-                .iter()
-                .fold(0, |id, &unit| (id << 16) | u128::from(unit)),
-        )
+        Self::from_u128(units.iter().fold(0, |id, &unit| (id << 16) | u128::from(unit)))
     }
 
     /// As a UUID, the class id in front (`showuuid`).
     pub fn to_uuid(self) -> String {
         let digits = format!("{:032x}", self.as_u128());
-        [
-            &digits[..8],
-            &digits[8..12],
-            &digits[12..16],
-            &digits[16..20],
-            &digits[20..],
-        ]
-        .join("-")
+        [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-")
     }
 
     /// Both ids hashed into one: the key of caches and of estimators of how many series there are.
@@ -143,10 +129,7 @@ mod tests {
 
     use super::*;
 
-    const KEYS: IdKeys = IdKeys {
-        class: SipKey::new(1, 2),
-        labels: SipKey::new(3, 4),
-    };
+    const KEYS: IdKeys = IdKeys { class: SipKey::new(1, 2), labels: SipKey::new(3, 4) };
 
     #[test]
     fn labels_count_whatever_their_order() {
@@ -159,10 +142,7 @@ mod tests {
 
     #[test]
     fn slices_go_by_the_top_byte_of_the_labels_id() {
-        let id = SeriesId {
-            class_id: 5,
-            labels_id: 0xfe00_0000_0000_0001u64 as i64,
-        };
+        let id = SeriesId { class_id: 5, labels_id: 0xfe00_0000_0000_0001u64 as i64 };
         assert!(id.in_slice(7, 0xfe % 7));
         assert!(!id.in_slice(7, 0));
         assert!(id.in_slice(1, 0));

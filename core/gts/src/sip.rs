@@ -20,10 +20,7 @@ impl SipKey {
     /// A key from its sixteen bytes.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         let key = u128::from_be_bytes(bytes);
-        Self {
-            k0: (key >> 64) as u64,
-            k1: key as u64,
-        }
+        Self { k0: (key >> 64) as u64, k1: key as u64 }
     }
 
     /// SipHash-2-4 of `data`.

@@ -35,9 +35,7 @@ fn repair(bytes: &[u8]) -> String {
 
 /// The characters of `text` as ISO-8859-1, `?` for those it does not have.
 pub fn to_latin1(text: &str) -> Vec<u8> {
-    text.chars()
-        .map(|c| u8::try_from(c).unwrap_or(b'?'))
-        .collect()
+    text.chars().map(|c| u8::try_from(c).unwrap_or(b'?')).collect()
 }
 
 /// The text whose characters are `bytes` read as ISO-8859-1.

@@ -14,26 +14,14 @@ fn longs() -> impl Strategy<Value = i64> {
         Just(i64::MAX),
         -5i64..5,
         (any::<i64>(), 0u32..64).prop_map(|(long, shift)| long >> shift),
-        prop::sample::select(vec![
-            1i64 << 48,
-            (1 << 48) - 1,
-            -(1 << 48),
-            1_440_000_000_000_000
-        ]),
+        prop::sample::select(vec![1i64 << 48, (1 << 48) - 1, -(1 << 48), 1_440_000_000_000_000]),
     ]
 }
 
 fn doubles() -> impl Strategy<Value = f64> {
     prop_oneof![
         any::<u64>().prop_map(f64::from_bits),
-        prop::sample::select(vec![
-            0.0,
-            -0.0,
-            1.5,
-            f64::NAN,
-            f64::INFINITY,
-            f64::MIN_POSITIVE
-        ]),
+        prop::sample::select(vec![0.0, -0.0, 1.5, f64::NAN, f64::INFINITY, f64::MIN_POSITIVE]),
     ]
 }
 
@@ -60,12 +48,7 @@ fn points() -> impl Strategy<Value = Vec<PointRef>> {
     let elevation = prop_oneof![2 => Just(NO_ELEVATION), 1 => longs()];
     let point =
         (longs(), location, elevation, values()).prop_map(|(tick, location, elevation, value)| {
-            PointRef {
-                tick,
-                location,
-                elevation,
-                value,
-            }
+            PointRef { tick, location, elevation, value }
         });
     vec(point, 0..20)
 }
@@ -79,9 +62,7 @@ fn encode(base: i64, points: &[PointRef]) -> Encoder {
 }
 
 fn decode(decoder: Decoder<'_>) -> Vec<PointRef> {
-    decoder
-        .map(|point| point.expect("what was encoded is well formed"))
-        .collect()
+    decoder.map(|point| point.expect("what was encoded is well formed")).collect()
 }
 
 /// Whether a value came back as the format keeps it: decimals as equal numbers, NaN as any NaN, a
@@ -100,10 +81,7 @@ fn assert_kept(before: &[PointRef], after: &[PointRef]) {
     assert_eq!(before.len(), after.len());
     for (before, after) in before.iter().zip(after) {
         assert_eq!(before.tick, after.tick);
-        assert!(
-            is_kept(&before.value, &after.value),
-            "{before:?} became {after:?}"
-        );
+        assert!(is_kept(&before.value, &after.value), "{before:?} became {after:?}");
         let place = match before.value {
             Value::Deleted => (NO_LOCATION, NO_ELEVATION),
             _ => (before.location, before.elevation),

@@ -2,11 +2,11 @@
 
 use serde_json::Value as Json;
 use weft_gts::{
-    Block, DecodeError, Decoder, Encoder, NO_ELEVATION, NO_LOCATION, PointRef, ValueRef, WrapKey,
-    dedup, varint,
+    Block, DecodeError, Decoder, Encoder, Metadata, NO_ELEVATION, NO_LOCATION, PointRef, ValueRef,
+    WrapKey, dedup, text, varint,
 };
 
-use crate::json::{add, array, hex, long, point, points, show, unhex};
+use crate::json::{add, array, hex, labels, long, point, points, show, string, unhex};
 use crate::{Checker, Outcome, all};
 
 /// More than any block of the file.
@@ -36,19 +36,14 @@ fn encode(line: &Json) -> Outcome {
     let key = key(line);
     let mut encoder = Encoder::new(long(&line["base"]));
     encoder.set_key(key.clone());
-    let sizes: Vec<_> = points(&line["points"])
-        .iter()
-        .map(|p| add(&mut encoder, p) as i64)
-        .collect();
+    let sizes: Vec<_> =
+        points(&line["points"]).iter().map(|p| add(&mut encoder, p) as i64).collect();
     let bytes = encoder.bytes();
     all([
         Outcome::equal(&sizes, &array(&line["sizes"]).iter().map(long).collect()),
         Outcome::equal(&(encoder.count() as i64), &long(&line["count"])),
         same_bytes(&bytes, &line["hex"]),
-        same_points(
-            Decoder::new(encoder.base(), &bytes, key.as_ref()),
-            &line["decoded"],
-        ),
+        same_points(Decoder::new(encoder.base(), &bytes, key.as_ref()), &line["decoded"]),
         same_series(encoder.base(), &bytes, key.as_ref()),
     ])
 }
@@ -57,9 +52,7 @@ fn decode(line: &Json) -> Outcome {
     let (base, bytes, key) = (long(&line["base"]), unhex(&line["hex"]), key(line));
     let mut decoder = Decoder::new(base, &bytes, key.as_ref());
     // Sweeps were recorded up to the first datapoint only.
-    let sweep = line["name"]
-        .as_str()
-        .is_some_and(|name| name.ends_with("-sweep"));
+    let sweep = line["name"].as_str().is_some_and(|name| name.ends_with("-sweep"));
     let mut read = Vec::new();
     let error = loop {
         if sweep && read.len() == 1 {
@@ -130,10 +123,7 @@ fn remaining(line: &Json) -> Outcome {
         Outcome::equal(&left.len(), &array(&line["decoded_with_state"]).len()),
     ]);
     rest.add(123_456, NO_LOCATION, NO_ELEVATION, ValueRef::String("tail"));
-    let after = same_bytes(
-        rest.clear_bytes(),
-        &line["hex_after_adding_ts123456_string_tail"],
-    );
+    let after = same_bytes(rest.clear_bytes(), &line["hex_after_adding_ts123456_string_tail"]);
     all([before, after])
 }
 
@@ -171,12 +161,30 @@ fn dump(line: &Json) -> Outcome {
         ]),
         Err(error) => Outcome::Fail(error.to_string()),
     });
-    all([same_bytes(
-        &encoder.to_block(false),
-        &line["block_uncompressed"],
-    )]
+    all([
+        same_bytes(&encoder.to_block(false), &line["block_uncompressed"]),
+        Outcome::equal(&dump_text(&encoder, line).as_str(), &string(&line["text"])),
+    ]
     .into_iter()
     .chain(blocks))
+}
+
+/// The lines of fetch as text: the series once, then `=` for it.
+fn dump_text(encoder: &Encoder, line: &Json) -> String {
+    let metadata = Metadata::new(string(&line["class"]), labels(&line["labels"]));
+    let mut series = Vec::new();
+    text::write_series(&mut series, &metadata, true);
+    let mut lines = Vec::new();
+    for (index, point) in read(encoder.decoder()).iter().enumerate() {
+        let place = (point.tick, point.location, point.elevation);
+        if index > 0 {
+            lines.push(b'=');
+            series.clear();
+        }
+        text::write_point(&mut lines, &series, place, (&point.value).into());
+        lines.extend_from_slice(b"\r\n");
+    }
+    String::from_utf8_lossy(&lines).into_owned()
 }
 
 /// The key of a line that has one.

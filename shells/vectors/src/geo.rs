@@ -59,8 +59,6 @@ fn same_text(line: &Json, code: i64) -> Outcome {
 
 /// A double as Java writes it.
 fn special(text: &Json) -> f64 {
-    let Some(double) = weft_gts::parse_double(string(text)) else {
-        panic!("no double: {text}")
-    };
+    let Some(double) = weft_gts::parse_double(string(text)) else { panic!("no double: {text}") };
     double
 }

@@ -24,38 +24,21 @@ impl Checker for Geo2Checker {
 
 fn cells(line: &Json) -> Outcome {
     let code = long(&line["geoxp"]);
-    let strings: Vec<String> = (1..=16)
-        .map(|half| hhcode::to_text(code, 2 * half))
-        .collect();
-    let asked: Vec<&str> = array(&line["indexableStrings"])
-        .iter()
-        .map(string)
-        .collect();
+    let strings: Vec<String> = (1..=16).map(|half| hhcode::to_text(code, 2 * half)).collect();
+    let asked: Vec<&str> = array(&line["indexableStrings"]).iter().map(string).collect();
     let all_cells = cell::all_from_code(code).to_vec();
-    let Some(resolutions) = line["by_resolution"].as_object() else {
-        panic!("no resolutions")
-    };
+    let Some(resolutions) = line["by_resolution"].as_object() else { panic!("no resolutions") };
     all([
-        Outcome::equal(
-            &hhcode::to_text(code, 32).as_str(),
-            &string(&line["hhcode"]),
-        ),
+        Outcome::equal(&hhcode::to_text(code, 32).as_str(), &string(&line["hhcode"])),
         Outcome::equal(&all_cells, &longs(&line["toGeoCells"])),
         Outcome::equal(&all_cells, &longs(&line["indexable"])),
-        Outcome::equal(
-            &strings.iter().map(String::as_str).collect::<Vec<_>>(),
-            &asked,
-        ),
+        Outcome::equal(&strings.iter().map(String::as_str).collect::<Vec<_>>(), &asked),
     ]
     .into_iter()
-    .chain(
-        resolutions
-            .iter()
-            .map(|(resolution, asked)| match resolution.parse() {
-                Ok(resolution) => at_resolution(code, resolution, asked),
-                Err(_) => panic!("no resolution: {resolution}"),
-            }),
-    ))
+    .chain(resolutions.iter().map(|(resolution, asked)| match resolution.parse() {
+        Ok(resolution) => at_resolution(code, resolution, asked),
+        Err(_) => panic!("no resolution: {resolution}"),
+    })))
 }
 
 fn at_resolution(code: i64, resolution: u32, asked: &Json) -> Outcome {
@@ -72,18 +55,12 @@ fn at_resolution(code: i64, resolution: u32, asked: &Json) -> Outcome {
     }
     let bounds = hhcode::bounding_box(code, resolution);
     let bounds = [bounds.south, bounds.west, bounds.north, bounds.east].map(f64::to_bits);
-    let bbox: Vec<u64> = array(&asked["bbox"])
-        .iter()
-        .filter_map(Json::as_f64)
-        .map(f64::to_bits)
-        .collect();
+    let bbox: Vec<u64> =
+        array(&asked["bbox"]).iter().filter_map(Json::as_f64).map(f64::to_bits).collect();
     let next = |north, east| hhcode::neighbor(code, resolution, north, east);
     all([
         same_text,
-        Outcome::equal(
-            &cell::from_code(code, resolution),
-            &Some(long(&asked["cell"])),
-        ),
+        Outcome::equal(&cell::from_code(code, resolution), &Some(long(&asked["cell"]))),
         Outcome::equal(&hhcode::center(code, resolution), &long(&asked["center"])),
         Outcome::equal(
             &hex(&hhcode::to_prefix_bytes(code, resolution)).as_str(),
@@ -100,14 +77,8 @@ fn at_resolution(code: i64, resolution: u32, asked: &Json) -> Outcome {
 fn distances(line: &Json) -> Outcome {
     let (from, to) = (long(&line["from"]), long(&line["to"]));
     all([
-        close(
-            distance::orthodromic(from, to),
-            bits(&line["orthodromic_bits"]),
-        ),
-        close(
-            distance::loxodromic(from, to),
-            bits(&line["loxodromic_bits"]),
-        ),
+        close(distance::orthodromic(from, to), bits(&line["orthodromic_bits"])),
+        close(distance::loxodromic(from, to), bits(&line["loxodromic_bits"])),
     ])
 }
 

@@ -28,10 +28,7 @@ impl Checker for IdsChecker {
             "gtsId" => self.gts_id(line),
             "tokenIdent" => {
                 let ident = key(&line["key"]).hash_palindromic(string(&line["token"]).as_bytes());
-                Outcome::equal(
-                    &format!("{ident:016x}").as_str(),
-                    &string(&line["ident_hex"]),
-                )
+                Outcome::equal(&format!("{ident:016x}").as_str(), &string(&line["ident_hex"]))
             }
             "appId" => app_id(line),
             _ => Outcome::Skip("unknown kind"),
@@ -42,9 +39,7 @@ impl Checker for IdsChecker {
 impl IdsChecker {
     fn keys(&self, line: &Json) -> [IdKeys; 2] {
         let number = long(&line["keyset"]);
-        let Some(keys) = self.keysets.get(&number) else {
-            panic!("keyset {number} was not given")
-        };
+        let Some(keys) = self.keysets.get(&number) else { panic!("keyset {number} was not given") };
         *keys
     }
 
@@ -56,14 +51,9 @@ impl IdsChecker {
 
     fn gts_id(&self, line: &Json) -> Outcome {
         let [keys, _] = self.keys(line);
-        let id = SeriesId {
-            class_id: long(&line["classId"]),
-            labels_id: long(&line["labelsId"]),
-        };
-        let units: Vec<u16> = array(&line["string_utf16_units"])
-            .iter()
-            .map(|unit| long(unit) as u16)
-            .collect();
+        let id = SeriesId { class_id: long(&line["classId"]), labels_id: long(&line["labelsId"]) };
+        let units: Vec<u16> =
+            array(&line["string_utf16_units"]).iter().map(|unit| long(unit) as u16).collect();
         let Ok(read) = units.as_slice().try_into().map(SeriesId::from_utf16) else {
             return Outcome::Fail(format!("not eight code units: {units:?}"));
         };
@@ -74,10 +64,7 @@ impl IdsChecker {
             Outcome::equal(&id.hash(keys.class), &long(&line["gtsId_class_key"])),
             Outcome::equal(&id.hash(keys.labels), &long(&line["gtsId_labels_key"])),
             Outcome::equal(&id.to_utf16().as_slice(), &units.as_slice()),
-            Outcome::equal(
-                &hex(&read.to_bytes()).as_str(),
-                &string(&line["unpackGTSId_string"]),
-            ),
+            Outcome::equal(&hex(&read.to_bytes()).as_str(), &string(&line["unpackGTSId_string"])),
             Outcome::equal(&vec![read.class_id, read.labels_id], &longs),
             Outcome::equal(&signed.as_str(), &string(&line["biginteger"])),
             Outcome::equal(&id.to_uuid().as_str(), &string(&line["uuid"])),
@@ -98,28 +85,21 @@ fn siphash(line: &Json) -> Outcome {
         Outcome::equal(&hash, &long(&line["hash24"])),
         Outcome::equal(&reversed, &long(&line["hash24_reversed"])),
         Outcome::equal(&key.hash_palindromic(data), &long(&line["palindromic"])),
-        line.get("safe").map_or(Outcome::Pass, |safe| {
-            Outcome::equal(&key.hash(&both), &long(safe))
-        }),
+        line.get("safe")
+            .map_or(Outcome::Pass, |safe| Outcome::equal(&key.hash(&both), &long(safe))),
     ])
 }
 
 /// Applications are hashed plainly; none is 0.
 fn app_id(line: &Json) -> Outcome {
     let app = string(&line["app"]);
-    let id = if app.is_empty() {
-        0
-    } else {
-        key(&line["key"]).hash(app.as_bytes())
-    };
+    let id = if app.is_empty() { 0 } else { key(&line["key"]).hash(app.as_bytes()) };
     Outcome::equal(&id, &long(&line["hash24"]))
 }
 
 fn keyset(line: &Json) -> [IdKeys; 2] {
-    [("class", "labels"), ("class_secondary", "labels_secondary")].map(|(class, labels)| IdKeys {
-        class: key(&line[class]),
-        labels: key(&line[labels]),
-    })
+    [("class", "labels"), ("class_secondary", "labels_secondary")]
+        .map(|(class, labels)| IdKeys { class: key(&line[class]), labels: key(&line[labels]) })
 }
 
 fn key(text: &Json) -> SipKey {

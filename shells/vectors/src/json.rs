@@ -8,21 +8,14 @@ use weft_gts::{Decimal, Encoder, Labels, NO_ELEVATION, NO_LOCATION, PointRef, Va
 
 /// The bytes of a string of hexadecimal digits.
 pub(crate) fn unhex(text: &Json) -> Vec<u8> {
-    let Some(text) = text.as_str() else {
-        panic!("not hexadecimal: {text}")
-    };
-    assert!(
-        text.len().is_multiple_of(2),
-        "odd number of hexadecimal digits: {text}"
-    );
+    let Some(text) = text.as_str() else { panic!("not hexadecimal: {text}") };
+    assert!(text.len().is_multiple_of(2), "odd number of hexadecimal digits: {text}");
     text.as_bytes()
         .chunks_exact(2)
-        .map(
-            |pair| match std::str::from_utf8(pair).map(|pair| u8::from_str_radix(pair, 16)) {
-                Ok(Ok(byte)) => byte,
-                _ => panic!("not hexadecimal: {text}"),
-            },
-        )
+        .map(|pair| match std::str::from_utf8(pair).map(|pair| u8::from_str_radix(pair, 16)) {
+            Ok(Ok(byte)) => byte,
+            _ => panic!("not hexadecimal: {text}"),
+        })
         .collect()
 }
 
@@ -33,25 +26,19 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 
 /// A 64-bit integer.
 pub(crate) fn long(number: &Json) -> i64 {
-    let Some(number) = number.as_i64() else {
-        panic!("not a 64-bit integer: {number}")
-    };
+    let Some(number) = number.as_i64() else { panic!("not a 64-bit integer: {number}") };
     number
 }
 
 /// A string.
 pub(crate) fn string(text: &Json) -> &str {
-    let Some(text) = text.as_str() else {
-        panic!("not a string: {text}")
-    };
+    let Some(text) = text.as_str() else { panic!("not a string: {text}") };
     text
 }
 
 /// An array.
 pub(crate) fn array(list: &Json) -> &[Json] {
-    let Some(list) = list.as_array() else {
-        panic!("not an array: {list}")
-    };
+    let Some(list) = list.as_array() else { panic!("not an array: {list}") };
     list
 }
 
@@ -65,12 +52,8 @@ pub(crate) fn bits(text: &Json) -> f64 {
 
 /// A map of strings, in the order of the file.
 pub(crate) fn labels(map: &Json) -> Labels {
-    let Some(map) = map.as_object() else {
-        panic!("not a map: {map}")
-    };
-    map.iter()
-        .map(|(name, value)| (name.as_str(), string(value)))
-        .collect()
+    let Some(map) = map.as_object() else { panic!("not a map: {map}") };
+    map.iter().map(|(name, value)| (name.as_str(), string(value))).collect()
 }
 
 /// A typed value, `{"t": …}`.
@@ -99,21 +82,11 @@ pub(crate) fn points(list: &Json) -> Vec<PointRef> {
 /// One of [`points`].
 pub(crate) fn point(point: &Json) -> PointRef {
     let fields = array(point);
-    let [location, elevation, typed] = &fields[fields.len() - 3..] else {
-        unreachable!()
-    };
+    let [location, elevation, typed] = &fields[fields.len() - 3..] else { unreachable!() };
     PointRef {
         tick: long(&fields[0]),
-        location: if location.is_null() {
-            NO_LOCATION
-        } else {
-            long(location)
-        },
-        elevation: if elevation.is_null() {
-            NO_ELEVATION
-        } else {
-            long(elevation)
-        },
+        location: if location.is_null() { NO_LOCATION } else { long(location) },
+        elevation: if elevation.is_null() { NO_ELEVATION } else { long(elevation) },
         value: value(typed),
     }
 }
@@ -128,18 +101,10 @@ pub(crate) fn show<'p>(points: impl IntoIterator<Item = &'p PointRef>) -> String
     points
         .into_iter()
         .map(|point| {
-            let PointRef {
-                tick,
-                location,
-                elevation,
-                value,
-            } = point;
+            let PointRef { tick, location, elevation, value } = point;
             match value {
                 Value::Double(double) => {
-                    format!(
-                        "{tick}/{location}/{elevation} Double({:016x})\n",
-                        double.to_bits()
-                    )
+                    format!("{tick}/{location}/{elevation} Double({:016x})\n", double.to_bits())
                 }
                 value => format!("{tick}/{location}/{elevation} {value:?}\n"),
             }

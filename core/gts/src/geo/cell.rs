@@ -62,10 +62,7 @@ mod tests {
         let code = 0x0123_4567_89ab_cdef;
         assert_eq!(from_code(code, 10), Some(0x5012_3400_0000_0000));
         assert_eq!(from_code(code, 30), Some(0xf012_3456_789a_bcde_u64 as i64));
-        assert_eq!(
-            [0, 1, 9, 32].map(|resolution| from_code(code, resolution)),
-            [None; 4]
-        );
+        assert_eq!([0, 1, 9, 32].map(|resolution| from_code(code, resolution)), [None; 4]);
         assert_eq!(parent(0x1700_0000_0000_0000), None);
         assert_eq!(parent(0), None);
     }

@@ -28,10 +28,7 @@ pub fn orthodromic(from: i64, to: i64) -> f64 {
 /// Metres along the great circle between two positions in steps.
 pub(super) fn orthodromic_steps(from: (i64, i64), to: (i64, i64)) -> f64 {
     let radians = |(latitude, longitude): (i64, i64)| {
-        (
-            latitude as f64 * (PI / STEPS) - FRAC_PI_2,
-            longitude as f64 * (2.0 * PI / STEPS) - PI,
-        )
+        (latitude as f64 * (PI / STEPS) - FRAC_PI_2, longitude as f64 * (2.0 * PI / STEPS) - PI)
     };
     haversine(radians(from), radians(to))
 }
@@ -52,11 +49,7 @@ pub fn loxodromic(from: i64, to: i64) -> f64 {
     let latitude = (from.0 - to.0) as f64 * LATITUDE_STEP;
     let turn = (from.1 - to.1).abs();
     // The other way round is shorter.
-    let turn = if turn > HALF_TURN {
-        0xffff_ffff - turn
-    } else {
-        turn
-    };
+    let turn = if turn > HALF_TURN { 0xffff_ffff - turn } else { turn };
     let longitude = turn as f64 * LONGITUDE_STEP * scale;
     (latitude * latitude + longitude * longitude).sqrt()
 }
@@ -70,10 +63,7 @@ mod tests {
         let code = hhcode::from_degrees;
         for distance in [orthodromic, loxodromic] {
             let meridian = distance(code(0.0, 10.0), code(1.0, 10.0));
-            assert!(
-                (meridian / (60.0 * MINUTE) - 1.0).abs() < 1e-6,
-                "{meridian}"
-            );
+            assert!((meridian / (60.0 * MINUTE) - 1.0).abs() < 1e-6, "{meridian}");
             let across = distance(code(0.0, 179.5), code(0.0, -179.5));
             assert!((across / (60.0 * MINUTE) - 1.0).abs() < 1e-6, "{across}");
             assert_eq!(distance(42, 42), 0.0);

@@ -144,11 +144,7 @@ pub(super) const fn prefix_mask(resolution: u32) -> i64 {
 
 /// The steps a cell of `resolution` is wide and high.
 pub(super) const fn cell_steps(resolution: u32) -> i64 {
-    if resolution > RESOLUTION_MAX {
-        1
-    } else {
-        1 << (RESOLUTION_MAX - resolution)
-    }
+    if resolution > RESOLUTION_MAX { 1 } else { 1 << (RESOLUTION_MAX - resolution) }
 }
 
 /// Puts 32 bits on the even bits of a word.
@@ -197,10 +193,7 @@ mod tests {
         for wrong in ["", "g", "+1", "01234567890123456", "é"] {
             assert_eq!(from_text(wrong), None, "{wrong}");
         }
-        assert_eq!(
-            to_prefix_bytes(0x0123_4567_89ab_cdef, 10),
-            [0x01, 0x23, 0x40]
-        );
+        assert_eq!(to_prefix_bytes(0x0123_4567_89ab_cdef, 10), [0x01, 0x23, 0x40]);
     }
 
     proptest! {
