@@ -15,6 +15,8 @@ use crate::value::{Handle, Value};
 pub enum Role {
     /// Runs a macro under a name that `DEF` gave it.
     Defined(Handle<Macro>),
+    /// Fails with "NAME is undefined.": a word that `NULL … DEF` took away.
+    Undefined,
     /// Reduces a window to one point: mappers, bucketizers, reducers.
     Aggregator(&'static Aggregator),
     /// Chooses among series.
@@ -112,7 +114,7 @@ impl Role {
     /// The name that TYPEOF gives.
     pub const fn type_name(&self) -> &'static str {
         match self {
-            Self::Defined(_) => "FUNCTION",
+            Self::Defined(_) | Self::Undefined => "FUNCTION",
             Self::Aggregator(_) => "AGGREGATOR",
             Self::Filter(_) => "FILTER",
             Self::Filler(_) => "FILLER",

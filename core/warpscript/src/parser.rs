@@ -424,29 +424,19 @@ impl Machine {
 
     /// Runs an instruction, or adds it to the macro being read.
     fn instruction(&mut self, instruction: Instruction) -> Result {
-        let Some(code) = self.parse.macros.last_mut() else {
+        if self.parse.macros.is_empty() {
             return match instruction {
                 Instruction::Push(value) => self.push(value),
                 Instruction::Call(word) => self.call_word(word),
                 Instruction::Apply(function) => self.apply_function(function),
                 Instruction::Run(symbol) => self.run_named(symbol),
-                Instruction::Load(_) | Instruction::Store(_) => Ok(()),
+                _ => Ok(()),
             };
-        };
-        // `'name' STORE` becomes one instruction.
-        if let (Instruction::Call(word), Some(Instruction::Push(Value::String(name)))) =
-            (instruction, code.last())
-            && word.name == "STORE"
-        {
-            let name = Text::clone(self.heap.text(*name));
-            let symbol = self.intern(&name)?;
-            if let Some(last) = self.parse.macros.last_mut().and_then(|c| c.last_mut()) {
-                *last = Instruction::Store(symbol);
-            }
-            return Ok(());
         }
-        code.push(instruction);
-        Ok(())
+        let Some(mut code) = self.parse.macros.pop() else { return Ok(()) };
+        let added = self.append(&mut code, instruction);
+        self.parse.macros.push(code);
+        added
     }
 
     fn load_statement(&mut self, name: &str) -> Result {

@@ -96,7 +96,8 @@ pub const fn function(
 static WORDS: LazyLock<IndexMap<&'static str, &'static Word, FxBuildHasher>> =
     LazyLock::new(|| {
         let words = crate::words::FAMILIES.iter().flat_map(|f| f.words);
-        words.map(|word| (word.name, word)).collect()
+        let registers = crate::words::variables::register_words().iter();
+        words.chain(registers).map(|word| (word.name, word)).collect()
     });
 
 /// The word of a name.

@@ -272,6 +272,8 @@ impl Writer<'_> {
                 self.string(symbols.name(symbol));
                 self.out.push_str("RUN ");
             }
+            Instruction::PushRegister(n) => self.out.push_str(&format!("PUSHR{n} ")),
+            Instruction::PopRegister(n) => self.out.push_str(&format!("POPR{n} ")),
         }
         Ok(())
     }

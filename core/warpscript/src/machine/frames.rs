@@ -335,6 +335,15 @@ impl Machine {
                 self.ops += 2;
                 self.run_named(symbol)
             }
+            Instruction::PushRegister(n) => {
+                self.ops += 1;
+                self.push(self.registers[usize::from(n)])
+            }
+            Instruction::PopRegister(n) => {
+                self.ops += 1;
+                self.registers[usize::from(n)] = self.pop()?;
+                Ok(())
+            }
         }
     }
 
@@ -467,6 +476,8 @@ impl Machine {
             Instruction::Load(_) => "LOAD".to_owned(),
             Instruction::Store(_) => "STORE".to_owned(),
             Instruction::Run(_) => "RUN".to_owned(),
+            Instruction::PushRegister(n) => format!("PUSHR{n}"),
+            Instruction::PopRegister(n) => format!("POPR{n}"),
             Instruction::Apply(function) => crate::text::function_name(&self.heap, function),
         }
     }

@@ -25,6 +25,7 @@ pub use symbols::Symbols;
 use crate::config::{Config, Limits};
 use crate::entropy::Entropy;
 use crate::error::{Error, Fault, Kind, Result};
+use crate::function::Role;
 use crate::heap::{Function, Heap, Text};
 use crate::macros::{Instruction, Macro, Symbol};
 use crate::parser::{ParseState, Source};
@@ -185,6 +186,19 @@ pub struct Machine {
     inboxes: IndexMap<RequestId, Inbox, FxBuildHasher>,
     next_request: u64,
     failure: Option<Failure>,
+    deadlines: Vec<Deadline>,
+    finished: bool,
+}
+
+/// A time limit on what a task runs, and the state to go back to when it is reached.
+struct Deadline {
+    at: u64,
+    error: Error,
+    frame: usize,
+    level: i64,
+    section: Symbol,
+    macro_name: Option<Symbol>,
+    in_secure: bool,
 }
 
 /// The section that a script starts in.
@@ -225,6 +239,8 @@ impl Machine {
             inboxes: IndexMap::default(),
             next_request: 0,
             failure: None,
+            deadlines: Vec::new(),
+            finished: false,
             config,
         };
         machine.frames.push(Frame::Task {
@@ -239,11 +255,17 @@ impl Machine {
         self.clock = clock;
         self.entropy.offer(entropy);
         self.fuel = i64::try_from(fuel).unwrap_or(i64::MAX).max(1);
+        if !self.deadlines.is_empty() {
+            self.check_deadlines();
+        }
         loop {
             if let Some(effect) = self.outbox.pop_front() {
                 return effect;
             }
             if self.frames.is_empty() {
+                if !std::mem::replace(&mut self.finished, true) {
+                    self.finish();
+                }
                 return Run::Done;
             }
             if self.fuel <= 0 {
@@ -310,6 +332,7 @@ impl Machine {
     fn fail(&mut self, fault: Fault) {
         self.frames.clear();
         self.inboxes.clear();
+        self.deadlines.clear();
         if matches!(fault, Fault::Stop | Fault::Return(_)) {
             return;
         }
@@ -421,7 +444,11 @@ impl Machine {
     /// As the function.
     pub fn apply_function(&mut self, handle: Handle<Function>) -> Result {
         match self.heap.function(handle).role {
-            crate::function::Role::Defined(body) => self.exec(body),
+            Role::Defined(body) => self.exec(body),
+            Role::Undefined => {
+                let name = crate::text::function_name(&self.heap, handle);
+                Err(Fault::text(format!("{name} is undefined.")))
+            }
             _ => self.push(Value::Function(handle)),
         }
     }
@@ -513,7 +540,7 @@ impl Machine {
     }
 
     /// Applies the rules of `IMPORT` to a macro's name.
-    fn rewrite(&mut self, symbol: Symbol) -> Result<Symbol> {
+    pub(crate) fn rewrite(&mut self, symbol: Symbol) -> Result<Symbol> {
         if self.settings.imports.is_empty() {
             return Ok(symbol);
         }
@@ -530,6 +557,96 @@ impl Machine {
             }
             None => Ok(symbol),
         }
+    }
+
+    /// The value of a register.
+    ///
+    /// # Errors
+    /// When there is no such register.
+    pub fn register(&self, number: i64) -> Result<Value> {
+        let index = usize::try_from(number as i32).ok();
+        let value = index.and_then(|i| self.registers.get(i)).copied();
+        value.ok_or_else(|| self.bad_register())
+    }
+
+    /// Stores into a register.
+    ///
+    /// # Errors
+    /// When there is no such register.
+    pub fn set_register(&mut self, number: i64, value: Value) -> Result {
+        let index = usize::try_from(number as i32).ok();
+        match index.and_then(|i| self.registers.get_mut(i)) {
+            Some(register) => {
+                *register = value;
+                Ok(())
+            }
+            None => Err(self.bad_register()),
+        }
+    }
+
+    #[cold]
+    fn bad_register(&self) -> Fault {
+        let last = self.registers.len() as i64 - 1;
+        Fault::text(format!("Invalid register number, must be between 0 and {last}"))
+    }
+
+    /// The task on top gives what it runs until `at` on the monotonic clock; then everything above
+    /// it and itself are dropped and `error` travels on.
+    pub(crate) fn set_deadline(&mut self, at: u64, error: Error) {
+        self.deadlines.push(Deadline {
+            at,
+            error,
+            frame: self.frames.len() - 1,
+            level: self.level,
+            section: self.section,
+            macro_name: self.macro_name,
+            in_secure: self.in_secure,
+        });
+    }
+
+    /// What the task on top runs has ended in time.
+    pub(crate) fn clear_deadline(&mut self) {
+        self.deadlines.pop();
+    }
+
+    /// Stops what ran out of time.
+    fn check_deadlines(&mut self) {
+        let Some(index) = self.deadlines.iter().position(|d| d.at <= self.clock.mono_ns) else {
+            return;
+        };
+        let deadline = self.deadlines.swap_remove(index);
+        self.deadlines.truncate(index);
+        self.frames.truncate(deadline.frame);
+        self.level = deadline.level;
+        self.section = deadline.section;
+        self.macro_name = deadline.macro_name;
+        self.in_secure = deadline.in_secure;
+        if let Err(fault) = self.unwind(Fault::Error(Box::new(deadline.error))) {
+            self.fail(fault);
+        }
+    }
+
+    /// The script is over: what EXPORT named goes on top of the stack.
+    fn finish(&mut self) {
+        let exports = std::mem::take(&mut self.settings.exports);
+        if exports.is_empty() {
+            return;
+        }
+        let mut map = crate::heap::Map::default();
+        let all = exports.iter().any(Option::is_none);
+        let names: Vec<Text> = if all {
+            self.symbols.iter().map(|(s, _)| Text::clone(self.symbols.name(s))).collect()
+        } else {
+            exports.into_iter().flatten().collect()
+        };
+        for name in names {
+            let value = self.symbols.find(&name).and_then(|s| self.symbols.get(s));
+            if let Ok(key) = self.heap.text_key(&name) {
+                map.entries.insert(key, value.unwrap_or_default());
+            }
+        }
+        // Without room for it there is no export: the script itself is done.
+        let _ = self.push_map(map);
     }
 
     /// How deeply macros are nested.

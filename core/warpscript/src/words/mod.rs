@@ -1,8 +1,12 @@
 //! The words, by family.
 
-pub(crate) mod control;
+mod capabilities;
+mod control;
+mod limits;
 pub(crate) mod macros;
+mod points;
 mod stack;
+pub(crate) mod variables;
 
 use crate::error::{Fault, Result};
 use crate::machine::Machine;
@@ -10,7 +14,13 @@ use crate::registry::{Family, Word, word};
 use crate::value::Value;
 
 /// All families. A new module is one line here.
-pub(crate) const FAMILIES: &[&Family] = &[&stack::FAMILY, &control::FAMILY];
+pub(crate) const FAMILIES: &[&Family] = &[
+    &stack::FAMILY,
+    &variables::FAMILY,
+    &control::FAMILY,
+    &capabilities::FAMILY,
+    &limits::FAMILY,
+];
 
 /// What runs when no word does.
 pub(crate) static NOTHING: Word = word("", |_| Ok(()), "", "", "", &[]);
