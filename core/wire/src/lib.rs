@@ -1,1 +1,16 @@
-//! Warp 10 wire formats: keys and envelopes, tokens, Thrift messages, table rows, znodes.
+//! What Warp 10's daemons write to each other, byte for byte, without IO.
+//!
+//! - [`opb64`]: the Base64 of tokens and wrapped values. [`envelope`]: AES and MAC around payloads.
+//! - [`thrift`]: the structs inside. [`kafka`]: where messages go.
+//! - [`token`]: read and write tokens.
+//! - [`znode`]: what is written to ZooKeeper.
+//!
+//! Bytes from outside are hostile: every decoder answers with a typed error, never a panic, and
+//! allocates no more than what it was given justifies.
+
+pub mod envelope;
+pub mod kafka;
+pub mod opb64;
+pub mod thrift;
+pub mod token;
+pub mod znode;
