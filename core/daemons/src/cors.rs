@@ -55,6 +55,11 @@ pub fn ok_response() -> ResponseHead {
     response(200, &[ALLOW_ORIGIN])
 }
 
+/// A 200 with lines of text that any page may read.
+pub fn text_response() -> ResponseHead {
+    response(200, &[ALLOW_ORIGIN, ("Content-Type", "text/plain;charset=utf-8")])
+}
+
 /// The answer of `/api/v0/check`: that somebody is there.
 pub fn check_response() -> ResponseHead {
     response(200, &[])

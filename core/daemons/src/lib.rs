@@ -13,11 +13,22 @@
 //!   done ─┘                                  └─▶ compute (pure work for the shell's pool)
 //! ```
 //!
-//! - [`contract`]: the events and effects, by backend. One contract suite a backend lives in the
-//!   backend's crate.
+//! - [`contract`]: the events and effects, by backend, and what backends promise.
+//! - [`ingress`], [`directory`], [`store`]: the daemons. What each promises stands at its top.
 
+mod applied;
+mod consumer;
 pub mod contract;
+pub mod cors;
+pub mod directory;
+mod directory_client;
+mod form;
+pub mod headers;
+pub mod ingress;
+mod messages;
+pub mod store;
 pub mod time;
 
 pub use contract::{Effect, Event, Machine};
 pub use time::{Mono, Now, Wall};
+mod tmp_time;

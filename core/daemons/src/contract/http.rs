@@ -24,11 +24,11 @@ pub struct RequestHead {
 }
 
 impl RequestHead {
-    /// The first header of that name (lower case).
+    /// The first header of that name, in any case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers
             .iter()
-            .find(|(n, _)| n == name)
+            .find(|(n, _)| n.eq_ignore_ascii_case(name))
             .map(|(_, v)| v.as_str())
     }
 }

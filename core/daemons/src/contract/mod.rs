@@ -64,6 +64,18 @@ pub trait Task: Send + 'static {
     fn run(self) -> Self::Done;
 }
 
+/// The task of machines that have none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoTask {}
+
+impl Task for NoTask {
+    type Done = Self;
+
+    fn run(self) -> Self {
+        self
+    }
+}
+
 /// What happened.
 #[derive(Debug)]
 pub enum Event<T: Task> {

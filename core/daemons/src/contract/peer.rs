@@ -4,6 +4,7 @@
 //! reference's signed HTTP requests to the directory's streaming port.
 
 use weft_gts::Metadata;
+use weft_gts::selector::SelectorText;
 
 use super::{ActionId, log::Topic};
 
@@ -14,7 +15,7 @@ pub type InstanceId = std::sync::Arc<str>;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FindRequest {
     /// Series that match any of these, each once.
-    pub selectors: Vec<String>,
+    pub selectors: Vec<SelectorText>,
     /// Only series active after this moment, milliseconds since the epoch.
     pub active_after: Option<i64>,
     /// Only series quiet after this moment, milliseconds since the epoch.

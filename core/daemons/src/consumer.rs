@@ -1,0 +1,247 @@
+//! A member of a consumer group: queues, back-pressure and commits, for the machines that consume.
+//!
+//! A machine feeds it log events and takes records out in order; what it says is applied becomes
+//! the offset of the next commit. Records are held back at the log when a partition's queue is
+//! full. After a partition was revoked nothing of it is left here.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use crate::contract::log::{LogAction, LogError, LogEvent, Record, Start, Topic};
+use crate::contract::{ActionId, ActionIds};
+use crate::time::{Mono, Now};
+
+/// Bytes queued for one partition before delivery is paused; it resumes at half of that.
+const QUEUE_BYTES_MAX: usize = 16 << 20;
+
+/// How long to wait before a failed commit is tried again.
+const COMMIT_RETRY: Duration = Duration::from_millis(200);
+
+/// What an event changed.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// Nothing that the machine must know.
+    None,
+    /// These partitions are new, or begin anew.
+    Assigned(Vec<u32>),
+    /// These partitions are gone.
+    Revoked(Vec<u32>),
+    /// This partition has records in its queue.
+    Records(u32),
+    /// Everything before the offset is committed.
+    Committed(u32, u64),
+}
+
+/// One partition that is ours.
+#[derive(Debug)]
+struct Partition {
+    epoch: u64,
+    queue: VecDeque<Record>,
+    queued_bytes: usize,
+    paused: bool,
+    applied: u64,
+    committed: u64,
+    committing: Option<(ActionId, u64)>,
+    commit_due: Option<Mono>,
+}
+
+/// The member.
+#[derive(Debug)]
+pub(crate) struct Consumer {
+    topic: Topic,
+    group: Topic,
+    commit_period: Duration,
+    partitions: BTreeMap<u32, Partition>,
+    actions: VecDeque<LogAction>,
+}
+
+impl Consumer {
+    /// Joins the group.
+    pub(crate) fn new(topic: Topic, group: Topic, start: Start, commit_period: Duration) -> Self {
+        let subscribe =
+            LogAction::Subscribe { topic: topic.clone(), group: group.clone(), start };
+        Self {
+            topic,
+            group,
+            commit_period,
+            partitions: BTreeMap::new(),
+            actions: VecDeque::from([subscribe]),
+        }
+    }
+
+    /// Takes an event of its own subscription in, and leaves others alone.
+    pub(crate) fn handle(&mut self, now: Now, event: LogEvent) -> Change {
+        match event {
+            LogEvent::Assigned { topic, group, partitions } if self.is_mine(&topic, &group) => {
+                let numbers = partitions.iter().map(|(number, _)| *number).collect();
+                for (number, offset) in partitions {
+                    self.partitions.insert(number, Partition::new(offset));
+                }
+                Change::Assigned(numbers)
+            }
+            LogEvent::Revoked { topic, group, partitions } if self.is_mine(&topic, &group) => {
+                for number in &partitions {
+                    self.partitions.remove(number);
+                }
+                Change::Revoked(partitions)
+            }
+            LogEvent::Records { topic, group, partition, epoch, records }
+                if self.is_mine(&topic, &group) =>
+            {
+                self.take(partition, epoch, records)
+            }
+            LogEvent::Committed { id, result } => self.committed(now, id, result),
+            _ => Change::None,
+        }
+    }
+
+    /// Takes the next record of a partition.
+    pub(crate) fn pop(&mut self, partition: u32) -> Option<Record> {
+        let state = self.partitions.get_mut(&partition)?;
+        let record = state.queue.pop_front()?;
+        state.queued_bytes -= size(&record);
+        if state.paused && state.queued_bytes <= QUEUE_BYTES_MAX / 2 {
+            state.paused = false;
+            let (topic, group) = (self.topic.clone(), self.group.clone());
+            self.actions.push_back(LogAction::Resume { topic, group, partition });
+        }
+        Some(record)
+    }
+
+    /// Everything before `offset` is applied; a commit follows within the commit period.
+    pub(crate) fn applied(&mut self, now: Now, partition: u32, offset: u64) {
+        let Some(state) = self.partitions.get_mut(&partition) else { return };
+        assert!(offset >= state.applied, "applied offsets do not go back");
+        state.applied = offset;
+        if state.commit_due.is_none() && state.applied > state.committed {
+            state.commit_due = Some(now.mono.after(self.commit_period));
+        }
+    }
+
+    /// Commits what is applied now, whatever the period. False when there is nothing to commit.
+    pub(crate) fn commit(&mut self, partition: u32, ids: &mut ActionIds) -> bool {
+        let Some(state) = self.partitions.get_mut(&partition) else { return false };
+        if state.committing.is_some() {
+            return true;
+        }
+        state.commit_due = None;
+        if state.applied <= state.committed {
+            return false;
+        }
+        let (id, offset) = (ids.next_id(), state.applied);
+        state.committing = Some((id, offset));
+        let (topic, group) = (self.topic.clone(), self.group.clone());
+        self.actions.push_back(LogAction::Commit { id, topic, group, partition, offset });
+        true
+    }
+
+    /// Commits whatever is due.
+    pub(crate) fn tick(&mut self, now: Now, ids: &mut ActionIds) {
+        let due: Vec<u32> = self
+            .partitions
+            .iter()
+            .filter(|(_, state)| state.commit_due.is_some_and(|due| due <= now.mono))
+            .map(|(number, _)| *number)
+            .collect();
+        for partition in due {
+            self.commit(partition, ids);
+        }
+    }
+
+    /// Forgets what was taken since the last commit and has it delivered again.
+    pub(crate) fn restart(&mut self, partition: u32) {
+        let Some(state) = self.partitions.get_mut(&partition) else { return };
+        let (epoch, offset) = (state.epoch + 1, state.committed);
+        *state = Partition { epoch, ..Partition::new(offset) };
+        let (topic, group) = (self.topic.clone(), self.group.clone());
+        self.actions.push_back(LogAction::Seek { topic, group, partition, offset, epoch });
+    }
+
+    /// The partitions that are ours.
+    pub(crate) fn partitions(&self) -> impl Iterator<Item = u32> + '_ {
+        self.partitions.keys().copied()
+    }
+
+    /// Whether the partition is ours.
+    pub(crate) fn owns(&self, partition: u32) -> bool {
+        self.partitions.contains_key(&partition)
+    }
+
+    /// The first offset of the partition that is not applied.
+    pub(crate) fn applied_offset(&self, partition: u32) -> Option<u64> {
+        self.partitions.get(&partition).map(|state| state.applied)
+    }
+
+    /// Whether everything applied is committed.
+    pub(crate) fn is_committed(&self) -> bool {
+        self.partitions.values().all(|state| state.applied <= state.committed)
+    }
+
+    /// What to ask of the log next.
+    pub(crate) fn poll(&mut self) -> Option<LogAction> {
+        self.actions.pop_front()
+    }
+
+    /// When [`Consumer::tick`] is wanted.
+    pub(crate) fn deadline(&self) -> Option<Mono> {
+        self.partitions.values().filter_map(|state| state.commit_due).min()
+    }
+
+    fn is_mine(&self, topic: &Topic, group: &Topic) -> bool {
+        *topic == self.topic && *group == self.group
+    }
+
+    fn take(&mut self, partition: u32, epoch: u64, records: Vec<Record>) -> Change {
+        let Some(state) = self.partitions.get_mut(&partition) else { return Change::None };
+        if epoch != state.epoch {
+            return Change::None;
+        }
+        state.queued_bytes += records.iter().map(size).sum::<usize>();
+        state.queue.extend(records);
+        if !state.paused && state.queued_bytes > QUEUE_BYTES_MAX {
+            state.paused = true;
+            let (topic, group) = (self.topic.clone(), self.group.clone());
+            self.actions.push_back(LogAction::Pause { topic, group, partition });
+        }
+        Change::Records(partition)
+    }
+
+    fn committed(&mut self, now: Now, id: ActionId, result: Result<(), LogError>) -> Change {
+        let found = self.partitions.iter_mut().find_map(|(number, state)| {
+            let (committing, offset) = state.committing?;
+            (committing == id).then_some((*number, offset, state))
+        });
+        let Some((number, offset, state)) = found else { return Change::None };
+        state.committing = None;
+        if result.is_err() {
+            // A partition that is no longer ours is about to be revoked; all else is tried again.
+            state.commit_due = Some(now.mono.after(COMMIT_RETRY));
+            return Change::None;
+        }
+        state.committed = offset;
+        if state.applied > offset && state.commit_due.is_none() {
+            state.commit_due = Some(now.mono.after(self.commit_period));
+        }
+        Change::Committed(number, offset)
+    }
+}
+
+impl Partition {
+    fn new(offset: u64) -> Self {
+        Self {
+            epoch: 0,
+            queue: VecDeque::new(),
+            queued_bytes: 0,
+            paused: false,
+            applied: offset,
+            committed: offset,
+            committing: None,
+            commit_due: None,
+        }
+    }
+}
+
+/// What a record counts against the queue's limit.
+fn size(record: &Record) -> usize {
+    record.key.len() + record.value.len() + size_of::<Record>()
+}

@@ -1,0 +1,651 @@
+//! `directory`: knows which series there are.
+//!
+//! It promises:
+//! - A shard (`directory.partition` = `MODULUS:REMAINDER`) holds exactly the metadata of its
+//!   slice.
+//! - After a restart it equals what the table and the topic say: it reads the table's slice, then
+//!   the topic from the storing group's commit. A replica that does not store reads the topic
+//!   from its beginning, never from a commit of its own.
+//! - It registers only when it can answer completely: the table is read, and the topic up to
+//!   where it ended when the directory began.
+//! - Offsets are committed only after the table acknowledged what came before them.
+//! - A find answers everything that matches or says that it failed.
+//!
+//! ```text
+//!   Loading ──(table read, ends known)──▶ CatchingUp ──(ends reached)──▶ Serving
+//! ```
+
+mod index;
+mod writer;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use std::time::Duration;
+
+use weft_gts::selector::Selector;
+use weft_gts::text::update_attributes;
+use weft_gts::{IdKeys, Metadata, SeriesId};
+use weft_wire::envelope::Envelope;
+use weft_wire::thrift::{decode_metadata, encode_metadata};
+
+pub use index::{Activity, Found, Index};
+
+use crate::consumer::{Change, Consumer};
+use crate::contract::log::{LogAction, LogEvent, Record, Start, Topic};
+use crate::contract::peer::{Answer, FIND_CHUNK_MAX, FindRequest, PeerAction, PeerError, PeerEvent};
+use crate::contract::table::{Slice, TableAction, TableEvent};
+use crate::contract::{
+    ActionId, ActionIds, CoordAction, CoordEvent, Effect, Event, Machine, Metric, NoTask,
+};
+use crate::time::{Mono, Now};
+use writer::Writer;
+
+/// What the configuration says of `directory`.
+#[derive(Clone, Debug)]
+pub struct DirectoryConfig {
+    /// `directory.partition`.
+    pub slice: Slice,
+    /// `directory.kafka.metadata.topic`.
+    pub topic: Topic,
+    /// `directory.kafka.metadata.groupid`.
+    pub group: Topic,
+    /// `directory.kafka.metadata.mac` and `.aes`.
+    pub envelope: Envelope,
+    /// `directory.hbase.metadata.aes`: how rows are wrapped.
+    pub row_envelope: Envelope,
+    /// `directory.kafka.metadata.commitperiod`.
+    pub commit_period: Duration,
+    /// `directory.store`: whether this replica writes metadata into the table.
+    pub store: bool,
+    /// `directory.delete`: whether this replica deletes metadata from the table.
+    pub delete: bool,
+    /// `directory.init`: whether to read the table at the start.
+    pub init: bool,
+    /// `directory.register`: where to register, and as what. `None` when it is switched off.
+    pub registration: Option<Registration>,
+    /// `directory.activity.window`, milliseconds; `None` when activity is not tracked.
+    pub activity_window_ms: Option<i64>,
+    /// `warp.hash.class` and `warp.hash.labels`.
+    pub ids: IdKeys,
+    /// `warp10.absent.label.support`.
+    pub absent_labels: bool,
+}
+
+/// How the directory makes itself known.
+#[derive(Clone, Debug)]
+pub struct Registration {
+    /// The path of the instance's node.
+    pub path: String,
+    /// The service instance as JSON.
+    pub payload: Vec<u8>,
+}
+
+/// Where metadata messages say they come from.
+pub(crate) mod source {
+    /// An update saw the series.
+    pub(crate) const INGRESS: &str = "ingress";
+    /// A delete of the whole series.
+    pub(crate) const DELETE: &str = "delete";
+    /// Attributes replaced.
+    pub(crate) const UPDATE: &str = "ingress.metadata.update";
+    /// Attributes changed one by one.
+    pub(crate) const UPDATE_DELTA: &str = "ingress.metadata.update.delta";
+}
+
+/// Finds under way at once.
+const FINDS_MAX: usize = 4_096;
+
+/// Candidates that one step of a find looks at before other events have their turn.
+const SCAN_MAX: usize = 20_000;
+
+/// How long to wait before a failed start or registration is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// The machine.
+#[derive(Debug)]
+pub struct Directory {
+    config: DirectoryConfig,
+    index: Index,
+    state: State,
+    consumer: Consumer,
+    writer: Writer,
+    /// First offset of each partition that the index does not know yet.
+    seen: BTreeMap<u32, u64>,
+    finds: BTreeMap<ActionId, Find>,
+    /// Finds whose next chunk is not full yet.
+    working: VecDeque<ActionId>,
+    registering: Option<ActionId>,
+    registered: bool,
+    retry_at: Option<Mono>,
+    ids: ActionIds,
+    effects: VecDeque<Effect<NoTask>>,
+    stopping: bool,
+}
+
+/// How far the start has come.
+#[derive(Debug)]
+enum State {
+    /// Reading the table; the topic's ends are asked for at the same time.
+    Loading { scan: Option<ActionId>, ends: Option<ActionId>, known: Option<Vec<(u32, u64)>> },
+    /// Reading the topic up to these ends.
+    CatchingUp { ends: Vec<(u32, u64)> },
+    /// Complete.
+    Serving,
+}
+
+/// One find under way.
+#[derive(Debug)]
+struct Find {
+    selectors: VecDeque<Selector>,
+    /// Selectors that are done: what they match was answered already.
+    done: Vec<Selector>,
+    activity: Activity,
+    after: Option<SeriesId>,
+    chunk: Vec<Metadata>,
+}
+
+impl Directory {
+    /// A directory that begins to load.
+    pub fn new(config: DirectoryConfig) -> Self {
+        // The empty group is given every partition from the start and commits nothing.
+        let group = if config.store { config.group.clone() } else { Topic::from("") };
+        let consumer =
+            Consumer::new(config.topic.clone(), group, Start::Earliest, config.commit_period);
+        let mut directory = Self {
+            index: Index::default(),
+            state: State::Loading { scan: None, ends: None, known: None },
+            consumer,
+            writer: Writer::new(config.store, config.delete),
+            seen: BTreeMap::new(),
+            finds: BTreeMap::new(),
+            working: VecDeque::new(),
+            registering: None,
+            registered: false,
+            retry_at: None,
+            ids: ActionIds::default(),
+            effects: VecDeque::new(),
+            stopping: false,
+            config,
+        };
+        directory.load();
+        directory
+    }
+
+    /// The series it knows.
+    pub const fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// Asks for the topic's ends, and begins to read the table.
+    fn load(&mut self) {
+        let ends = self.ids.next_id();
+        self.effects
+            .push_back(Effect::Log(LogAction::Ends { id: ends, topic: self.config.topic.clone() }));
+        let scan = self.config.init.then(|| self.ids.next_id());
+        if let Some(id) = scan {
+            self.index = Index::default();
+            let slice = self.config.slice;
+            self.effects.push_back(Effect::Table(TableAction::ScanMeta { id, slice }));
+            self.effects.push_back(Effect::Table(TableAction::Next { id }));
+        }
+        self.state = State::Loading { scan, ends: Some(ends), known: None };
+    }
+
+    fn table_event(&mut self, now: Now, event: TableEvent) {
+        match event {
+            TableEvent::Rows { id, rows } if self.is_scan(id) => {
+                for (row, value) in rows {
+                    self.load_row(row, &value);
+                }
+                self.effects.push_back(Effect::Table(TableAction::Next { id }));
+            }
+            TableEvent::End { id, result } if self.is_scan(id) => match result {
+                Ok(()) => {
+                    if let State::Loading { scan, .. } = &mut self.state {
+                        *scan = None;
+                    }
+                    self.loaded(now);
+                }
+                Err(error) => self.load_again(now, &error.to_string()),
+            },
+            TableEvent::Written { id, result } => self.written(now, id, result.err()),
+            _ => {}
+        }
+    }
+
+    fn is_scan(&self, id: ActionId) -> bool {
+        matches!(self.state, State::Loading { scan: Some(scan), .. } if scan == id)
+    }
+
+    fn load_row(&mut self, row: SeriesId, value: &[u8]) {
+        let metadata = match self.open_row(value) {
+            Ok(metadata) => metadata,
+            Err(reason) => return self.passed_over(&format!("metadata row {row:?}"), &reason),
+        };
+        let id = self.config.ids.series_id(&metadata);
+        if id != row {
+            return self.passed_over(&format!("metadata row {row:?}"), "its ids are incoherent");
+        }
+        if self.holds(id) {
+            self.index.insert(Metadata { id, source: None, ..metadata });
+        }
+    }
+
+    fn open_row(&self, value: &[u8]) -> Result<Metadata, String> {
+        let plain = self.config.row_envelope.open(value).map_err(|error| error.to_string())?;
+        decode_metadata(&plain).map_err(|error| error.to_string())
+    }
+
+    /// Whether the series belongs to this shard.
+    const fn holds(&self, id: SeriesId) -> bool {
+        id.in_slice(self.config.slice.modulus, self.config.slice.remainder)
+    }
+
+    /// Table or ends are known now; when both are, the topic is next.
+    fn loaded(&mut self, now: Now) {
+        let State::Loading { scan: None, ends: None, known: Some(ends) } = &mut self.state else {
+            return;
+        };
+        self.state = State::CatchingUp { ends: std::mem::take(ends) };
+        let partitions: Vec<u32> = self.consumer.partitions().collect();
+        for partition in partitions {
+            self.consume(now, partition);
+        }
+        self.caught_up(now);
+    }
+
+    fn load_again(&mut self, now: Now, reason: &str) {
+        self.effects.push_back(Effect::Warn(format!(
+            "directory: cannot read what is stored: {reason}; trying again in {RETRY:?}"
+        )));
+        self.state = State::Loading { scan: None, ends: None, known: None };
+        self.retry_at = Some(now.mono.after(RETRY));
+    }
+
+    fn log_event(&mut self, now: Now, event: LogEvent) {
+        if let LogEvent::Ends { id, result } = event {
+            return self.ends(now, id, result.map_err(|error| error.to_string()));
+        }
+        match self.consumer.handle(now, event) {
+            Change::None => {}
+            Change::Assigned(partitions) => {
+                for partition in partitions {
+                    let offset = self.consumer.applied_offset(partition).unwrap_or_default();
+                    self.seen.insert(partition, offset);
+                    self.report_applied(partition);
+                }
+                self.caught_up(now);
+            }
+            Change::Revoked(partitions) => {
+                for partition in partitions {
+                    self.seen.remove(&partition);
+                    self.writer.forget(partition);
+                }
+            }
+            Change::Records(partition) => {
+                self.consume(now, partition);
+                self.caught_up(now);
+            }
+            Change::Committed(..) => self.finish_stop(),
+        }
+    }
+
+    fn ends(&mut self, now: Now, asked: ActionId, result: Result<Vec<(u32, u64)>, String>) {
+        let State::Loading { ends, known, .. } = &mut self.state else { return };
+        if *ends != Some(asked) {
+            return;
+        }
+        match result {
+            Ok(offsets) => {
+                *ends = None;
+                *known = Some(offsets);
+                self.loaded(now);
+            }
+            Err(reason) => self.load_again(now, &reason),
+        }
+    }
+
+    /// Takes in what is queued. Waits while the table is read: the topic is newer.
+    fn consume(&mut self, now: Now, partition: u32) {
+        if matches!(self.state, State::Loading { .. }) {
+            return;
+        }
+        while !self.writer.is_full() {
+            let Some(record) = self.consumer.pop(partition) else { break };
+            let after = record.offset + 1;
+            self.apply(partition, &record);
+            self.seen.insert(partition, after);
+            self.writer.seen(partition, after);
+        }
+        self.report_applied(partition);
+        self.write(now);
+    }
+
+    fn apply(&mut self, partition: u32, record: &Record) {
+        let metadata = match open_metadata_message(&self.config.envelope, record) {
+            Ok(metadata) => metadata,
+            Err(reason) => {
+                let what = format!(
+                    "record {} of partition {partition} of {}",
+                    record.offset, self.config.topic
+                );
+                return self.passed_over(&what, &reason);
+            }
+        };
+        // Ids are recomputed: what the message or its key says is not relied on.
+        let id = self.config.ids.series_id(&metadata);
+        if !self.holds(id) {
+            return;
+        }
+        match metadata.source.as_deref() {
+            Some(source::DELETE) => {
+                self.index.remove(id);
+                self.writer.delete(id);
+            }
+            Some(source::UPDATE) => self.update(id, metadata, false),
+            Some(source::UPDATE_DELTA) => self.update(id, metadata, true),
+            Some(source::INGRESS) => self.discovered(id, metadata),
+            _ => self.keep(id, metadata),
+        }
+    }
+
+    /// An update saw the series: news only when it is not known, or active again.
+    fn discovered(&mut self, id: SeriesId, metadata: Metadata) {
+        let Some(known) = self.index.get(id) else { return self.keep(id, metadata) };
+        let Some(window_ms) = self.config.activity_window_ms else { return };
+        let last = match (known.last_activity, metadata.last_activity) {
+            (_, None) => return,
+            (None, Some(new)) => new,
+            (Some(old), Some(new)) if new.saturating_sub(old) >= window_ms => new,
+            _ => return,
+        };
+        let kept = Metadata { last_activity: Some(last), ..Metadata::clone(known) };
+        self.keep(id, kept);
+    }
+
+    /// Attributes of a series that is known.
+    fn update(&mut self, id: SeriesId, metadata: Metadata, delta: bool) {
+        let Some(known) = self.index.get(id) else { return };
+        let mut kept = Metadata::clone(known);
+        kept.last_activity = kept.last_activity.max(metadata.last_activity);
+        update_attributes(&mut kept.attributes, metadata.attributes, delta);
+        self.keep(id, kept);
+    }
+
+    fn keep(&mut self, id: SeriesId, metadata: Metadata) {
+        let metadata = Metadata { id, source: None, ..metadata };
+        // The reference writes rows with the message's source; `ingress` is what a scan of an
+        // old table shows.
+        let row = Metadata { source: Some(source::INGRESS.to_owned()), ..metadata.clone() };
+        let plain = encode_metadata(&row);
+        self.writer.put(id, self.config.row_envelope.seal(&plain).into());
+        self.index.insert(metadata);
+    }
+
+    /// Hands the next batch to the table, when none is under way.
+    fn write(&mut self, now: Now) {
+        for action in self.writer.start(now, &mut self.ids) {
+            self.effects.push_back(Effect::Table(action));
+        }
+        self.settle(now);
+    }
+
+    fn written(&mut self, now: Now, id: ActionId, error: Option<crate::contract::TableError>) {
+        if let Some(error) = &error {
+            self.effects
+                .push_back(Effect::Warn(format!("directory: {error}; trying again")));
+        }
+        self.writer.written(now, id, error.is_some());
+        self.settle(now);
+        let partitions: Vec<u32> = self.consumer.partitions().collect();
+        for partition in partitions {
+            self.consume(now, partition);
+        }
+        self.caught_up(now);
+        self.finish_stop();
+    }
+
+    /// What the table acknowledged may be committed.
+    fn settle(&mut self, now: Now) {
+        for (partition, offset) in self.writer.take_settled() {
+            if self.consumer.owns(partition) {
+                self.consumer.applied(now, partition, offset);
+            }
+        }
+    }
+
+    fn report_applied(&mut self, partition: u32) {
+        // While the table is still read, what the index knows is not complete.
+        if let Some(&offset) = self.seen.get(&partition)
+            && !matches!(self.state, State::Loading { .. })
+        {
+            let topic = self.config.topic.clone();
+            let applied = PeerAction::Applied { topic, partition, offset };
+            self.effects.push_back(Effect::Peer(applied));
+        }
+    }
+
+    /// Begins to serve once the topic was read up to where it ended at the start.
+    fn caught_up(&mut self, now: Now) {
+        let State::CatchingUp { ends } = &self.state else { return };
+        let reached = ends.iter().all(|(partition, end)| {
+            *end == 0 || self.seen.get(partition).is_some_and(|seen| seen >= end)
+        });
+        if !reached {
+            return;
+        }
+        self.state = State::Serving;
+        self.gauges();
+        let partitions: Vec<u32> = self.seen.keys().copied().collect();
+        for partition in partitions {
+            self.report_applied(partition);
+        }
+        self.register(now);
+    }
+
+    fn register(&mut self, now: Now) {
+        if !matches!(self.state, State::Serving) || self.registered || self.registering.is_some() {
+            return;
+        }
+        let Some(registration) = &self.config.registration else {
+            self.effects.push_back(Effect::Ready(true));
+            return;
+        };
+        let id = self.ids.next_id();
+        self.registering = Some(id);
+        self.retry_at = Some(now.mono.after(RETRY * 10));
+        self.effects.push_back(Effect::Coord(CoordAction::Create {
+            id,
+            path: registration.path.clone(),
+            data: registration.payload.clone().into(),
+            ephemeral: true,
+        }));
+    }
+
+    fn coord_event(&mut self, now: Now, event: CoordEvent) {
+        match event {
+            CoordEvent::Done { id, result } if self.registering == Some(id) => {
+                self.registering = None;
+                self.registered = result.is_ok();
+                self.retry_at = result.is_err().then(|| now.mono.after(RETRY));
+                self.effects.push_back(Effect::Ready(self.registered));
+                if let Err(error) = result {
+                    self.effects
+                        .push_back(Effect::Warn(format!("directory: cannot register: {error}")));
+                }
+            }
+            CoordEvent::Connected => {
+                self.registered = false;
+                self.registering = None;
+                self.register(now);
+            }
+            _ => {}
+        }
+    }
+
+    fn peer_event(&mut self, event: PeerEvent) {
+        match event {
+            PeerEvent::Ask { ask, request } => self.ask(ask, &request),
+            PeerEvent::AskNext { ask } => {
+                if self.finds.contains_key(&ask) {
+                    self.working.push_back(ask);
+                }
+            }
+            PeerEvent::AskCancel { ask } => {
+                self.finds.remove(&ask);
+            }
+            PeerEvent::Answered { .. } | PeerEvent::Applied { .. } => {}
+        }
+    }
+
+    fn ask(&mut self, ask: ActionId, request: &FindRequest) {
+        if !matches!(self.state, State::Serving) {
+            let error = PeerError::Unavailable("(it is still loading)".to_owned());
+            return self.answer(ask, Answer::Failed(error));
+        }
+        if self.finds.len() >= FINDS_MAX {
+            let error = PeerError::Unavailable("(it has too many finds under way)".to_owned());
+            return self.answer(ask, Answer::Failed(error));
+        }
+        let mut selectors = VecDeque::new();
+        for text in &request.selectors {
+            match Selector::new(text, self.config.absent_labels) {
+                Ok(selector) => selectors.push_back(selector),
+                Err(error) => {
+                    let error = PeerError::Refused(error.to_string());
+                    return self.answer(ask, Answer::Failed(error));
+                }
+            }
+        }
+        let activity =
+            Activity { active_after: request.active_after, quiet_after: request.quiet_after };
+        let find =
+            Find { selectors, done: Vec::new(), activity, after: None, chunk: Vec::new() };
+        self.finds.insert(ask, find);
+        self.working.push_back(ask);
+        self.effects.push_back(Effect::Metric(Metric::add("weft_directory_finds_total", 1)));
+    }
+
+    /// One step of the find whose turn it is.
+    fn work(&mut self) {
+        let Some(ask) = self.working.pop_front() else { return };
+        let Some(find) = self.finds.get_mut(&ask) else { return };
+        let Some(selector) = find.selectors.front() else {
+            let chunk = std::mem::take(&mut find.chunk);
+            if chunk.is_empty() {
+                self.finds.remove(&ask);
+                self.answer(ask, Answer::End);
+            } else {
+                self.answer(ask, Answer::Found(chunk));
+            }
+            return;
+        };
+        let room = FIND_CHUNK_MAX - find.chunk.len();
+        let found = self.index.find(selector, find.activity, find.after, room, SCAN_MAX);
+        let news = found.series.iter().filter(|m| !find.done.iter().any(|s| s.matches(m)));
+        find.chunk.extend(news.map(|metadata| Metadata::clone(metadata)));
+        find.after = found.next;
+        if found.next.is_none() {
+            find.done.extend(find.selectors.pop_front());
+        }
+        if find.chunk.len() == FIND_CHUNK_MAX {
+            let chunk = std::mem::take(&mut find.chunk);
+            self.answer(ask, Answer::Found(chunk));
+        } else {
+            self.working.push_back(ask);
+        }
+    }
+
+    fn answer(&mut self, ask: ActionId, answer: Answer) {
+        self.effects.push_back(Effect::Peer(PeerAction::Answer { ask, answer }));
+    }
+
+    fn tick(&mut self, now: Now) {
+        self.consumer.tick(now, &mut self.ids);
+        self.write(now);
+        if self.retry_at.is_some_and(|at| at <= now.mono) {
+            self.retry_at = None;
+            match self.state {
+                State::Loading { scan: None, ends: None, known: None } => self.load(),
+                _ => {
+                    self.registering = None;
+                    self.register(now);
+                }
+            }
+        }
+    }
+
+    fn gauges(&mut self) {
+        let series = self.index.len() as f64;
+        let classes = self.index.class_count() as f64;
+        self.effects.push_back(Effect::Metric(Metric::set("weft_directory_series", series)));
+        self.effects.push_back(Effect::Metric(Metric::set("weft_directory_classes", classes)));
+    }
+
+    /// What cannot be understood would stand in the way for ever: the operator is told.
+    fn passed_over(&mut self, what: &str, reason: &str) {
+        let metric = Metric::add("weft_directory_dropped_records_total", 1);
+        self.effects.push_back(Effect::Metric(metric));
+        let warning = format!("directory: {what} is passed over: {reason}");
+        self.effects.push_back(Effect::Warn(warning));
+    }
+
+    fn stop(&mut self, now: Now) {
+        self.stopping = true;
+        self.write(now);
+        self.finish_stop();
+    }
+
+    fn finish_stop(&mut self) {
+        if !self.stopping || !self.writer.is_idle() {
+            return;
+        }
+        if self.consumer.is_committed() {
+            self.effects.push_back(Effect::Stopped);
+            return;
+        }
+        let partitions: Vec<u32> = self.consumer.partitions().collect();
+        for partition in partitions {
+            self.consumer.commit(partition, &mut self.ids);
+        }
+    }
+}
+
+impl Machine for Directory {
+    type Task = NoTask;
+
+    fn handle(&mut self, now: Now, event: Event<NoTask>) {
+        match event {
+            Event::Tick => self.tick(now),
+            Event::Log(event) => self.log_event(now, event),
+            Event::Table(event) => self.table_event(now, event),
+            Event::Coord(event) => self.coord_event(now, event),
+            Event::Peer(event) => self.peer_event(event),
+            Event::Stop => self.stop(now),
+            Event::Http(_) | Event::Computed(..) => {}
+        }
+        // A step for every event keeps finds going under load, ticks do when there is none.
+        self.work();
+    }
+
+    fn poll(&mut self) -> Option<Effect<NoTask>> {
+        self.consumer.poll().map(Effect::Log).or_else(|| self.effects.pop_front())
+    }
+
+    fn deadline(&self) -> Option<Mono> {
+        if !self.working.is_empty() {
+            return Some(Mono(0));
+        }
+        [self.consumer.deadline(), self.writer.deadline(), self.retry_at].into_iter().flatten().min()
+    }
+}
+
+/// Reads a record of the metadata topic: sixteen bytes of ids, then the metadata.
+pub(crate) fn open_metadata_message(
+    envelope: &Envelope,
+    record: &Record,
+) -> Result<Metadata, String> {
+    let plain = envelope.open(&record.value).map_err(|error| error.to_string())?;
+    let body = plain.get(16..).ok_or("it is shorter than its ids")?;
+    decode_metadata(body).map_err(|error| error.to_string())
+}

@@ -1,0 +1,305 @@
+//! Request bodies as lines of text: inflating, character set, line ends.
+
+use std::io::Write;
+
+use flate2::write::MultiGzDecoder;
+use memchr::memchr2;
+
+/// Bytes of compressed input taken at once: what one step can inflate to stays bounded.
+const INFLATE_STEP: usize = 4 << 10;
+
+/// What compressed data begins with.
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+
+/// Why a body cannot be read on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum BodyError {
+    /// It says that it is compressed, and is not.
+    #[error("Not in GZIP format")]
+    NotGzip,
+    /// It ends in the middle of compressed data.
+    #[error("Unexpected end of ZLIB input stream")]
+    Truncated,
+    /// It ends before the compressed data begins.
+    #[error("EOFException")]
+    Empty,
+    /// The compressed data is damaged.
+    #[error("{0}")]
+    Damaged(String),
+    /// A line has no end in sight.
+    #[error("Line {number} is longer than {max} bytes.")]
+    LineTooLong {
+        /// Which line, from 1.
+        number: u64,
+        /// How long a line may be.
+        max: usize,
+    },
+}
+
+/// The character set of a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Charset {
+    Latin1,
+    Utf8,
+}
+
+/// Turns chunks of a body into lines. Lines end with `\n`, `\r` or `\r\n`; the last one need not.
+#[derive(Debug)]
+pub(crate) struct BodyReader {
+    gzip: Option<Gzip>,
+    charset: Charset,
+    /// Inflated bytes that are not yet lines.
+    text: Vec<u8>,
+    /// How much of `text` was handed out.
+    used: usize,
+    /// A `\n` at the start of the next chunk belongs to the line end before it.
+    skip_newline: bool,
+    lines: u64,
+    line_max: usize,
+    scratch: Vec<u8>,
+}
+
+/// A compressed body.
+#[derive(Debug)]
+struct Gzip {
+    decoder: MultiGzDecoder<Vec<u8>>,
+    received: usize,
+}
+
+impl BodyReader {
+    /// A reader for a body with that `Content-Type`.
+    pub(crate) fn new(content_type: Option<&str>, line_max: usize) -> Self {
+        let gzip = (content_type == Some("application/gzip"))
+            .then(|| Gzip { decoder: MultiGzDecoder::new(Vec::new()), received: 0 });
+        // As the reference: a servlet's reader for plain bodies, the platform's for inflated ones.
+        let charset = if gzip.is_some() || content_type.is_some_and(names_utf8) {
+            Charset::Utf8
+        } else {
+            Charset::Latin1
+        };
+        Self {
+            gzip,
+            charset,
+            text: Vec::new(),
+            used: 0,
+            skip_newline: false,
+            lines: 0,
+            line_max,
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Takes a chunk in, hands every line that it completes to `take`, and stops when `take` says
+    /// that it wants no more (by an error).
+    pub(crate) fn feed<E: From<BodyError>>(
+        &mut self,
+        chunk: &[u8],
+        mut take: impl FnMut(u64, &str) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if self.gzip.is_none() {
+            self.text.extend_from_slice(chunk);
+            return self.lines(&mut take);
+        }
+        for step in chunk.chunks(INFLATE_STEP) {
+            self.inflate(step)?;
+            self.lines(&mut take)?;
+        }
+        Ok(())
+    }
+
+    /// The body is complete: what is left is the last line.
+    pub(crate) fn finish<E: From<BodyError>>(
+        &mut self,
+        mut take: impl FnMut(u64, &str) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if let Some(gzip) = &mut self.gzip {
+            if gzip.received < GZIP_MAGIC.len() {
+                return Err(BodyError::Empty.into());
+            }
+            gzip.decoder.try_finish().map_err(|error| gzip_error(&error))?;
+            let inflated = std::mem::take(gzip.decoder.get_mut());
+            self.text.extend_from_slice(&inflated);
+            self.lines(&mut take)?;
+        }
+        let rest = std::mem::take(&mut self.text);
+        let line = &rest[std::mem::take(&mut self.used)..];
+        if line.is_empty() {
+            return Ok(());
+        }
+        self.lines += 1;
+        take(self.lines, decode(self.charset, line, &mut self.scratch))
+    }
+
+    fn inflate(&mut self, step: &[u8]) -> Result<(), BodyError> {
+        let Some(gzip) = &mut self.gzip else { return Ok(()) };
+        let magic = GZIP_MAGIC.iter().skip(gzip.received);
+        if magic.zip(step).any(|(magic, byte)| magic != byte) {
+            return Err(BodyError::NotGzip);
+        }
+        gzip.received += step.len();
+        gzip.decoder.write_all(step).map_err(|error| gzip_error(&error))?;
+        self.text.append(gzip.decoder.get_mut());
+        Ok(())
+    }
+
+    fn lines<E: From<BodyError>>(
+        &mut self,
+        take: &mut impl FnMut(u64, &str) -> Result<(), E>,
+    ) -> Result<(), E> {
+        loop {
+            if self.skip_newline && self.used < self.text.len() {
+                self.used += usize::from(self.text[self.used] == b'\n');
+                self.skip_newline = false;
+            }
+            let rest = &self.text[self.used..];
+            let Some(length) = memchr2(b'\n', b'\r', rest) else { break };
+            self.lines += 1;
+            if length > self.line_max {
+                return Err(self.too_long().into());
+            }
+            let line = decode(self.charset, &rest[..length], &mut self.scratch);
+            self.skip_newline = rest[length] == b'\r';
+            self.used += length + 1;
+            take(self.lines, line)?;
+        }
+        self.text.drain(..self.used);
+        self.used = 0;
+        if self.text.len() > self.line_max {
+            self.lines += 1;
+            return Err(self.too_long().into());
+        }
+        Ok(())
+    }
+
+    const fn too_long(&self) -> BodyError {
+        BodyError::LineTooLong { number: self.lines, max: self.line_max }
+    }
+}
+
+fn gzip_error(error: &std::io::Error) -> BodyError {
+    match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => BodyError::Truncated,
+        std::io::ErrorKind::InvalidInput if error.to_string().contains("header") => {
+            BodyError::NotGzip
+        }
+        _ => BodyError::Damaged(error.to_string()),
+    }
+}
+
+fn names_utf8(content_type: &str) -> bool {
+    content_type.split(';').skip(1).any(|parameter| {
+        let mut sides = parameter.splitn(2, '=');
+        let name = sides.next().unwrap_or_default().trim();
+        let value = sides.next().unwrap_or_default().trim().trim_matches('"');
+        name.eq_ignore_ascii_case("charset")
+            && (value.eq_ignore_ascii_case("utf-8") || value.eq_ignore_ascii_case("utf8"))
+    })
+}
+
+/// A line as text. ASCII, the usual case, is not copied.
+fn decode<'a>(charset: Charset, line: &'a [u8], scratch: &'a mut Vec<u8>) -> &'a str {
+    if line.is_ascii() {
+        return std::str::from_utf8(line).unwrap_or_default();
+    }
+    if charset == Charset::Utf8
+        && let Ok(text) = std::str::from_utf8(line)
+    {
+        return text;
+    }
+    let text = match charset {
+        Charset::Utf8 => String::from_utf8_lossy(line).into_owned(),
+        Charset::Latin1 => line.iter().map(|&byte| char::from(byte)).collect(),
+    };
+    *scratch = text.into_bytes();
+    std::str::from_utf8(scratch).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn lines_of(
+        content_type: Option<&str>,
+        chunks: &[&[u8]],
+    ) -> Result<Vec<(u64, String)>, BodyError> {
+        let mut reader = BodyReader::new(content_type, 1_000);
+        let mut lines = Vec::new();
+        let mut take = |number: u64, line: &str| -> Result<(), BodyError> {
+            lines.push((number, line.to_owned()));
+            Ok(())
+        };
+        for chunk in chunks {
+            reader.feed(chunk, &mut take)?;
+        }
+        reader.finish(&mut take)?;
+        Ok(lines)
+    }
+
+    fn gzip(data: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(data).expect("a vector takes all");
+        encoder.finish().expect("a vector takes all")
+    }
+
+    fn texts(lines: Vec<(u64, String)>) -> Vec<String> {
+        lines.into_iter().map(|(_, line)| line).collect()
+    }
+
+    #[test]
+    fn every_kind_of_line_end() {
+        let lines = lines_of(None, &[b"a\nb\r", b"\nc\rd\r\n\ne"]).expect("plain text");
+        assert_eq!(texts(lines), ["a", "b", "c", "d", "", "e"]);
+    }
+
+    #[test]
+    fn plain_bodies_are_latin1_unless_they_say_otherwise() {
+        let body: &[u8] = "é\n".as_bytes();
+        let plain = lines_of(Some("text/plain"), &[body]).expect("text");
+        assert_eq!(texts(plain), ["Ã©"]);
+        let utf8 = lines_of(Some("text/plain; charset=UTF-8"), &[body]).expect("text");
+        assert_eq!(texts(utf8), ["é"]);
+        let inflated = lines_of(Some("application/gzip"), &[&gzip(body)]).expect("text");
+        assert_eq!(texts(inflated), ["é"]);
+    }
+
+    #[test]
+    fn damaged_gzip_says_what_the_reference_says() {
+        let error = |body: &[u8]| {
+            lines_of(Some("application/gzip"), &[body]).expect_err("damaged").to_string()
+        };
+        assert_eq!(error(b"notgzip"), "Not in GZIP format");
+        assert_eq!(error(b"not gzip, and long enough for a header"), "Not in GZIP format");
+        let whole = gzip(&[b'x'; 500]);
+        assert_eq!(error(&whole[..whole.len() - 9]), "Unexpected end of ZLIB input stream");
+        assert_eq!(error(b""), "EOFException");
+    }
+
+    #[test]
+    fn a_line_without_end_is_refused() {
+        let error = lines_of(None, &[b"ok\n", &[b'x'; 1_001]]).expect_err("too long");
+        assert_eq!(error, BodyError::LineTooLong { number: 2, max: 1_000 });
+    }
+
+    proptest! {
+        #[test]
+        fn chunking_changes_nothing(body in "[ab\r\n]{0,60}", cut in 0usize..60) {
+            let cut = cut.min(body.len());
+            let (a, b) = body.as_bytes().split_at(cut);
+            prop_assert_eq!(lines_of(None, &[body.as_bytes()]), lines_of(None, &[a, b]));
+        }
+
+        #[test]
+        fn arbitrary_gzip_never_panics(body in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = lines_of(Some("application/gzip"), &[&body]);
+            let mut damaged = gzip(&body);
+            for byte in damaged.iter_mut().skip(12) {
+                *byte ^= 1;
+            }
+            let _ = lines_of(Some("application/gzip"), &[&damaged]);
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! Which series have their metadata in the topic.
+//!
+//! An entry appears when the metadata was acknowledged, or seen in the topic, and goes when a
+//! delete of the series is seen there. A delete by another ingress may be in the topic before it
+//! is seen here: data written meanwhile would belong to a series that nobody finds. So a use of an
+//! entry is remembered until the topic's ends have been asked for after it. A delete that lies
+//! beyond those ends came later than the use; any other may have come before it, and then the
+//! metadata must be published again. So must metadata that is on its way when a delete is seen.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use indexmap::IndexMap;
+use rustc_hash::FxBuildHasher;
+use weft_gts::SeriesId;
+
+/// Counts how often the ends of the topic were asked for.
+type Epoch = u64;
+
+/// Answers about the topic's ends that are kept.
+const ENDS_KEPT_MAX: usize = 64;
+
+/// What is known of a series.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    /// How often ends had been asked for when the entry was last used; `None` when never.
+    used: Option<Epoch>,
+    /// Last activity published, milliseconds since the epoch.
+    activity_ms: Option<i64>,
+}
+
+/// The cache. It holds two generations: entries that are used move to the newer one, and when
+/// that is full the older one is dropped.
+#[derive(Debug)]
+pub(super) struct Cache {
+    newer: IndexMap<SeriesId, Entry, FxBuildHasher>,
+    older: IndexMap<SeriesId, Entry, FxBuildHasher>,
+    generation_max: usize,
+    asked: Epoch,
+    /// Whether an entry was used since ends were last asked for.
+    used_since: bool,
+    ends: VecDeque<(Epoch, BTreeMap<u32, u64>)>,
+    /// Metadata on its way into the topic.
+    publishing: BTreeMap<SeriesId, Publishing>,
+}
+
+/// Metadata on its way.
+#[derive(Clone, Copy, Debug, Default)]
+struct Publishing {
+    /// How many copies.
+    copies: u32,
+    /// Whether a delete was seen meanwhile: the copies may lie before it.
+    deleted: bool,
+}
+
+impl Cache {
+    /// A cache of about `entries_max` series.
+    pub(super) fn new(entries_max: usize) -> Self {
+        Self {
+            newer: IndexMap::default(),
+            older: IndexMap::default(),
+            generation_max: (entries_max / 2).max(1),
+            asked: 0,
+            used_since: false,
+            ends: VecDeque::new(),
+            publishing: BTreeMap::new(),
+        }
+    }
+
+    /// How many series it holds.
+    pub(super) fn len(&self) -> usize {
+        self.newer.len() + self.older.len()
+    }
+
+    /// Uses an entry: whether the metadata need not be published. With `now_ms`, an entry whose
+    /// activity is older than the window does not count.
+    pub(super) fn use_entry(&mut self, id: SeriesId, activity: Option<Activity>) -> bool {
+        let Some(entry) = self.newer.get(&id).or_else(|| self.older.get(&id)).copied() else {
+            return false;
+        };
+        let fresh = activity.is_none_or(|activity| {
+            entry
+                .activity_ms
+                .is_some_and(|last| activity.now_ms.saturating_sub(last) <= activity.window_ms)
+        });
+        if fresh {
+            self.put(id, entry.activity_ms);
+        }
+        fresh
+    }
+
+    /// Metadata goes out.
+    pub(super) fn publish(&mut self, id: SeriesId) {
+        self.publishing.entry(id).or_default().copies += 1;
+    }
+
+    /// Metadata that went out was acknowledged, or was not.
+    pub(super) fn published(&mut self, id: SeriesId, acknowledged: bool, activity_ms: Option<i64>) {
+        let Some(publishing) = self.publishing.get_mut(&id) else { return };
+        publishing.copies -= 1;
+        let Publishing { copies, deleted } = *publishing;
+        if copies == 0 {
+            self.publishing.remove(&id);
+        }
+        if acknowledged && !deleted {
+            self.put(id, activity_ms);
+        }
+    }
+
+    /// Data that rested on an entry was acknowledged: that is a use as well.
+    pub(super) fn touch(&mut self, id: SeriesId) {
+        self.use_entry(id, None);
+    }
+
+    /// Metadata by another ingress was seen in the topic.
+    pub(super) fn learn(&mut self, id: SeriesId, activity_ms: Option<i64>) {
+        if !self.newer.contains_key(&id) && !self.older.contains_key(&id) {
+            self.insert(id, Entry { used: None, activity_ms });
+        }
+    }
+
+    fn put(&mut self, id: SeriesId, activity_ms: Option<i64>) {
+        self.used_since = true;
+        self.older.swap_remove(&id);
+        self.insert(id, Entry { used: Some(self.asked), activity_ms });
+    }
+
+    fn insert(&mut self, id: SeriesId, entry: Entry) {
+        self.newer.insert(id, entry);
+        if self.newer.len() >= self.generation_max {
+            self.older = std::mem::take(&mut self.newer);
+        }
+    }
+
+    /// A delete of the series is in the topic at that place. Whether the metadata must be
+    /// published again.
+    pub(super) fn deleted(&mut self, id: SeriesId, partition: u32, offset: u64) -> bool {
+        let newer = self.newer.swap_remove(&id);
+        let entry = newer.or_else(|| self.older.swap_remove(&id));
+        if let Some(publishing) = self.publishing.get_mut(&id) {
+            publishing.deleted = true;
+            return true;
+        }
+        let Some(used) = entry.and_then(|entry| entry.used) else { return false };
+        let after_use = self.ends.iter().find(|(epoch, _)| *epoch > used);
+        after_use.is_none_or(|(_, ends)| ends.get(&partition).is_some_and(|end| offset < *end))
+    }
+
+    /// This ingress itself deletes the series.
+    pub(super) fn remove(&mut self, id: SeriesId) {
+        self.newer.swap_remove(&id);
+        self.older.swap_remove(&id);
+    }
+
+    /// Whether the topic's ends should be asked for.
+    pub(super) const fn wants_ends(&self) -> bool {
+        self.used_since
+    }
+
+    /// The topic's ends are asked for now: names the question.
+    pub(super) fn ask_ends(&mut self) -> u64 {
+        self.used_since = false;
+        self.asked += 1;
+        self.asked
+    }
+
+    /// The answer to a question.
+    pub(super) fn set_ends(&mut self, asked: u64, ends: Vec<(u32, u64)>) {
+        self.ends.push_back((asked, ends.into_iter().collect()));
+        if self.ends.len() > ENDS_KEPT_MAX {
+            self.ends.pop_front();
+        }
+    }
+}
+
+/// When activity is tracked: the present, and how long an entry stands for it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Activity {
+    /// Milliseconds since the epoch.
+    pub(super) now_ms: i64,
+    /// `ingress.activity.window`, milliseconds.
+    pub(super) window_ms: i64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: SeriesId = SeriesId { class_id: 1, labels_id: 2 };
+
+    fn id(n: i64) -> SeriesId {
+        SeriesId { class_id: n, labels_id: 0 }
+    }
+
+    #[test]
+    fn a_delete_after_the_ends_was_later_than_the_use() {
+        let mut cache = Cache::new(10);
+        cache.put(ID, None);
+        let asked = cache.ask_ends();
+        cache.set_ends(asked, vec![(0, 7)]);
+        assert!(!cache.deleted(ID, 0, 7));
+        assert!(!cache.use_entry(ID, None));
+    }
+
+    #[test]
+    fn a_delete_before_the_ends_may_have_come_before_the_use() {
+        let mut cache = Cache::new(10);
+        cache.put(ID, None);
+        let asked = cache.ask_ends();
+        cache.set_ends(asked, vec![(0, 7)]);
+        assert!(cache.use_entry(ID, None));
+        assert!(cache.deleted(ID, 0, 6), "used again, and no ends since");
+        cache.put(ID, None);
+        let asked = cache.ask_ends();
+        cache.set_ends(asked, vec![(0, 9)]);
+        assert!(cache.deleted(ID, 0, 8));
+    }
+
+    #[test]
+    fn metadata_on_its_way_is_published_again_after_a_delete() {
+        let mut cache = Cache::new(10);
+        cache.publish(ID);
+        assert!(cache.deleted(ID, 0, 3));
+        cache.published(ID, true, None);
+        assert!(!cache.use_entry(ID, None), "it may lie before the delete");
+        cache.publish(ID);
+        cache.published(ID, true, None);
+        assert!(cache.use_entry(ID, None));
+    }
+
+    #[test]
+    fn what_was_only_seen_is_not_ours_to_publish() {
+        let mut cache = Cache::new(10);
+        cache.learn(ID, None);
+        assert!(!cache.deleted(ID, 0, 3));
+        cache.learn(ID, None);
+        assert!(cache.use_entry(ID, None));
+        assert!(cache.deleted(ID, 0, 4));
+    }
+
+    #[test]
+    fn the_cache_stays_bounded_and_keeps_what_is_used() {
+        let mut cache = Cache::new(10);
+        for n in 0..100 {
+            cache.put(id(n), None);
+            assert!(cache.use_entry(id(0), None));
+        }
+        assert!(cache.len() <= 10);
+    }
+
+    #[test]
+    fn old_activity_is_published_again() {
+        let mut cache = Cache::new(10);
+        cache.put(ID, Some(1_000));
+        assert!(cache.use_entry(ID, Some(Activity { now_ms: 1_500, window_ms: 500 })));
+        assert!(!cache.use_entry(ID, Some(Activity { now_ms: 1_501, window_ms: 500 })));
+    }
+}

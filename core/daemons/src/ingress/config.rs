@@ -1,0 +1,115 @@
+//! What the configuration says of `ingress`.
+
+use weft_gts::text::MetadataLimits;
+use weft_gts::{IdKeys, TimeUnit};
+use weft_wire::envelope::Envelope;
+use weft_wire::token::TokenAuthority;
+
+use super::cache::Activity;
+use crate::contract::http::RequestHead;
+use crate::contract::log::Topic;
+use crate::cors::CorsConfig;
+use crate::headers::HeaderNames;
+use crate::time::Now;
+
+/// What the configuration says of `ingress`.
+#[derive(Clone, Debug)]
+pub struct IngressConfig {
+    /// `warp.timeunits`.
+    pub unit: TimeUnit,
+    /// `warp.hash.class` and `warp.hash.labels`.
+    pub ids: IdKeys,
+    /// Keys of tokens, revocations, and what else decides whether a token is good.
+    pub tokens: TokenAuthority,
+    /// Names of headers (`http.header.*`).
+    pub headers: HeaderNames,
+    /// What pre-flight requests are told.
+    pub cors: CorsConfig,
+    /// `ingress.kafka.data.topic`.
+    pub data_topic: Topic,
+    /// `ingress.kafka.metadata.topic`.
+    pub metadata_topic: Topic,
+    /// `ingress.kafka.data.mac` and `.aes`.
+    pub data_envelope: Envelope,
+    /// `ingress.kafka.metadata.mac` and `.aes`.
+    pub metadata_envelope: Envelope,
+    /// `ingress.kafka.data.maxsize`: bytes of data records that go out together; no record is
+    /// larger by more than one line.
+    pub data_batch_bytes_max: usize,
+    /// `ingress.value.maxsize`: bytes of a value.
+    pub value_size_max: usize,
+    /// Bytes of a line.
+    pub line_size_max: usize,
+    /// `warp.labels.maxsize` and `warp.attributes.maxsize`.
+    pub metadata_limits: MetadataLimits,
+    /// `ingress.metadata.cache.size`: series.
+    pub cache_entries_max: usize,
+    /// `ingress.parse.attributes`.
+    pub parse_attributes: bool,
+    /// `ingress.attributes.allowdelta`.
+    pub allow_delta: bool,
+    /// `ingress.maxpast.default`, milliseconds.
+    pub max_past_ms: Option<i64>,
+    /// `ingress.maxfuture.default`, milliseconds.
+    pub max_future_ms: Option<i64>,
+    /// `ingress.maxpast.override`, milliseconds.
+    pub max_past_override_ms: Option<i64>,
+    /// `ingress.maxfuture.override`, milliseconds.
+    pub max_future_override_ms: Option<i64>,
+    /// `ingress.outofrange.ignore`.
+    pub ignore_out_of_range: bool,
+    /// `ingress.hbase.cellttl`, milliseconds.
+    pub cell_ttl_ms: Option<i64>,
+    /// `ingress.hbase.dpts`.
+    pub use_datapoint_ts: bool,
+    /// `ingress.store.metadata.include`.
+    pub metadata_on_store: bool,
+    /// `ingress.delete.metadata.include`.
+    pub metadata_on_delete: bool,
+    /// `ingress.delete.reject`.
+    pub reject_deletes: bool,
+    /// `ingress.delete.metaonly.support`.
+    pub delete_metadata_only: bool,
+    /// `ingress.delete.activity.support`.
+    pub delete_by_activity: bool,
+    /// `ingress.activity.window`, milliseconds; `None` when activity is not tracked.
+    pub activity_window_ms: Option<i64>,
+    /// `ingress.activity.update`.
+    pub activity_by_update: bool,
+    /// `ingress.activity.meta`.
+    pub activity_by_meta: bool,
+    /// `warp.update.disabled`, `warp.meta.disabled`, `warp.delete.disabled`: why not.
+    pub update_disabled: Option<String>,
+    /// See [`IngressConfig::update_disabled`].
+    pub meta_disabled: Option<String>,
+    /// See [`IngressConfig::update_disabled`].
+    pub delete_disabled: Option<String>,
+    /// Where directories register (`directory.zk.znode`).
+    pub directory_path: String,
+    /// Whether a delete waits until the directory knows what was acknowledged before it. Set
+    /// where both run in one process.
+    pub wait_for_applied: bool,
+}
+
+impl IngressConfig {
+    /// Whether the request asks for a delta of attributes.
+    pub(super) fn delta_asked(&self, head: &RequestHead) -> bool {
+        head.header(&self.headers.attributes) == Some("delta")
+    }
+
+    /// The activity that an update publishes.
+    pub(super) fn update_activity_ms(&self, now: Now) -> Option<i64> {
+        (self.activity_by_update && self.activity_window_ms.is_some()).then(|| now.wall.as_ms())
+    }
+
+    /// The activity that a change of attributes publishes.
+    pub(super) fn meta_activity_ms(&self, now: Now) -> Option<i64> {
+        (self.activity_by_meta && self.activity_window_ms.is_some()).then(|| now.wall.as_ms())
+    }
+
+    /// How fresh a cache entry must be for a record with that activity.
+    pub(super) fn activity(&self, now: Now, activity_ms: Option<i64>) -> Option<Activity> {
+        let window_ms = self.activity_window_ms?;
+        activity_ms.map(|_| Activity { now_ms: now.wall.as_ms(), window_ms })
+    }
+}

@@ -1,0 +1,675 @@
+//! `ingress`: takes datapoints, attributes and deletes in, and puts them into the log.
+//!
+//! It promises:
+//! - A 200 means that every datapoint and all new metadata were acknowledged by the log.
+//! - A bad line is answered as the reference does (400). All lines before it are durable when the
+//!   answer goes, which names the line and says how many datapoints were stored
+//!   (`X-Weft-Line`, `X-Weft-Stored`).
+//! - A series' metadata is in its topic before its first data is acknowledged; a cache entry
+//!   appears only after the metadata was acknowledged.
+//! - An ingress that sees a delete of a series that it may have written to since publishes the
+//!   metadata again ([`cache`]).
+//! - A continuation line belongs to the series of the line before it.
+//! - What is read but not yet acknowledged is bounded, for a request and for all together: beyond
+//!   that nothing more is read.
+//!
+//! Lines are parsed, encoded and sealed in tasks, one at a time for a request, so that requests
+//! spread over the cores and the lines of one stay in order.
+//!
+//! ```text
+//!   Body ─▶ waiting ─task─▶ records ─┬─▶ metadata topic ─┐ acknowledged
+//!                                    └─▶ data topic ─────┴──────────────▶ 200
+//! ```
+
+mod body;
+mod cache;
+mod config;
+mod delete;
+mod line;
+mod options;
+mod task;
+mod upload;
+mod writer;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use weft_gts::SeriesId;
+use weft_wire::kafka::partition;
+
+pub use config::IngressConfig;
+pub use task::{IngressDone, IngressTask};
+
+use crate::applied::{Applied, Progress};
+use crate::consumer::{Change, Consumer};
+use crate::contract::http::{HttpAction, HttpEvent, RequestHead, RequestId, ResponseHead};
+use crate::contract::log::{LogAction, LogError, LogEvent, NewRecord, Record, Start, Topic};
+use crate::contract::{ActionId, ActionIds, CoordEvent, Effect, Event, Machine, Metric, PeerEvent};
+use crate::cors;
+use crate::directory::{open_metadata_message, source};
+use crate::directory_client::{DirectoryClient, FindEvent, FindId};
+use crate::time::{Mono, Now};
+use cache::Cache;
+use delete::{Delete, Stage};
+use task::{Kind, OutRecord};
+use upload::Upload;
+
+/// How often the metadata topic's ends are asked for while there is traffic.
+const ENDS_PERIOD: Duration = Duration::from_secs(1);
+
+/// Bytes on their way into the log for all requests together.
+const IN_FLIGHT_MAX: usize = 128 << 20;
+
+/// How long to wait before topics are asked for again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// The machine.
+#[derive(Debug)]
+pub struct Ingress {
+    config: Arc<IngressConfig>,
+    topics: Topics,
+    cache: Cache,
+    consumer: Consumer,
+    directory: DirectoryClient,
+    applied: Applied,
+    requests: BTreeMap<RequestId, Request>,
+    computing: BTreeMap<ActionId, RequestId>,
+    appends: BTreeMap<ActionId, Append>,
+    in_flight: usize,
+    /// Requests that wait for others' bytes to be acknowledged.
+    held: VecDeque<RequestId>,
+    ends: Ends,
+    retry_at: Option<Mono>,
+    ids: ActionIds,
+    effects: VecDeque<Effect<IngressTask>>,
+    stopping: bool,
+}
+
+/// How many partitions the topics have, once known.
+#[derive(Debug, Default)]
+struct Topics {
+    data: Option<u32>,
+    metadata: Option<u32>,
+    asked_data: Option<ActionId>,
+    asked_metadata: Option<ActionId>,
+}
+
+/// When the metadata topic's ends are asked for.
+#[derive(Debug, Default)]
+struct Ends {
+    asked: Option<(ActionId, u64)>,
+    due: Option<Mono>,
+}
+
+/// A request that is served.
+#[derive(Debug)]
+enum Request {
+    Upload(Box<Upload>),
+    Delete(Box<Delete>),
+}
+
+/// Records on their way into the log.
+#[derive(Debug, Default)]
+struct Append {
+    /// Whose; `None` for metadata that is published again.
+    request: Option<RequestId>,
+    bytes: usize,
+    points: u64,
+    /// Metadata among them, with its activity.
+    published: Vec<(SeriesId, Option<i64>)>,
+    /// Series whose metadata was left out because it was cached.
+    rested_on: Vec<SeriesId>,
+}
+
+impl Ingress {
+    /// An ingress that asks for its topics.
+    pub fn new(config: IngressConfig) -> Self {
+        let consumer = Consumer::new(
+            config.metadata_topic.clone(),
+            Topic::from(""),
+            Start::Latest,
+            Duration::from_secs(1),
+        );
+        let mut ingress = Self {
+            topics: Topics::default(),
+            cache: Cache::new(config.cache_entries_max),
+            consumer,
+            directory: DirectoryClient::new(config.directory_path.clone()),
+            applied: Applied::new(config.wait_for_applied.then(|| config.metadata_topic.clone())),
+            requests: BTreeMap::new(),
+            computing: BTreeMap::new(),
+            appends: BTreeMap::new(),
+            in_flight: 0,
+            held: VecDeque::new(),
+            ends: Ends::default(),
+            retry_at: None,
+            ids: ActionIds::default(),
+            effects: VecDeque::new(),
+            stopping: false,
+            config: Arc::new(config),
+        };
+        ingress.describe();
+        ingress
+    }
+
+    /// Asks how many partitions the topics have, as far as that is not known.
+    fn describe(&mut self) {
+        if self.topics.data.is_none() {
+            let (id, topic) = (self.ids.next_id(), self.config.data_topic.clone());
+            self.topics.asked_data = Some(id);
+            self.effects.push_back(Effect::Log(LogAction::Describe { id, topic }));
+        }
+        if self.topics.metadata.is_none() {
+            let (id, topic) = (self.ids.next_id(), self.config.metadata_topic.clone());
+            self.topics.asked_metadata = Some(id);
+            self.effects.push_back(Effect::Log(LogAction::Describe { id, topic }));
+        }
+    }
+
+    fn described(&mut self, now: Now, id: ActionId, result: Result<u32, LogError>) {
+        let count = match result {
+            Ok(count) if count > 0 => count,
+            Ok(_) => return self.describe_later(now, "it has no partitions"),
+            Err(error) => return self.describe_later(now, &error.to_string()),
+        };
+        if self.topics.asked_data == Some(id) {
+            self.topics.data = Some(count);
+        } else if self.topics.asked_metadata == Some(id) {
+            self.topics.metadata = Some(count);
+        }
+        if self.is_ready() {
+            self.effects.push_back(Effect::Ready(true));
+            let waiting: Vec<RequestId> = self.requests.keys().copied().collect();
+            for request in waiting {
+                self.advance(now, request);
+            }
+        }
+    }
+
+    fn describe_later(&mut self, now: Now, reason: &str) {
+        self.retry_at = Some(now.mono.after(RETRY));
+        self.effects.push_back(Effect::Warn(format!(
+            "ingress: a topic ({} or {}) cannot be used: {reason}; trying again in {RETRY:?}",
+            self.config.data_topic, self.config.metadata_topic
+        )));
+    }
+
+    const fn is_ready(&self) -> bool {
+        self.topics.data.is_some() && self.topics.metadata.is_some()
+    }
+
+    fn http_event(&mut self, now: Now, event: HttpEvent) {
+        match event {
+            HttpEvent::Head { request, head } => self.begin(now, request, &head),
+            HttpEvent::Body { request, bytes } => {
+                match self.requests.get_mut(&request) {
+                    Some(Request::Upload(upload)) => upload.receive(request, bytes, &mut self.effects),
+                    Some(Request::Delete(delete)) => delete.receive(&bytes),
+                    None => return,
+                }
+                self.advance(now, request);
+            }
+            HttpEvent::End { request } => {
+                match self.requests.get_mut(&request) {
+                    Some(Request::Upload(upload)) => upload.ended(),
+                    Some(Request::Delete(delete)) => delete.ended(),
+                    None => return,
+                }
+                self.advance(now, request);
+            }
+            HttpEvent::Gone { request } => self.forget(request),
+            HttpEvent::Drained { request } => {
+                if let Some(Request::Delete(delete)) = self.requests.get_mut(&request)
+                    && let Some(find) = delete.drained()
+                {
+                    self.directory.next(find);
+                    self.found(now);
+                }
+            }
+        }
+    }
+
+    fn begin(&mut self, now: Now, request: RequestId, head: &RequestHead) {
+        if head.method == "OPTIONS" {
+            return self.answer(request, cors::options_response(&self.config.cors), Bytes::new());
+        }
+        if self.stopping {
+            return self.refuse(request, 503, "This ingress is stopping.");
+        }
+        let path = head.path.as_str();
+        let update = path.strip_prefix("/api/v0/update");
+        let begun = match update {
+            Some("") => Upload::update(&self.config, head, None, now).map(upload_request),
+            Some(rest) if rest.starts_with('/') => {
+                Upload::update(&self.config, head, Some(&rest[1..]), now).map(upload_request)
+            }
+            _ => match path {
+                "/api/v0/meta" => Upload::meta(&self.config, head, now).map(upload_request),
+                "/api/v0/delete" => Ok(Request::Delete(Box::new(Delete::new(head)))),
+                "/api/v0/check" => {
+                    return self.answer(request, cors::ok_response(), Bytes::new());
+                }
+                _ => Err((404, "Not Found".to_owned())),
+            },
+        };
+        match begun {
+            Ok(begun) => {
+                self.requests.insert(request, begun);
+                self.advance(now, request);
+            }
+            Err((status, message)) => self.refuse(request, status, &message),
+        }
+    }
+
+    /// Takes the next step of a request, when there is one.
+    fn advance(&mut self, now: Now, request: RequestId) {
+        match self.requests.get(&request) {
+            Some(Request::Upload(_)) => self.advance_upload(now, request),
+            Some(Request::Delete(_)) => self.advance_delete(now, request),
+            None => {}
+        }
+    }
+
+    fn advance_upload(&mut self, now: Now, request: RequestId) {
+        let full = self.in_flight >= IN_FLIGHT_MAX;
+        let ready = self.is_ready();
+        let Some(Request::Upload(upload)) = self.requests.get_mut(&request) else { return };
+        if let Some(answer) = upload.answer() {
+            let (head, body) = answer;
+            return self.answer(request, head, body);
+        }
+        if !ready {
+            return;
+        }
+        if full {
+            if !self.held.contains(&request) {
+                self.held.push_back(request);
+            }
+            return;
+        }
+        if let Some(task) = upload.next_task(request, now, &mut self.effects) {
+            let id = self.ids.next_id();
+            self.computing.insert(id, request);
+            self.effects.push_back(Effect::Compute(id, task));
+        }
+    }
+
+    fn computed(&mut self, now: Now, id: ActionId, done: IngressDone) {
+        let Some(request) = self.computing.remove(&id) else { return };
+        if !matches!(self.requests.get(&request), Some(Request::Upload(_))) {
+            return;
+        }
+        let (records, bytes) = self.append_all(now, request, done.records);
+        if let Some(Request::Upload(upload)) = self.requests.get_mut(&request) {
+            upload.parsed(done.reader, done.refused, records, bytes);
+        }
+        self.advance(now, request);
+    }
+
+    /// Sends records out, metadata that is cached left aside. How many appends, and bytes.
+    fn append_all(&mut self, now: Now, request: RequestId, out: Vec<OutRecord>) -> (usize, usize) {
+        let mut metadata = (Append { request: Some(request), ..Append::default() }, Vec::new());
+        let mut data = (Append { request: Some(request), ..Append::default() }, Vec::new());
+        for record in out {
+            match record.kind {
+                Kind::Seen { activity_ms } => {
+                    if self.cache.use_entry(record.id, self.config.activity(now, activity_ms)) {
+                        data.0.rested_on.push(record.id);
+                        continue;
+                    }
+                    self.cache.publish(record.id);
+                    metadata.0.published.push((record.id, activity_ms));
+                    add(&mut metadata, self.topics.metadata, record);
+                }
+                Kind::Attributes => add(&mut metadata, self.topics.metadata, record),
+                Kind::Data { points } => {
+                    data.0.points += points;
+                    add(&mut data, self.topics.data, record);
+                }
+            }
+        }
+        let (metadata_topic, data_topic) =
+            (self.config.metadata_topic.clone(), self.config.data_topic.clone());
+        let mut total = (0, 0);
+        for ((append, records), topic) in [(metadata, metadata_topic), (data, data_topic)] {
+            if !records.is_empty() {
+                total = (total.0 + 1, total.1 + append.bytes);
+                self.append(append, topic, records);
+            }
+        }
+        total
+    }
+
+    fn append(&mut self, append: Append, topic: Topic, records: Vec<NewRecord>) -> ActionId {
+        let id = self.ids.next_id();
+        self.in_flight += append.bytes;
+        self.appends.insert(id, append);
+        self.effects.push_back(Effect::Log(LogAction::Append { id, topic, records }));
+        id
+    }
+
+    fn appended(&mut self, now: Now, id: ActionId, result: Result<(), LogError>) {
+        let Some(append) = self.appends.remove(&id) else { return };
+        self.in_flight -= append.bytes;
+        for (series, activity_ms) in &append.published {
+            self.cache.published(*series, result.is_ok(), *activity_ms);
+        }
+        for series in &append.rested_on {
+            self.cache.touch(*series);
+        }
+        if result.is_ok() {
+            let metric = Metric::add("weft_ingress_datapoints_total", append.points);
+            self.effects.push_back(Effect::Metric(metric));
+        }
+        match append.request.and_then(|request| self.requests.get_mut(&request)) {
+            Some(Request::Upload(upload)) => upload.appended(append.bytes, append.points, result),
+            Some(Request::Delete(delete)) => delete.appended(result),
+            None => {}
+        }
+        if let Some(request) = append.request {
+            self.advance(now, request);
+        }
+        while self.in_flight < IN_FLIGHT_MAX / 2
+            && let Some(request) = self.held.pop_front()
+        {
+            self.advance(now, request);
+        }
+        self.finish_stop();
+    }
+
+    fn advance_delete(&mut self, now: Now, request: RequestId) {
+        let Some(Request::Delete(delete)) = self.requests.get_mut(&request) else { return };
+        match &delete.stage {
+            Stage::Received => match delete.plan(&self.config, now) {
+                Ok(plan) => {
+                    delete.stage = Stage::Settling(plan);
+                    for action in self.applied.begin(now, request, &mut self.ids) {
+                        self.effects.push_back(Effect::Log(action));
+                    }
+                    self.settle_delete(now, request);
+                }
+                Err((status, message)) => self.refuse(request, status, &message),
+            },
+            Stage::Settling(_) => self.settle_delete(now, request),
+            Stage::Deleting(..) => self.list_delete(request),
+            Stage::Receiving | Stage::Finding(..) | Stage::Listing(..) => {}
+        }
+    }
+
+    /// Finds the series once the directory knows what was acknowledged before.
+    fn settle_delete(&mut self, now: Now, request: RequestId) {
+        if !self.is_ready() {
+            return;
+        }
+        let progress = self.applied.progress(now, request);
+        let Some(Request::Delete(delete)) = self.requests.get_mut(&request) else { return };
+        let Stage::Settling(plan) = &delete.stage else { return };
+        match progress {
+            Progress::Waiting => {}
+            Progress::Failed(message) => self.refuse(request, 503, &message),
+            Progress::Reached => match self.directory.find(&plan.find_request(), &mut self.ids) {
+                Ok(find) => delete.stage = Stage::Finding(plan.clone(), find),
+                Err(message) => self.refuse(request, 503, &message),
+            },
+        }
+    }
+
+    /// Lists the chunk that the log acknowledged.
+    fn list_delete(&mut self, request: RequestId) {
+        let Some(Request::Delete(delete)) = self.requests.get_mut(&request) else { return };
+        let Some(deleted) = delete.deleted() else { return };
+        match deleted {
+            Err(message) => self.fail_delete(request, 503, &message),
+            Ok(lines) => {
+                let is_done = delete.is_done();
+                let begins = !std::mem::replace(&mut delete.has_answered, true);
+                if begins {
+                    let head = cors::text_response();
+                    self.effects.push_back(Effect::Http(HttpAction::Head { request, head }));
+                }
+                if is_done {
+                    delete.cancel(&mut self.directory);
+                } else if lines.is_empty()
+                    && let Some(find) = delete.drained()
+                {
+                    self.directory.next(find);
+                }
+                if !lines.is_empty() {
+                    let bytes = Bytes::from(lines);
+                    self.effects.push_back(Effect::Http(HttpAction::Body { request, bytes }));
+                }
+                if is_done {
+                    self.end_delete(request);
+                }
+            }
+        }
+    }
+
+    fn end_delete(&mut self, request: RequestId) {
+        let Some(Request::Delete(delete)) = self.requests.remove(&request) else { return };
+        if !delete.has_answered {
+            return self.answer(request, cors::text_response(), Bytes::new());
+        }
+        self.effects.push_back(Effect::Http(HttpAction::End { request }));
+        self.finish_stop();
+    }
+
+    /// An answer that has begun cannot become an error any more: it is cut off.
+    fn fail_delete(&mut self, request: RequestId, status: u16, message: &str) {
+        match self.requests.get(&request) {
+            Some(Request::Delete(delete)) if delete.has_answered => {
+                delete.cancel(&mut self.directory);
+                self.requests.remove(&request);
+                self.effects.push_back(Effect::Http(HttpAction::Abort { request }));
+                self.effects.push_back(Effect::Warn(format!("ingress: a delete failed: {message}")));
+            }
+            _ => self.refuse(request, status, message),
+        }
+    }
+
+    fn coord_event(&mut self, now: Now, event: CoordEvent) {
+        self.directory.coord_event(event, &mut self.ids);
+        self.found(now);
+    }
+
+    fn peer_event(&mut self, now: Now, event: PeerEvent) {
+        if let PeerEvent::Applied { topic, partition, offset } = event {
+            for request in self.applied.applied(topic, partition, offset) {
+                self.advance(now, request);
+            }
+        } else {
+            self.directory.peer_event(event);
+            self.found(now);
+        }
+    }
+
+    /// What the directory found goes to the deletes that asked.
+    fn found(&mut self, now: Now) {
+        while let Some((find, event)) = self.directory.poll_find() {
+            let Some(request) = self.delete_of(find) else { continue };
+            match event {
+                FindEvent::Failed(message) => self.fail_delete(request, 503, &message),
+                FindEvent::End => self.end_delete(request),
+                FindEvent::Found(series) => {
+                    let Some(Request::Delete(delete)) = self.requests.get_mut(&request) else {
+                        continue;
+                    };
+                    let records = delete.found(&self.config, series);
+                    for record in &records {
+                        if record.kind == Kind::Attributes {
+                            self.cache.remove(record.id);
+                        }
+                    }
+                    let (appends, _) = self.append_all(now, request, records);
+                    if let Some(Request::Delete(delete)) = self.requests.get_mut(&request) {
+                        delete.appending(appends);
+                    }
+                    self.advance(now, request);
+                }
+            }
+        }
+    }
+
+    fn delete_of(&self, find: FindId) -> Option<RequestId> {
+        self.requests.iter().find_map(|(request, state)| match state {
+            Request::Delete(delete) if delete.find() == Some(find) => Some(*request),
+            _ => None,
+        })
+    }
+
+    fn log_event(&mut self, now: Now, event: LogEvent) {
+        match event {
+            LogEvent::Described { id, result } => self.described(now, id, result),
+            LogEvent::Appended { id, result } => self.appended(now, id, result.map(|_| ())),
+            LogEvent::Ends { id, result } => self.ends(now, id, result),
+            event => {
+                if let Change::Records(partition) = self.consumer.handle(now, event) {
+                    while let Some(record) = self.consumer.pop(partition) {
+                        self.consume(partition, &record);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Metadata that is in the topic, by whichever ingress.
+    fn consume(&mut self, partition: u32, record: &Record) {
+        let opened = open_metadata_message(&self.config.metadata_envelope, record);
+        let Ok(metadata) = opened else { return };
+        let id = self.config.ids.series_id(&metadata);
+        match metadata.source.as_deref() {
+            Some(source::INGRESS) => self.cache.learn(id, metadata.last_activity),
+            Some(source::DELETE) if self.cache.deleted(id, partition, record.offset) => {
+                let out = OutRecord::seen(&self.config, id, &metadata, metadata.last_activity);
+                let mut again = (Append::default(), Vec::new());
+                self.cache.publish(id);
+                again.0.published.push((id, metadata.last_activity));
+                add(&mut again, self.topics.metadata, out);
+                self.append(again.0, self.config.metadata_topic.clone(), again.1);
+                let metric = Metric::add("weft_ingress_metadata_republished_total", 1);
+                self.effects.push_back(Effect::Metric(metric));
+            }
+            _ => {}
+        }
+    }
+
+    fn ends(&mut self, now: Now, id: ActionId, result: Result<Vec<(u32, u64)>, LogError>) {
+        if let Some((_, asked)) = self.ends.asked.take_if(|(waiting, _)| *waiting == id) {
+            if let Ok(ends) = result {
+                self.cache.set_ends(asked, ends);
+            }
+        } else if let Some(request) = self.applied.ends(id, result) {
+            self.advance(now, request);
+        }
+    }
+
+    fn tick(&mut self, now: Now) {
+        if self.retry_at.is_some_and(|at| at <= now.mono) {
+            self.retry_at = None;
+            self.describe();
+        }
+        if self.ends.asked.is_none()
+            && self.cache.wants_ends()
+            && self.ends.due.is_none_or(|due| due <= now.mono)
+        {
+            let (id, topic) = (self.ids.next_id(), self.config.metadata_topic.clone());
+            self.ends = Ends {
+                asked: Some((id, self.cache.ask_ends())),
+                due: Some(now.mono.after(ENDS_PERIOD)),
+            };
+            self.effects.push_back(Effect::Log(LogAction::Ends { id, topic }));
+            let entries = self.cache.len() as f64;
+            let metric = Metric::set("weft_ingress_metadata_cache_entries", entries);
+            self.effects.push_back(Effect::Metric(metric));
+        }
+        for request in self.applied.tick(now) {
+            self.advance(now, request);
+        }
+    }
+
+    fn answer(&mut self, request: RequestId, head: ResponseHead, body: Bytes) {
+        let metric = Metric {
+            labels: vec![("status", head.status.to_string())],
+            ..Metric::add("weft_ingress_requests_total", 1)
+        };
+        self.effects.push_back(Effect::Metric(metric));
+        self.effects.push_back(Effect::Http(HttpAction::Head { request, head }));
+        if !body.is_empty() {
+            self.effects.push_back(Effect::Http(HttpAction::Body { request, bytes: body }));
+        }
+        self.effects.push_back(Effect::Http(HttpAction::End { request }));
+        self.requests.remove(&request);
+        self.finish_stop();
+    }
+
+    fn refuse(&mut self, request: RequestId, status: u16, message: &str) {
+        let (head, body) = cors::error_response(status, message);
+        self.answer(request, head, body);
+    }
+
+    /// The client is gone: what it sent before goes on its way, and nobody is told.
+    fn forget(&mut self, request: RequestId) {
+        if let Some(Request::Delete(delete)) = self.requests.remove(&request) {
+            delete.cancel(&mut self.directory);
+        }
+        self.applied.forget(request);
+        self.held.retain(|held| *held != request);
+        self.finish_stop();
+    }
+
+    fn finish_stop(&mut self) {
+        if self.stopping && self.requests.is_empty() && self.appends.is_empty() {
+            self.effects.push_back(Effect::Stopped);
+        }
+    }
+}
+
+impl Machine for Ingress {
+    type Task = IngressTask;
+
+    fn handle(&mut self, now: Now, event: Event<IngressTask>) {
+        match event {
+            Event::Tick => self.tick(now),
+            Event::Http(event) => self.http_event(now, event),
+            Event::Log(event) => self.log_event(now, event),
+            Event::Computed(id, done) => self.computed(now, id, done),
+            Event::Coord(event) => self.coord_event(now, event),
+            Event::Peer(event) => self.peer_event(now, event),
+            Event::Table(_) => {}
+            Event::Stop => {
+                self.stopping = true;
+                self.finish_stop();
+            }
+        }
+    }
+
+    fn poll(&mut self) -> Option<Effect<IngressTask>> {
+        let log = self.consumer.poll().map(Effect::Log);
+        log.or_else(|| self.directory.poll_coord().map(Effect::Coord))
+            .or_else(|| self.directory.poll_peer().map(Effect::Peer))
+            .or_else(|| self.effects.pop_front())
+    }
+
+    fn deadline(&self) -> Option<Mono> {
+        let ends = (self.ends.asked.is_none() && self.cache.wants_ends())
+            .then(|| self.ends.due.unwrap_or_default());
+        [ends, self.retry_at, self.applied.deadline()].into_iter().flatten().min()
+    }
+}
+
+fn upload_request(upload: Upload) -> Request {
+    Request::Upload(Box::new(upload))
+}
+
+/// Adds a record to an append.
+fn add(append: &mut (Append, Vec<NewRecord>), partitions: Option<u32>, record: OutRecord) {
+    let key = record.id.to_bytes();
+    append.0.bytes += key.len() + record.value.len();
+    append.1.push(NewRecord {
+        partition: partition(&key, partitions.unwrap_or(1)),
+        key: Bytes::copy_from_slice(&key),
+        value: record.value,
+    });
+}

@@ -1,0 +1,208 @@
+//! The work that is done off the machine: reading a piece of a body.
+
+use bytes::Bytes;
+use weft_gts::{Metadata, SeriesId};
+use weft_wire::thrift::encode_metadata;
+
+use super::body::{BodyError, BodyReader};
+use super::config::IngressConfig;
+use super::line::{BadLine, MetaLines, UpdateLines};
+use crate::contract::Task;
+use crate::contract::http::RequestId;
+use crate::directory::source;
+
+/// A record for one of the topics.
+#[derive(Debug)]
+pub(crate) struct OutRecord {
+    /// The series: the record's key.
+    pub(crate) id: SeriesId,
+    /// Sealed.
+    pub(crate) value: Bytes,
+    /// What it is.
+    pub(crate) kind: Kind,
+}
+
+/// What a record is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Metadata of a series that data is for: left out when it is known to be in the topic.
+    Seen { activity_ms: Option<i64> },
+    /// Metadata with attributes to set.
+    Attributes,
+    /// Datapoints.
+    Data { points: u64 },
+}
+
+impl OutRecord {
+    /// Metadata of a series that data is for.
+    pub(crate) fn seen(
+        config: &IngressConfig,
+        id: SeriesId,
+        metadata: &Metadata,
+        activity_ms: Option<i64>,
+    ) -> Self {
+        let message = Metadata {
+            name: metadata.name.clone(),
+            labels: metadata.labels.clone(),
+            source: Some(source::INGRESS.to_owned()),
+            last_activity: activity_ms,
+            ..Metadata::default()
+        };
+        Self::metadata(config, id, &message, Kind::Seen { activity_ms })
+    }
+
+    /// Metadata with attributes to set or change.
+    pub(crate) fn attributes(
+        config: &IngressConfig,
+        metadata: &Metadata,
+        delta: bool,
+        activity_ms: Option<i64>,
+    ) -> Self {
+        let source = if delta { source::UPDATE_DELTA } else { source::UPDATE };
+        let message = Metadata {
+            source: Some(source.to_owned()),
+            last_activity: activity_ms,
+            ..metadata.clone()
+        };
+        Self::metadata(config, metadata.id, &message, Kind::Attributes)
+    }
+
+    /// Metadata of a series that is deleted.
+    pub(crate) fn deleted(config: &IngressConfig, metadata: &Metadata) -> Self {
+        let message = Metadata { source: Some(source::DELETE.to_owned()), ..metadata.clone() };
+        Self::metadata(config, metadata.id, &message, Kind::Attributes)
+    }
+
+    fn metadata(config: &IngressConfig, id: SeriesId, message: &Metadata, kind: Kind) -> Self {
+        let mut plain = id.to_bytes().to_vec();
+        plain.extend_from_slice(&encode_metadata(message));
+        Self { id, value: config.metadata_envelope.seal(&plain).into(), kind }
+    }
+}
+
+/// Reads lines out of a body.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    pub(super) body: BodyReader,
+    pub(super) lines: Lines,
+}
+
+/// What the lines are.
+#[derive(Debug)]
+pub(crate) enum Lines {
+    Update(UpdateLines),
+    Meta(MetaLines),
+}
+
+/// A piece of a body to read.
+#[derive(Debug)]
+pub struct IngressTask {
+    pub(super) request: RequestId,
+    pub(super) reader: Box<Reader>,
+    pub(super) chunks: Vec<Bytes>,
+    pub(super) is_last: bool,
+    pub(super) present: i64,
+}
+
+/// What was read.
+#[derive(Debug)]
+pub struct IngressDone {
+    pub(super) reader: Box<Reader>,
+    pub(super) records: Vec<OutRecord>,
+    pub(super) refused: Option<BadLine>,
+}
+
+impl Task for IngressTask {
+    type Done = IngressDone;
+
+    fn run(mut self) -> IngressDone {
+        let refused = self.read().err();
+        let mut records = self.reader.lines.take_records();
+        if self.is_last || refused.is_some() {
+            records.extend(self.reader.lines.finish());
+        }
+        IngressDone { reader: self.reader, records, refused }
+    }
+}
+
+impl IngressTask {
+    /// The request that the body belongs to.
+    pub const fn request(&self) -> RequestId {
+        self.request
+    }
+
+    fn read(&mut self) -> Result<(), BadLine> {
+        let Reader { body, lines } = &mut *self.reader;
+        let present = self.present;
+        for chunk in &self.chunks {
+            let fed = body.feed(chunk, |number, line| lines.line(number, line, present));
+            fed.map_err(|stop| stop.into_bad_line(lines))?;
+        }
+        if self.is_last {
+            let fed = body.finish(|number, line| lines.line(number, line, present));
+            fed.map_err(|stop| stop.into_bad_line(lines))?;
+        }
+        Ok(())
+    }
+}
+
+/// What ends the reading.
+#[derive(Debug)]
+pub(super) enum Stop {
+    Line(BadLine),
+    Body(BodyError),
+}
+
+impl From<BodyError> for Stop {
+    fn from(error: BodyError) -> Self {
+        Self::Body(error)
+    }
+}
+
+impl Stop {
+    fn into_bad_line(self, lines: &Lines) -> BadLine {
+        match self {
+            Self::Line(bad) => bad,
+            Self::Body(error) => {
+                let (number, status) = match error {
+                    BodyError::LineTooLong { number, .. } => (number, 400),
+                    _ => (0, 500),
+                };
+                let messages = vec![lines.prefix().to_owned(), error.to_string()];
+                BadLine { number, status, messages }
+            }
+        }
+    }
+}
+
+impl Lines {
+    fn line(&mut self, number: u64, line: &str, present: i64) -> Result<(), Stop> {
+        match self {
+            Self::Update(lines) => lines.line(number, line, present),
+            Self::Meta(lines) => lines.line(number, line),
+        }
+        .map_err(Stop::Line)
+    }
+
+    fn take_records(&mut self) -> Vec<OutRecord> {
+        match self {
+            Self::Update(lines) => lines.take_records(),
+            Self::Meta(lines) => lines.take_records(),
+        }
+    }
+
+    fn finish(&mut self) -> Vec<OutRecord> {
+        match self {
+            Self::Update(lines) => lines.finish(),
+            Self::Meta(lines) => lines.take_records(),
+        }
+    }
+
+    /// What stands before error messages.
+    const fn prefix(&self) -> &'static str {
+        match self {
+            Self::Update(_) => super::line::UPDATE_PREFIX,
+            Self::Meta(_) => super::line::META_PREFIX,
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! One `update` or `meta` request: what was received, what is under way, what to answer.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::body::BodyReader;
+use super::config::IngressConfig;
+use super::line::{BadLine, META_PREFIX, MetaLines, UPDATE_PREFIX, UpdateLines};
+use super::options::{DELTA_DISABLED, Refused, UpdateOptions};
+use super::task::{IngressTask, Lines, Reader};
+use super::writer::Writer;
+use crate::contract::Effect;
+use crate::contract::http::{HttpAction, RequestHead, RequestId, ResponseHead};
+use crate::contract::log::LogError;
+use crate::cors;
+use crate::messages::{chain, chain_after};
+use crate::time::Now;
+
+/// Bytes received and not yet read at which the client is told to wait.
+const WAITING_MAX: usize = 1 << 20;
+
+/// Bytes on their way into the log for one request.
+const IN_FLIGHT_MAX: usize = 16 << 20;
+
+/// A request that is served.
+#[derive(Debug)]
+pub(super) struct Upload {
+    config: Arc<IngressConfig>,
+    prefix: &'static str,
+    /// Not here while a task has it.
+    reader: Option<Box<Reader>>,
+    waiting: VecDeque<Bytes>,
+    waiting_bytes: usize,
+    is_paused: bool,
+    /// The body is complete.
+    has_ended: bool,
+    /// Everything was read, or nothing more will be.
+    is_read: bool,
+    appends: usize,
+    in_flight: usize,
+    /// Datapoints acknowledged.
+    stored: u64,
+    failure: Option<Failure>,
+}
+
+/// Why the request fails.
+#[derive(Debug)]
+struct Failure {
+    status: u16,
+    message: String,
+    /// The line, where one is to blame.
+    line: Option<u64>,
+}
+
+impl Upload {
+    /// An update, or why not.
+    pub(super) fn update(
+        config: &Arc<IngressConfig>,
+        head: &RequestHead,
+        path_token: Option<&str>,
+        now: Now,
+    ) -> Result<Self, Refused> {
+        if let Some(reason) = &config.update_disabled {
+            return Err((403, reason.clone()));
+        }
+        let refuse = |status, message: String| (status, chain_after(UPDATE_PREFIX, &[&message]));
+        if config.delta_asked(head) && !config.allow_delta {
+            return Err(refuse(400, DELTA_DISABLED.to_owned()));
+        }
+        let token = path_token.or_else(|| head.header(&config.headers.token));
+        let writer = Writer::new(config, token, now.wall.as_ms())
+            .map_err(|error| refuse(403, error.to_string()))?;
+        if writer.attribute(".noupdate").is_some() {
+            return Err(refuse(403, "Token cannot be used for updating data.".to_owned()));
+        }
+        let options = UpdateOptions::new(config, head, &writer, now.wall)
+            .map_err(|(status, message)| refuse(status, message))?;
+        let activity_ms = config.update_activity_ms(now);
+        let lines = Lines::Update(UpdateLines::new(config.clone(), options, activity_ms));
+        Ok(Self::new(config, head, UPDATE_PREFIX, lines))
+    }
+
+    /// A change of attributes, or why not.
+    pub(super) fn meta(
+        config: &Arc<IngressConfig>,
+        head: &RequestHead,
+        now: Now,
+    ) -> Result<Self, Refused> {
+        if let Some(reason) = &config.meta_disabled {
+            return Err((403, reason.clone()));
+        }
+        let delta = config.delta_asked(head);
+        if delta && !config.allow_delta {
+            return Err((500, chain_after(META_PREFIX, &[DELTA_DISABLED])));
+        }
+        // The reference wraps the token's error once more.
+        let refuse = |message: &str| {
+            let outer = format!("io.warp10.script.WarpScriptException: {message}");
+            (500, chain_after(META_PREFIX, &[&outer, message]))
+        };
+        let writer = Writer::new(config, head.header(&config.headers.token), now.wall.as_ms())
+            .map_err(|error| refuse(&error.to_string()))?;
+        if writer.attribute(".nometa").is_some() {
+            return Err(refuse("Token cannot be used for updating metadata."));
+        }
+        let activity_ms = config.meta_activity_ms(now);
+        let lines = Lines::Meta(MetaLines::new(config.clone(), writer, delta, activity_ms));
+        Ok(Self::new(config, head, META_PREFIX, lines))
+    }
+
+    fn new(
+        config: &Arc<IngressConfig>,
+        head: &RequestHead,
+        prefix: &'static str,
+        lines: Lines,
+    ) -> Self {
+        let body = BodyReader::new(head.header("content-type"), config.line_size_max);
+        Self {
+            config: config.clone(),
+            prefix,
+            reader: Some(Box::new(Reader { body, lines })),
+            waiting: VecDeque::new(),
+            waiting_bytes: 0,
+            is_paused: false,
+            has_ended: false,
+            is_read: false,
+            appends: 0,
+            in_flight: 0,
+            stored: 0,
+            failure: None,
+        }
+    }
+
+    /// A piece of the body.
+    pub(super) fn receive(
+        &mut self,
+        request: RequestId,
+        bytes: Bytes,
+        effects: &mut VecDeque<Effect<IngressTask>>,
+    ) {
+        if self.is_read {
+            return;
+        }
+        self.waiting_bytes += bytes.len();
+        self.waiting.push_back(bytes);
+        if self.waiting_bytes > WAITING_MAX && !self.is_paused {
+            self.is_paused = true;
+            effects.push_back(Effect::Http(HttpAction::Pause { request }));
+        }
+    }
+
+    /// The body is complete.
+    pub(super) const fn ended(&mut self) {
+        self.has_ended = true;
+    }
+
+    /// The next piece to read, when there is one and there is room for what comes of it.
+    pub(super) fn next_task(
+        &mut self,
+        request: RequestId,
+        now: Now,
+        effects: &mut VecDeque<Effect<IngressTask>>,
+    ) -> Option<IngressTask> {
+        if self.is_read || self.in_flight > IN_FLIGHT_MAX {
+            return None;
+        }
+        if self.waiting.is_empty() && !self.has_ended {
+            return None;
+        }
+        let reader = self.reader.take()?;
+        let chunks = std::mem::take(&mut self.waiting).into();
+        self.waiting_bytes = 0;
+        if std::mem::take(&mut self.is_paused) {
+            effects.push_back(Effect::Http(HttpAction::Resume { request }));
+        }
+        self.is_read = self.has_ended;
+        let present = now.wall.in_units(self.config.unit);
+        Some(IngressTask { request, reader, chunks, is_last: self.has_ended, present })
+    }
+
+    /// A piece was read.
+    pub(super) fn parsed(
+        &mut self,
+        reader: Box<Reader>,
+        refused: Option<BadLine>,
+        appends: usize,
+        bytes: usize,
+    ) {
+        self.reader = Some(reader);
+        self.appends += appends;
+        self.in_flight += bytes;
+        if let Some(bad) = refused {
+            let messages: Vec<&str> = bad.messages.iter().map(String::as_str).collect();
+            let message = match messages.split_first() {
+                Some((prefix, rest)) if !rest.is_empty() => chain_after(prefix, rest),
+                _ => chain(&messages, crate::messages::MESSAGE_MAX),
+            };
+            let line = (bad.number > 0).then_some(bad.number);
+            self.fail(Failure { status: bad.status, message, line });
+        }
+    }
+
+    /// Records were acknowledged, or were not.
+    pub(super) fn appended(&mut self, bytes: usize, points: u64, result: Result<(), LogError>) {
+        self.appends -= 1;
+        self.in_flight -= bytes;
+        match result {
+            Ok(()) => self.stored += points,
+            Err(error) => {
+                let message = chain_after(self.prefix, &[&error.to_string()]);
+                self.fail(Failure { status: 503, message, line: None });
+            }
+        }
+    }
+
+    /// The first failure is the one that is answered.
+    fn fail(&mut self, failure: Failure) {
+        self.failure.get_or_insert(failure);
+        self.is_read = true;
+        self.waiting.clear();
+        self.waiting_bytes = 0;
+    }
+
+    /// The answer, once everything that was read is acknowledged.
+    pub(super) fn answer(&self) -> Option<(ResponseHead, Bytes)> {
+        if !self.is_read || self.reader.is_none() || self.appends > 0 {
+            return None;
+        }
+        let Some(failure) = &self.failure else {
+            return Some((cors::ok_response(), Bytes::new()));
+        };
+        let (mut head, body) = cors::error_response(failure.status, &failure.message);
+        if self.prefix == UPDATE_PREFIX {
+            head.headers.push(("X-Weft-Stored".to_owned(), self.stored.to_string()));
+        }
+        if let Some(line) = failure.line {
+            head.headers.push(("X-Weft-Line".to_owned(), line.to_string()));
+        }
+        Some((head, body))
+    }
+}

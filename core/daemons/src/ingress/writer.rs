@@ -1,0 +1,74 @@
+//! Who writes: what a write token allows.
+
+use weft_gts::Labels;
+use weft_wire::token::{TokenError, WriteToken};
+
+use super::IngressConfig;
+
+/// Labels that every series carries.
+pub(crate) const PRODUCER: &str = ".producer";
+pub(crate) const OWNER: &str = ".owner";
+pub(crate) const APPLICATION: &str = ".app";
+
+/// The holder of a valid write token.
+#[derive(Clone, Debug)]
+pub(crate) struct Writer {
+    /// Labels of the token, then producer, owner and application.
+    pub(crate) labels: Labels,
+    producer: String,
+    owner: String,
+    application: Option<String>,
+    attributes: Labels,
+    token_labels: Labels,
+}
+
+impl Writer {
+    /// Checks a token. The error is the reference's message.
+    pub(crate) fn new(
+        config: &IngressConfig,
+        token: Option<&str>,
+        now_ms: i64,
+    ) -> Result<Self, TokenError> {
+        let token: WriteToken = config.tokens.write_token(token, now_ms)?;
+        let (producer, owner) = (token.producer(), token.owner());
+        let mut labels = token.labels.clone().unwrap_or_default();
+        labels.insert(PRODUCER, producer.clone());
+        labels.insert(OWNER, owner.clone());
+        let application = Some(token.app_name.clone());
+        if let Some(application) = &application {
+            labels.insert(APPLICATION, application.clone());
+        }
+        labels.sort();
+        Ok(Self {
+            labels,
+            producer,
+            owner,
+            application,
+            attributes: token.attributes.clone().unwrap_or_default(),
+            token_labels: token.labels.unwrap_or_default(),
+        })
+    }
+
+    /// An attribute of the token.
+    pub(crate) fn attribute(&self, name: &str) -> Option<&str> {
+        self.attributes.get(name)
+    }
+
+    /// Whether the producer writes for itself, as deletes ask for.
+    pub(crate) fn owns_what_it_produces(&self) -> bool {
+        self.producer == self.owner
+    }
+
+    /// Labels that a delete's selector must have: the producer may vary.
+    pub(crate) fn delete_labels(&self) -> Labels {
+        let mut labels = self.token_labels.clone();
+        for reserved in [PRODUCER, OWNER, APPLICATION] {
+            labels.remove(reserved);
+        }
+        labels.insert(OWNER, self.owner.clone());
+        if let Some(application) = &self.application {
+            labels.insert(APPLICATION, application.clone());
+        }
+        labels
+    }
+}

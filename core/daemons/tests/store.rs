@@ -1,0 +1,188 @@
+//! The promises of `store`, one test each.
+
+mod common;
+
+use std::time::Duration;
+
+use common::{at, delete_message, drain, log_actions, record, step, store_message, table_actions, the_commit};
+use weft_daemons::contract::table::CellTime;
+use weft_daemons::contract::{
+    ActionId, Effect, Event, LogAction, LogEvent, NoTask, PeerAction, Record, TableAction,
+    TableError, TableEvent, Topic,
+};
+use weft_daemons::store::{Store, StoreConfig};
+use weft_gts::TimeUnit;
+use weft_wire::envelope::Envelope;
+
+const COMMIT_MS: u64 = 1_000;
+const HUNG_MS: u64 = 10_000;
+
+fn topic() -> Topic {
+    "data".into()
+}
+
+fn store() -> Store {
+    let mut store = Store::new(StoreConfig {
+        topic: topic(),
+        group: "store".into(),
+        envelope: Envelope::default(),
+        commit_period: Duration::from_millis(COMMIT_MS),
+        call_time_max: Duration::from_millis(HUNG_MS),
+        put_points_max: 1_000,
+        unit: TimeUnit::Microseconds,
+    });
+    let effects = drain(&mut store);
+    assert!(matches!(log_actions(effects)[..], [LogAction::Subscribe { .. }]));
+    let assigned =
+        LogEvent::Assigned { topic: topic(), group: "store".into(), partitions: vec![(0, 5)] };
+    step(&mut store, at(0), Event::Log(assigned));
+    store
+}
+
+fn records(epoch: u64, records: Vec<Record>) -> Event<NoTask> {
+    let (topic, group) = (topic(), "store".into());
+    Event::Log(LogEvent::Records { topic, group, partition: 0, epoch, records })
+}
+
+fn written(id: ActionId, result: Result<(), TableError>) -> Event<NoTask> {
+    Event::Table(TableEvent::Written { id, result })
+}
+
+fn committed(id: ActionId) -> Event<NoTask> {
+    Event::Log(LogEvent::Committed { id, result: Ok(()) })
+}
+
+/// The id and cell timestamp of the only put among effects.
+fn the_put(effects: Vec<Effect<NoTask>>) -> (ActionId, i64) {
+    match &table_actions(effects)[..] {
+        [TableAction::Put { id, puts }] => match puts[0].cell_time {
+            CellTime::At(ms) => (*id, ms),
+            other => panic!("{other:?}"),
+        },
+        other => panic!("a put, not {other:?}"),
+    }
+}
+
+#[test]
+fn offsets_are_committed_after_the_table_acknowledged() {
+    let mut store = store();
+    let effects = step(&mut store, at(0), records(0, vec![record(5, 100, store_message(&[(1, 1)]))]));
+    let (put, _) = the_put(effects);
+    let effects = step(&mut store, at(COMMIT_MS * 5), Event::Tick);
+    assert!(log_actions(effects).is_empty(), "nothing is committed before the table answers");
+    let effects = step(&mut store, at(COMMIT_MS * 5), written(put, Ok(())));
+    assert!(effects.iter().any(|effect| matches!(
+        effect,
+        Effect::Peer(PeerAction::Applied { partition: 0, offset: 6, .. })
+    )));
+    let effects = step(&mut store, at(COMMIT_MS * 6), Event::Tick);
+    assert_eq!(the_commit(&log_actions(effects)).1, 6);
+}
+
+#[test]
+fn a_failed_write_is_tried_again_and_not_committed() {
+    let mut store = store();
+    let effects = step(&mut store, at(0), records(0, vec![record(5, 100, store_message(&[(1, 1)]))]));
+    let (put, _) = the_put(effects);
+    let failed = Err(TableError::Unavailable("no".to_owned()));
+    let effects = step(&mut store, at(1), written(put, failed));
+    assert!(table_actions(effects).is_empty());
+    let effects = step(&mut store, at(1_000), Event::Tick);
+    let (again, _) = the_put(effects);
+    assert_ne!(put, again);
+    step(&mut store, at(1_001), written(again, Ok(())));
+    let effects = step(&mut store, at(3_000), Event::Tick);
+    assert_eq!(the_commit(&log_actions(effects)).1, 6);
+}
+
+#[test]
+fn a_delete_is_a_barrier() {
+    let mut store = store();
+    let batch = vec![
+        record(5, 100, store_message(&[(1, 1)])),
+        record(6, 100, delete_message(0, 10)),
+        record(7, 100, store_message(&[(2, 2)])),
+    ];
+    let (put, before_ms) = the_put(step(&mut store, at(0), records(0, batch)));
+    // What is before it is written, then committed.
+    let effects = step(&mut store, at(1), written(put, Ok(())));
+    let (commit, offset) = the_commit(&log_actions(effects));
+    assert_eq!(offset, 6);
+    // Then it deletes.
+    let deletes = table_actions(step(&mut store, at(2), committed(commit)));
+    let [TableAction::Delete { id, start: 0, end: 10, cell_until, .. }] = &deletes[..] else {
+        panic!("a delete, not {deletes:?}");
+    };
+    assert!(*cell_until >= before_ms, "it takes what was written before it");
+    // Then the offset past it is committed.
+    let deleted = Event::Table(TableEvent::Deleted { id: *id, result: Ok(1) });
+    let effects = step(&mut store, at(3), deleted);
+    let actions = log_actions(effects);
+    let (commit, offset) = the_commit(&actions);
+    assert_eq!(offset, 7);
+    // And only then what comes after it is written, with a newer cell timestamp.
+    let (_, after_ms) = the_put(step(&mut store, at(4), committed(commit)));
+    assert!(after_ms > *cell_until, "a late delete cannot hide newer data");
+}
+
+#[test]
+fn a_replay_gives_the_same_cells() {
+    let batch = || {
+        vec![record(5, 100, store_message(&[(1, 1)])), record(6, 90, store_message(&[(1, 2)]))]
+    };
+    let puts = |store: &mut Store| table_actions(step(store, at(0), records(0, batch())));
+    let (first, second) = (puts(&mut store()), puts(&mut store()));
+    assert_eq!(first, second);
+}
+
+#[test]
+fn after_losing_a_partition_nothing_is_asked_of_the_table_for_it() {
+    let mut store = store();
+    let batch = vec![
+        record(5, 100, store_message(&[(1, 1)])),
+        record(6, 100, delete_message(0, 10)),
+    ];
+    let (put, _) = the_put(step(&mut store, at(0), records(0, batch)));
+    let revoked =
+        LogEvent::Revoked { topic: topic(), group: "store".into(), partitions: vec![0] };
+    assert!(table_actions(step(&mut store, at(1), Event::Log(revoked))).is_empty());
+    assert!(table_actions(step(&mut store, at(2), written(put, Ok(())))).is_empty());
+    let late = records(0, vec![record(7, 100, store_message(&[(3, 3)]))]);
+    assert!(table_actions(step(&mut store, at(3), late)).is_empty());
+    assert!(table_actions(step(&mut store, at(HUNG_MS * 2), Event::Tick)).is_empty());
+}
+
+#[test]
+fn a_hung_call_begins_again_at_the_last_commit() {
+    let mut store = store();
+    let effects = step(&mut store, at(0), records(0, vec![record(5, 100, store_message(&[(1, 1)]))]));
+    the_put(effects);
+    assert!(store_deadline_ms(&store) <= HUNG_MS);
+    let effects = step(&mut store, at(HUNG_MS), Event::Tick);
+    let actions = log_actions(effects);
+    assert!(
+        matches!(actions[..], [LogAction::Seek { offset: 5, epoch: 1, partition: 0, .. }]),
+        "{actions:?}"
+    );
+    let stale = records(0, vec![record(6, 100, store_message(&[(9, 9)]))]);
+    assert!(table_actions(step(&mut store, at(HUNG_MS), stale)).is_empty(), "older batches");
+    let again = records(1, vec![record(5, 100, store_message(&[(1, 1)]))]);
+    the_put(step(&mut store, at(HUNG_MS), again));
+}
+
+fn store_deadline_ms(store: &Store) -> u64 {
+    use weft_daemons::Machine;
+    store.deadline().map_or(u64::MAX, |deadline| deadline.0 / 1_000_000)
+}
+
+#[test]
+fn what_cannot_be_read_is_passed_over_and_told() {
+    let mut store = store();
+    let effects = step(&mut store, at(0), records(0, vec![record(5, 100, b"garbage".to_vec())]));
+    assert!(effects.iter().any(|effect| matches!(
+        effect,
+        Effect::Warn(warning) if warning.contains("record 5 of partition 0 of data")
+    )));
+    let effects = step(&mut store, at(COMMIT_MS), Event::Tick);
+    assert_eq!(the_commit(&log_actions(effects)).1, 6);
+}

@@ -1,0 +1,173 @@
+//! Hands directory requests and progress from machine to machine within one process.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use weft_daemons::contract::peer::{Answer, InstanceId};
+use weft_daemons::contract::{ActionId, PeerAction, PeerError, PeerEvent};
+
+/// Delivers an event to a machine.
+pub(crate) type Deliver = Arc<dyn Fn(PeerEvent) + Send + Sync>;
+
+/// Who talks to whom.
+#[derive(Default)]
+pub(crate) struct Peers {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    machines: Vec<Deliver>,
+    directories: BTreeMap<InstanceId, usize>,
+    readers: Vec<usize>,
+    /// By the ask's name at the directory.
+    asks: BTreeMap<ActionId, Ask>,
+    /// By asker and the name it gave the stream.
+    streams: BTreeMap<(usize, ActionId), ActionId>,
+    last_ask: u64,
+    applied: BTreeMap<(Arc<str>, u32), u64>,
+}
+
+/// A find under way.
+struct Ask {
+    asker: usize,
+    stream: ActionId,
+    directory: usize,
+}
+
+/// A machine's place among the peers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Seat(usize);
+
+impl Peers {
+    /// Gives a machine a place.
+    pub(crate) fn join(&self, deliver: Deliver) -> Seat {
+        let mut state = self.lock();
+        state.machines.push(deliver);
+        Seat(state.machines.len() - 1)
+    }
+
+    /// The machine is the directory of that name.
+    pub(crate) fn is_directory(&self, seat: Seat, instance: InstanceId) {
+        self.lock().directories.insert(instance, seat.0);
+    }
+
+    /// The machine wants to know how far consumers are, from the start.
+    pub(crate) fn is_reader(&self, seat: Seat) {
+        let (deliver, applied) = {
+            let mut state = self.lock();
+            state.readers.push(seat.0);
+            (state.machines[seat.0].clone(), state.applied.clone())
+        };
+        for ((topic, partition), offset) in applied {
+            deliver(PeerEvent::Applied { topic, partition, offset });
+        }
+    }
+
+    /// Carries out what the machine at `seat` asks for.
+    pub(crate) fn act(&self, seat: Seat, action: PeerAction) {
+        for (deliver, event) in self.lock().route(seat.0, action) {
+            deliver(event);
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn route(&mut self, seat: usize, action: PeerAction) -> Vec<(Deliver, PeerEvent)> {
+        match action {
+            PeerAction::Find { id, instance, request } => {
+                let Some(&directory) = self.directories.get(&instance) else {
+                    let error = PeerError::Unavailable(instance.to_string());
+                    let answer = Answer::Failed(error);
+                    return self.to(seat, PeerEvent::Answered { id, answer });
+                };
+                self.last_ask += 1;
+                let ask = ActionId(self.last_ask);
+                self.asks.insert(ask, Ask { asker: seat, stream: id, directory });
+                self.streams.insert((seat, id), ask);
+                self.to(directory, PeerEvent::Ask { ask, request })
+            }
+            PeerAction::Next { id } => match self.streams.get(&(seat, id)).copied() {
+                Some(ask) => {
+                    let directory = self.asks[&ask].directory;
+                    self.to(directory, PeerEvent::AskNext { ask })
+                }
+                None => Vec::new(),
+            },
+            PeerAction::Cancel { id } => match self.streams.remove(&(seat, id)) {
+                Some(ask) => {
+                    let directory = self.asks.remove(&ask).map_or(0, |gone| gone.directory);
+                    self.to(directory, PeerEvent::AskCancel { ask })
+                }
+                None => Vec::new(),
+            },
+            PeerAction::Answer { ask, answer } => self.answer(ask, answer),
+            PeerAction::Applied { topic, partition, offset } => {
+                self.applied.insert((topic.clone(), partition), offset);
+                let event = PeerEvent::Applied { topic, partition, offset };
+                let readers = self.readers.iter();
+                readers.map(|&reader| (self.machines[reader].clone(), event.clone())).collect()
+            }
+        }
+    }
+
+    fn answer(&mut self, ask: ActionId, answer: Answer) -> Vec<(Deliver, PeerEvent)> {
+        let Some(Ask { asker, stream, .. }) = self.asks.get(&ask) else { return Vec::new() };
+        let (asker, id) = (*asker, *stream);
+        if !matches!(answer, Answer::Found(_)) {
+            self.asks.remove(&ask);
+            self.streams.remove(&(asker, id));
+        }
+        self.to(asker, PeerEvent::Answered { id, answer })
+    }
+
+    fn to(&self, seat: usize, event: PeerEvent) -> Vec<(Deliver, PeerEvent)> {
+        vec![(self.machines[seat].clone(), event)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use weft_daemons::contract::peer::FindRequest;
+
+    use super::*;
+
+    fn machine() -> (Deliver, Arc<Mutex<Vec<PeerEvent>>>) {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let kept = seen.clone();
+        (Arc::new(move |event| kept.lock().expect("not poisoned").push(event)), seen)
+    }
+
+    #[test]
+    fn a_find_goes_there_and_back() {
+        let peers = Peers::default();
+        let (asker, answers) = machine();
+        let (directory, asks) = machine();
+        let (asker, directory) = (peers.join(asker), peers.join(directory));
+        peers.is_directory(directory, "d".into());
+        let (id, request) = (ActionId(7), FindRequest::default());
+        peers.act(asker, PeerAction::Find { id, instance: "d".into(), request });
+        let asked = asks.lock().expect("not poisoned").pop();
+        let Some(PeerEvent::Ask { ask, .. }) = asked else { panic!("{asked:?}") };
+        peers.act(asker, PeerAction::Next { id });
+        peers.act(directory, PeerAction::Answer { ask, answer: Answer::End });
+        let end = PeerEvent::Answered { id, answer: Answer::End };
+        assert_eq!(*answers.lock().expect("not poisoned"), [end]);
+        assert_eq!(*asks.lock().expect("not poisoned"), [PeerEvent::AskNext { ask }]);
+    }
+
+    #[test]
+    fn an_unknown_directory_is_an_error() {
+        let peers = Peers::default();
+        let (asker, answers) = machine();
+        let asker = peers.join(asker);
+        let (id, request) = (ActionId(1), FindRequest::default());
+        peers.act(asker, PeerAction::Find { id, instance: "d".into(), request });
+        let answers = answers.lock().expect("not poisoned");
+        assert!(matches!(answers[0], PeerEvent::Answered { answer: Answer::Failed(_), .. }));
+    }
+}
