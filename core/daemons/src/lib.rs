@@ -26,6 +26,7 @@ mod form;
 pub mod headers;
 pub mod ingress;
 mod messages;
+pub mod select;
 pub mod store;
 pub mod time;
 

@@ -146,19 +146,11 @@ pub enum Change {
 impl Metric {
     /// A counter without labels grows by `n`.
     pub const fn add(name: &'static str, n: u64) -> Self {
-        Self {
-            name,
-            labels: Vec::new(),
-            change: Change::Add(n),
-        }
+        Self { name, labels: Vec::new(), change: Change::Add(n) }
     }
 
     /// A gauge without labels has the value `value`.
     pub const fn set(name: &'static str, value: f64) -> Self {
-        Self {
-            name,
-            labels: Vec::new(),
-            change: Change::Set(value),
-        }
+        Self { name, labels: Vec::new(), change: Change::Set(value) }
     }
 }

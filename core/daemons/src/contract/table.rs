@@ -33,7 +33,11 @@ pub enum CellTime {
     OfDatapoint(i64),
 }
 
-/// Which datapoints a fetch wants. Ticks are inclusive, in time units; order is newest first.
+/// Which datapoints a fetch wants. Ticks are inclusive, in time units.
+///
+/// For each series come first the datapoints after `end`, oldest first, then those in the range,
+/// newest first, then those before `start`, newest first. Of those in the range some are left
+/// out, in the order of the fields ([`crate::select`]); boundaries are never thinned out.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FetchRequest {
     /// The series, answered in this order.
@@ -46,10 +50,10 @@ pub struct FetchRequest {
     pub count: Option<u64>,
     /// Leave out the first so many.
     pub skip: u64,
-    /// Then take every n-th; 1 is all.
-    pub step: u64,
-    /// Then only ticks at least so far from the one taken before; 1 is all.
+    /// Then only ticks at least so far from the one before that passed; 1 is all.
     pub timestep: i64,
+    /// Then every n-th; 1 is all.
+    pub step: u64,
     /// Then each with this probability, drawn from `sample_seed`; 1.0 is all.
     pub sample: f64,
     /// Where the drawing starts.
@@ -69,8 +73,8 @@ impl FetchRequest {
             start,
             count: None,
             skip: 0,
-            step: 1,
             timestep: 1,
+            step: 1,
             sample: 1.0,
             sample_seed: 0,
             pre_boundary: 0,
@@ -171,7 +175,8 @@ pub enum TableEvent {
         /// `Err`: any part of it may have been done.
         result: Result<u64, TableError>,
     },
-    /// Datapoints of one series, newest first; further chunks of the same series continue it.
+    /// Datapoints of one series, in the order of [`FetchRequest`]; further chunks of the same
+    /// series continue it.
     Points {
         /// The stream.
         id: ActionId,
