@@ -151,7 +151,10 @@ impl State {
                 }
                 let is_there = self.nodes.contains_key(&path);
                 let children = self.children(&path);
-                CoordEvent::Children { id, result: is_there.then_some(children).ok_or(CoordError::Missing) }
+                CoordEvent::Children {
+                    id,
+                    result: is_there.then_some(children).ok_or(CoordError::Missing),
+                }
             }
         }
     }

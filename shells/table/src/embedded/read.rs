@@ -145,11 +145,15 @@ impl Part {
     ) -> Result<bool, TableError> {
         let now_ms = now_ms();
         let (from, last, is_up) = match self {
-            Self::Post { left, from } => (if *left > 0 { from } else { return Ok(false) }, i64::MAX, true),
+            Self::Post { left, from } => {
+                (if *left > 0 { from } else { return Ok(false) }, i64::MAX, true)
+            }
             Self::Range { selection, from } => {
                 (if selection.is_done() { return Ok(false) } else { from }, start, false)
             }
-            Self::Pre { left, from } => (if *left > 0 { from } else { return Ok(false) }, i64::MIN, false),
+            Self::Pre { left, from } => {
+                (if *left > 0 { from } else { return Ok(false) }, i64::MIN, false)
+            }
         };
         let Some(first) = *from else { return Ok(false) };
         if !is_up && first < last {
@@ -209,145 +213,6 @@ fn cells(
     } else {
         Box::new(store.data.range(cell::key(series, first)..=cell::key(series, last)))
     }
-}
-
-fn scan(id: ActionId, slice: Slice) -> Self {
-        Self { id, kind: Kind::Scan { slice, after: None }, is_over: false }
-    }
-
-    pub(super) const fn is_over(&self) -> bool {
-        self.is_over
-    }
-
-    /// The next item; `None` after the end.
-    pub(super) fn next(&mut self, store: &Store) -> Option<TableEvent> {
-        if self.is_over {
-            return None;
-        }
-        let id = self.id;
-        let item = match &mut self.kind {
-            Kind::Fetch(fetch) => fetch.next(store).map(|found| {
-                found.map(|(series, points)| TableEvent::Points { id, series, points })
-            }),
-            Kind::Scan { slice, after } => scan(store, *slice, after)
-                .map(|rows| (!rows.is_empty()).then_some(TableEvent::Rows { id, rows })),
-        };
-        Some(match item {
-            Ok(Some(event)) => event,
-            Ok(None) => {
-                self.is_over = true;
-                TableEvent::End { id, result: Ok(()) }
-            }
-            Err(error) => {
-                self.is_over = true;
-                TableEvent::End { id, result: Err(error) }
-            }
-        })
-    }
-}
-
-impl Fetch {
-    fn next(&mut self, store: &Store) -> Result<Option<(usize, Columns)>, TableError> {
-        let now_ms = now_ms();
-        while let Some(&series) = self.request.series.get(self.series) {
-            let mut points = Columns::default();
-            let request = &self.request;
-            match &mut self.part {
-                Part::Post => {
-                    if request.end < i64::MAX {
-                        boundary(store, series, request.post_boundary, now_ms, &mut points, |s| {
-                            (cell::key(s, i64::MAX), cell::key(s, request.end + 1), true)
-                        })?;
-                    }
-                    let selection = Selection::new(request, self.series);
-                    self.part = Part::Range(selection, request.end);
-                }
-                Part::Range(selection, from) => {
-                    let next = range(store, series, request.start, *from, selection, now_ms, &mut points)?;
-                    match next {
-                        Some(next) => *from = next,
-                        None => self.part = Part::Pre,
-                    }
-                }
-                Part::Pre => {
-                    if request.start > i64::MIN {
-                        boundary(store, series, request.pre_boundary, now_ms, &mut points, |s| {
-                            (cell::key(s, request.start - 1), cell::key(s, i64::MIN), false)
-                        })?;
-                    }
-                    self.part = Part::Post;
-                    self.series += 1;
-                    if !points.is_empty() {
-                        return Ok(Some((self.series - 1, points)));
-                    }
-                }
-            }
-            if !points.is_empty() {
-                return Ok(Some((self.series, points)));
-            }
-        }
-        Ok(None)
-    }
-}
-
-/// Reads the range from tick `from` down. Where to go on, when there may be more.
-fn range(
-    store: &Store,
-    series: SeriesId,
-    start: i64,
-    from: i64,
-    selection: &mut Selection,
-    now_ms: i64,
-    points: &mut Columns,
-) -> Result<Option<i64>, TableError> {
-    if selection.is_done() || from < start {
-        return Ok(None);
-    }
-    let cells = store.data.range(cell::key(series, from)..=cell::key(series, start));
-    for (passed, entry) in cells.enumerate() {
-        let (key, value) = entry.into_inner().map_err(unavailable)?;
-        let tick = cell::tick_of(&key)?;
-        if !cell::is_expired(&value, now_ms) && selection.takes(tick) {
-            cell::read(points, tick, &value)?;
-        }
-        if selection.is_done() || tick == i64::MIN {
-            return Ok(None);
-        }
-        if points.len() >= CHUNK_POINTS_MAX || passed + 1 >= CELLS_MAX {
-            return Ok(Some(tick - 1));
-        }
-    }
-    Ok(None)
-}
-
-/// Reads up to `count` datapoints beside the range, the nearest ones first.
-fn boundary(
-    store: &Store,
-    series: SeriesId,
-    count: u64,
-    now_ms: i64,
-    points: &mut Columns,
-    place: impl FnOnce(SeriesId) -> ([u8; KEY_LEN], [u8; KEY_LEN], bool),
-) -> Result<(), TableError> {
-    if count == 0 {
-        return Ok(());
-    }
-    let (first, last, is_backwards) = place(series);
-    let cells = store.data.range(first..=last);
-    let cells: Box<dyn Iterator<Item = fjall::Guard>> =
-        if is_backwards { Box::new(cells.rev()) } else { Box::new(cells) };
-    // A boundary is one chunk: it is bounded by that, too.
-    let count = usize::try_from(count).unwrap_or(usize::MAX).min(CHUNK_POINTS_MAX);
-    for entry in cells {
-        if points.len() >= count {
-            break;
-        }
-        let (key, value) = entry.into_inner().map_err(unavailable)?;
-        if !cell::is_expired(&value, now_ms) {
-            cell::read(points, cell::tick_of(&key)?, &value)?;
-        }
-    }
-    Ok(())
 }
 
 fn scan(
