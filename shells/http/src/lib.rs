@@ -1,1 +1,21 @@
-//! HTTP server over hyper for the daemons.
+//! The HTTP server of the daemons, over hyper: it frames, and decides nothing.
+//!
+//! A request is routed by its head to a machine, which gets [`HttpEvent`]s and answers by
+//! [`HttpAction`]s given to the [`Responder`]. Bodies stream in both directions: nothing more is
+//! read of a request while its machine says so, and a machine is told when what it handed over has
+//! gone out. Responses are compressed where the client accepts it.
+//!
+//! ```text
+//!   connection ─▶ hyper ─▶ route ─▶ Head, Body…, End ─▶ machine
+//!              ◀─ hyper ◀─ body  ◀─ Head, Body…, End ◀─ Responder
+//! ```
+//!
+//! [`HttpEvent`]: weft_daemons::contract::HttpEvent
+//! [`HttpAction`]: weft_daemons::contract::HttpAction
+
+mod body;
+mod exchange;
+mod server;
+
+pub use exchange::{Responder, Sink};
+pub use server::{BuiltIn, Limits, Route, Server};
