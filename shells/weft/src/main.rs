@@ -1,3 +1,21 @@
-//! The `weft` binary.
+//! The `weft` binary: see `weft --help`.
 
-fn main() {}
+mod cli;
+mod config;
+mod driver;
+mod home;
+mod load;
+mod metrics;
+mod node;
+mod peers;
+mod report;
+mod start;
+mod tmp_egress;
+mod token;
+mod vectors;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

@@ -157,10 +157,8 @@ impl Partition {
         };
         let (bytes, records) = segment.read(position, bytes_max, track)?;
         if let Some(last) = records.last() {
-            *cursor = Cursor {
-                offset: last.offset + 1,
-                place: Some((segment.first, position + bytes)),
-            };
+            *cursor =
+                Cursor { offset: last.offset + 1, place: Some((segment.first, position + bytes)) };
         }
         Ok(records)
     }

@@ -103,7 +103,8 @@ impl Segment {
 
     /// Opens the file for appending behind its last whole record.
     pub(crate) fn append_to(&self) -> io::Result<File> {
-        let mut file = OpenOptions::new().write(true).create(true).truncate(false).open(&self.path)?;
+        let mut file =
+            OpenOptions::new().write(true).create(true).truncate(false).open(&self.path)?;
         file.set_len(self.len)?;
         file.seek(SeekFrom::End(0))?;
         Ok(file)
@@ -142,7 +143,13 @@ impl Segment {
 }
 
 /// Appends the encoding of a record.
-pub(crate) fn write_record(out: &mut Vec<u8>, offset: u64, timestamp_ms: i64, key: &[u8], value: &[u8]) {
+pub(crate) fn write_record(
+    out: &mut Vec<u8>,
+    offset: u64,
+    timestamp_ms: i64,
+    key: &[u8],
+    value: &[u8],
+) {
     let length = HEAD_LEN + key.len() + value.len();
     out.reserve(FRAME_LEN + length);
     out.extend_from_slice(&(length as u32).to_le_bytes());
@@ -206,12 +213,8 @@ fn whole_records(buffer: &[u8]) -> io::Result<usize> {
             break;
         }
         let body = &buffer[at + FRAME_LEN..][..length];
-        let crc = u32::from_le_bytes([
-            buffer[at + 4],
-            buffer[at + 5],
-            buffer[at + 6],
-            buffer[at + 7],
-        ]);
+        let crc =
+            u32::from_le_bytes([buffer[at + 4], buffer[at + 5], buffer[at + 6], buffer[at + 7]]);
         if length < HEAD_LEN || crc32fast::hash(body) != crc {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "a record's checksum is wrong"));
         }

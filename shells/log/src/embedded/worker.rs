@@ -284,11 +284,8 @@ impl Worker {
         let (client, topic) = (subscription.client, Topic::from(subscription.topic.as_str()));
         let group = Topic::from(subscription.group.as_str());
         let mut events = Vec::new();
-        let trackers: Vec<_> = subscription
-            .partitions
-            .keys()
-            .map(|_| subscription.tracker(&self.commands))
-            .collect();
+        let trackers: Vec<_> =
+            subscription.partitions.keys().map(|_| subscription.tracker(&self.commands)).collect();
         for ((number, delivery), tracker) in subscription.partitions.iter_mut().zip(trackers) {
             if delivery.is_paused {
                 continue;

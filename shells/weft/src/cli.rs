@@ -1,0 +1,107 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{Settings, WEFT_KEYS, choose};
+use crate::{load, start, token, vectors};
+
+/// The Warp 10 platform in one binary: geo time series in, found, fetched, deleted, kept.
+#[derive(Debug, Parser)]
+#[command(name = "weft", version, arg_required_else_help = true)]
+#[command(after_help = "Begin with `weft start`: without a configuration it makes one in \
+                        ./weft-data, with fresh keys and tokens, and prints a first curl line.")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the components that the configuration names (all of them, when it names none).
+    #[command(after_help = "Examples:\n  weft start\n  weft start /etc/weft/weft.conf local.conf")]
+    Start {
+        /// Configuration files; later ones win. Without any, ./weft-data is used, and made first.
+        conf: Vec<PathBuf>,
+    },
+    /// Load files of datapoints (text input format, plain or gzip) into a running platform.
+    #[command(after_help = "Examples:\n  weft load earthquakes.gts flights.gts.gz\n  \
+                            weft load --url http://127.0.0.1:8080 --token WRITE data.gts\n\n\
+                            It goes on where it stopped: a small state file beside ./weft-data \
+                            remembers, by content, how much of a file was stored.")]
+    Load(load::Options),
+    /// Check the codecs against a folder of golden vectors (JSON lines).
+    Vectors {
+        /// The folder.
+        dir: PathBuf,
+    },
+    /// Make and read tokens.
+    #[command(subcommand)]
+    Token(token::Command),
+    /// Print fresh keys for a configuration.
+    Keys,
+    /// Look into configurations.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Read configuration files, and say what is wrong and what has no effect.
+    Check {
+        /// The files; later ones win.
+        #[arg(required = true)]
+        conf: Vec<PathBuf>,
+    },
+    /// List Weft's own keys.
+    Keys,
+}
+
+/// Runs the command: 0 when all went well, 1 when not, 2 when it was not understood.
+pub(crate) fn run() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Start { conf } => start::start(&conf),
+        Command::Load(options) => load::load(&options),
+        Command::Vectors { dir } => vectors::check(&dir),
+        Command::Token(command) => token::run(&command),
+        Command::Keys => keys(),
+        Command::Config(ConfigCommand::Check { conf }) => check(&conf),
+        Command::Config(ConfigCommand::Keys) => own_keys(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("weft: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn keys() -> Result<(), String> {
+    print!("{}", crate::home::fresh_keys()?);
+    Ok(())
+}
+
+fn check(conf: &[PathBuf]) -> Result<(), String> {
+    let settings = Settings::read(conf).map_err(|error| error.to_string())?;
+    let choice = choose(&settings).map_err(|error| error.to_string())?;
+    crate::node::Plan::new(&settings, &choice).map_err(|error| error.to_string())?;
+    for warning in settings.warnings() {
+        println!("warning: {warning}");
+    }
+    let idle = settings.without_effect();
+    if !idle.is_empty() {
+        println!("without effect (yet): {}", idle.join(" "));
+    }
+    println!("ok ({})", choice.reason);
+    Ok(())
+}
+
+fn own_keys() -> Result<(), String> {
+    for (key, kind, default, what) in WEFT_KEYS {
+        println!("{key} ({kind:?}, default {default}): {what}");
+    }
+    Ok(())
+}

@@ -1,0 +1,62 @@
+//! `weft start`: everything up, until a signal.
+
+use std::path::{Path, PathBuf};
+
+use crate::config::{Settings, choose};
+use crate::node::{Node, Plan};
+use crate::report::{info, warn};
+use crate::{home, token};
+
+/// Starts the components that the configuration names, and serves until it is told to stop.
+pub(crate) fn start(conf: &[PathBuf]) -> Result<(), String> {
+    let own_home = PathBuf::from("weft-data");
+    let conf = if conf.is_empty() { vec![home::prepare(&own_home)?] } else { conf.to_vec() };
+    let is_own = conf[0].starts_with(&own_home) && conf.len() == 1;
+    let settings = Settings::read(&conf).map_err(|error| error.to_string())?;
+    let choice = choose(&settings).map_err(|error| error.to_string())?;
+    let plan = Plan::new(&settings, &choice).map_err(|error| error.to_string())?;
+    for warning in settings.warnings() {
+        warn("configuration", warning);
+    }
+    let idle = settings.without_effect();
+    if !idle.is_empty() {
+        warn("configuration", &format!("without effect (yet): {}", idle.join(" ")));
+    }
+    info("start", &format!("backends: embedded ({})", choice.reason));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| error.to_string())?;
+    runtime.block_on(serve(plan, is_own.then_some(own_home.as_path())))
+}
+
+async fn serve(plan: Plan, own_home: Option<&Path>) -> Result<(), String> {
+    // Before anything is up, so that no signal is missed.
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+        .map_err(|error| error.to_string())?;
+    let keys = plan.token_keys().clone();
+    let node = Node::start(plan).await?;
+    let url = format!("http://{}", node.address());
+    info("start", &format!("listening at {url}"));
+    if let Some(home) = own_home {
+        welcome(&url, &home::tokens(home, &keys, token::now_ms())?);
+    }
+    tokio::select! {
+        _ = terminate.recv() => {}
+        result = tokio::signal::ctrl_c() => result.map_err(|error| error.to_string())?,
+    }
+    info("start", "stopping");
+    node.stop().await;
+    Ok(())
+}
+
+/// What a newcomer needs.
+fn welcome(url: &str, (read, write): &(String, String)) {
+    println!("\nWeft is up at {url}");
+    println!("read token:  {read}\nwrite token: {write}");
+    println!("(both in weft-data/{})\n\nA first datapoint:", home::TOKENS);
+    println!(
+        "  curl -H 'X-Warp10-Token: {write}' {url}/api/v0/update --data-binary \
+         '// hello{{from=curl}} 42'"
+    );
+}
