@@ -2,7 +2,9 @@
 //!
 //! - [`opb64`]: the Base64 of tokens and wrapped values. [`envelope`]: AES and MAC around payloads.
 //! - [`thrift`]: the structs inside. [`kafka`]: where messages go.
-//! - [`token`]: read and write tokens.
+//! - [`keys`]: keys as configurations write them. [`token`]: read and write tokens. [`sign`]:
+//!   signatures between daemons.
+//! - [`rows`]: what is written to HBase.
 //! - [`znode`]: what is written to ZooKeeper.
 //!
 //! Bytes from outside are hostile: every decoder answers with a typed error, never a panic, and
@@ -10,7 +12,10 @@
 
 pub mod envelope;
 pub mod kafka;
+pub mod keys;
 pub mod opb64;
+pub mod rows;
+pub mod sign;
 pub mod thrift;
 pub mod token;
 pub mod znode;

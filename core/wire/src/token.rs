@@ -290,8 +290,11 @@ impl ReadToken {
             [app] => vec![app.clone()],
             apps => apps.iter().map(|app| quote(app)).collect(),
         };
-        let parts =
-            [(PRODUCER, uuids(&self.producers)), (APPLICATION, quoted), (OWNER, uuids(&self.owners))];
+        let parts = [
+            (PRODUCER, uuids(&self.producers)),
+            (APPLICATION, quoted),
+            (OWNER, uuids(&self.owners)),
+        ];
         for (name, values) in parts {
             match &values[..] {
                 [] => {}

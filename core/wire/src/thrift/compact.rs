@@ -4,6 +4,8 @@
 //! because what comes in is hostile: lengths are checked against the bytes that are left before
 //! anything is allocated, nesting is bounded, unknown fields are skipped.
 
+use std::collections::BTreeMap;
+
 use weft_gts::Labels;
 
 /// How deep structs and containers may be nested.
@@ -88,6 +90,29 @@ impl Writer {
 
     pub(crate) fn bool(&mut self, id: i16, value: bool) {
         self.header(id, if value { kind::TRUE } else { kind::FALSE });
+    }
+
+    pub(crate) fn byte(&mut self, id: i16, value: i8) {
+        self.header(id, kind::BYTE);
+        self.out.push(value as u8);
+    }
+
+    pub(crate) fn double(&mut self, id: i16, value: f64) {
+        self.header(id, kind::DOUBLE);
+        self.out.extend_from_slice(&value.to_le_bytes());
+    }
+
+    /// A map of binaries.
+    pub(crate) fn binaries(&mut self, id: i16, values: &BTreeMap<String, Vec<u8>>) {
+        self.header(id, kind::MAP);
+        self.varint(values.len() as u64);
+        if !values.is_empty() {
+            self.out.push(kind::BINARY << 4 | kind::BINARY);
+        }
+        for (name, value) in values {
+            self.bytes(name.as_bytes());
+            self.bytes(value);
+        }
     }
 
     pub(crate) fn i32(&mut self, id: i16, value: i32) {
@@ -243,6 +268,29 @@ impl<'a> Reader<'a> {
             kind::FALSE => Ok(false),
             kind => Err(ThriftError::Kind { kind, at: self.at }),
         }
+    }
+
+    pub(crate) fn byte(&mut self, kind: u8) -> Result<i8, ThriftError> {
+        self.expect(kind, kind::BYTE)?;
+        Ok(self.u8()? as i8)
+    }
+
+    pub(crate) fn double(&mut self, kind: u8) -> Result<f64, ThriftError> {
+        self.expect(kind, kind::DOUBLE)?;
+        let bytes = self.take(8)?;
+        Ok(f64::from_le_bytes(bytes.try_into().map_err(|_| ThriftError::Truncated(self.at))?))
+    }
+
+    /// A map of binaries.
+    pub(crate) fn binaries(&mut self, kind: u8) -> Result<BTreeMap<String, Vec<u8>>, ThriftError> {
+        self.expect(kind, kind::MAP)?;
+        let count = self.count(2)?;
+        if count > 0 {
+            let kinds = self.u8()?;
+            self.expect(kinds >> 4, kind::BINARY)?;
+            self.expect(kinds & 0x0f, kind::BINARY)?;
+        }
+        (0..count).map(|_| Ok((self.text()?, self.bytes()?.to_vec()))).collect()
     }
 
     pub(crate) fn i32(&mut self, kind: u8) -> Result<i32, ThriftError> {

@@ -6,10 +6,20 @@
 
 pub(crate) mod compact;
 mod data;
+pub(crate) mod field;
 mod metadata;
+mod structs;
 mod token;
 
 pub use compact::ThriftError;
 pub use data::{KafkaDataMessage, KafkaDataMessageType};
 pub use metadata::{MetadataMessage, decode_metadata, encode_metadata};
+pub use structs::{
+    DatalogRequest, DirectoryFindRequest, DirectoryFindResponse, DirectoryGetRequest,
+    DirectoryGetResponse, DirectoryRequest, DirectoryStatsResponse, GtsSplit, GtsWrapper,
+    HyperLogLogPlusParameters, MetaSet, RunRequest, SecureScript, WebCallRequest,
+};
 pub use token::{ReadToken, TokenStructError, WriteToken};
+
+/// A signed request for estimates: the same fields as a find.
+pub type DirectoryStatsRequest = DirectoryFindRequest;

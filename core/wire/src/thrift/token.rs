@@ -169,7 +169,9 @@ impl WriteToken {
                 (5, kind::BINARY) => token.producer_id = reader.binary(kind)?.to_vec(),
                 (6, kind::BINARY) => token.owner_id = reader.binary(kind)?.to_vec(),
                 (7, kind::BINARY) => token.app_name = reader.string(kind)?,
-                (8, kind::LIST) => token.indices = Some(reader.list(kind, kind::I64, Reader::zigzag)?),
+                (8, kind::LIST) => {
+                    token.indices = Some(reader.list(kind, kind::I64, Reader::zigzag)?)
+                }
                 (9, kind::MAP) => token.labels = Some(reader.labels(kind)?),
                 (10, kind::MAP) => token.attributes = Some(reader.labels(kind)?),
                 _ => reader.skip(kind)?,
