@@ -107,9 +107,9 @@ impl Applied {
         let (request, waiting, index) = found?;
         let (_, topic) = waiting.asked.swap_remove(index);
         match result {
-            Ok(ends) => waiting.ends.extend(
-                ends.into_iter().map(|(partition, end)| ((topic.clone(), partition), end)),
-            ),
+            Ok(ends) => waiting
+                .ends
+                .extend(ends.into_iter().map(|(partition, end)| ((topic.clone(), partition), end))),
             Err(error) => waiting.failed = Some(error.to_string()),
         }
         Some(request)

@@ -58,8 +58,7 @@ pub(crate) struct Consumer {
 impl Consumer {
     /// Joins the group.
     pub(crate) fn new(topic: Topic, group: Topic, start: Start, commit_period: Duration) -> Self {
-        let subscribe =
-            LogAction::Subscribe { topic: topic.clone(), group: group.clone(), start };
+        let subscribe = LogAction::Subscribe { topic: topic.clone(), group: group.clone(), start };
         Self {
             topic,
             group,

@@ -222,10 +222,9 @@ impl DirectoryClient {
             .rev()
             .find(|(modulus, remainders)| remainders.len() == **modulus as usize);
         match complete {
-            Some((_, remainders)) => Ok(remainders
-                .values()
-                .map(|names| names[turn % names.len()].clone())
-                .collect()),
+            Some((_, remainders)) => {
+                Ok(remainders.values().map(|names| names[turn % names.len()].clone()).collect())
+            }
             None => Err(incomplete(&replicas)),
         }
     }

@@ -1,6 +1,8 @@
 //! Exact decimals as text.
 
-use num_bigint::Sign;
+use std::cmp::Ordering;
+
+use num_bigint::{BigInt, Sign};
 
 use crate::heap::Decimal;
 
@@ -42,6 +44,31 @@ pub(crate) fn to_plain(decimal: &Decimal) -> String {
     let padded = format!("{digits:0>width$}", width = scale + 1);
     let (whole, fraction) = padded.split_at(padded.len() - scale);
     format!("{sign}{whole}.{fraction}")
+}
+
+/// The numerical order; `1.0` and `1.00` are equal.
+pub(crate) fn compare(a: &Decimal, b: &Decimal) -> Ordering {
+    let (signum_a, signum_b) = (a.unscaled.sign(), b.unscaled.sign());
+    if signum_a != signum_b || signum_a == Sign::NoSign {
+        return signum_a.cmp(&signum_b);
+    }
+    if a.scale == b.scale {
+        return a.unscaled.cmp(&b.unscaled);
+    }
+    // Numbers of different magnitude need no common scale, which might be enormous.
+    let magnitude = |d: &Decimal| d.unscaled.magnitude().to_string().len() as i64 - i64::from(d.scale);
+    let order = magnitude(a).cmp(&magnitude(b));
+    if order != Ordering::Equal {
+        return if signum_a == Sign::Minus { order.reverse() } else { order };
+    }
+    let scale = a.scale.max(b.scale);
+    rescale(a, scale).cmp(&rescale(b, scale))
+}
+
+/// The unscaled value at a larger scale. Callers bound the difference.
+fn rescale(decimal: &Decimal, scale: i32) -> BigInt {
+    let places = (i64::from(scale) - i64::from(decimal.scale)).max(0);
+    &decimal.unscaled * BigInt::from(10).pow(places as u32)
 }
 
 fn sign(decimal: &Decimal) -> &'static str {

@@ -13,7 +13,7 @@
 //! - `parser`: runs the script statement by statement; macros are compiled when they are read.
 //! - [`registry`]: one table of every word; `words/` has one module a family.
 //! - [`requests`]: what scripts ask of the platform. [`config`]: limits and keys.
-//! - [`json`], [`snapshot`], [`text`]: values as text. [`jsonl`]: scripts as JSON lines.
+//! - [`java`]: equality and order. [`json`], [`snapshot`], [`text`]: values as text. [`jsonl`]: scripts as JSON lines.
 //!
 //! # Adding words
 //! A family is a module in `words/` with a `FAMILY` table, named in `words/mod.rs`:
@@ -49,6 +49,7 @@ mod entropy;
 pub mod error;
 pub mod function;
 pub mod heap;
+pub mod java;
 pub mod json;
 pub mod jsonl;
 mod literal;

@@ -54,13 +54,16 @@ pub fn wrap_key(key: &[u8], master: &WrapKey, nonce: [u8; NONCE_LEN]) -> String 
 fn decode_hex(digits: &str) -> Option<Vec<u8>> {
     let nibble = |byte: u8| char::from(byte).to_digit(16);
     let pair = |pair: &[u8]| Some((nibble(pair[0])? << 4 | nibble(pair[1])?) as u8);
-    let digits = digits.as_bytes();
+    let digits: Vec<u8> = digits.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
     digits.len().is_multiple_of(2).then(|| digits.chunks(2).map(pair).collect()).flatten()
 }
 
 fn decode_base64(text: &str) -> Option<Vec<u8>> {
+    let text: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
     let digits = text.trim_end_matches('=');
-    let is_good = digits.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/-_".contains(&b));
+    let is_good = text.len().is_multiple_of(4)
+        && text.len() - digits.len() <= 2
+        && digits.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/".contains(&b));
     is_good.then(|| weft_gts::text::binary::decode_base64(digits.as_bytes()))
 }
 

@@ -76,6 +76,13 @@ pub fn scan_range(series: SeriesId, start: i64, end: i64) -> (Vec<u8>, Vec<u8>) 
     (data_key(series, end).to_vec(), stop)
 }
 
+/// Where a scan backwards over what is newer than `end`, oldest first, begins and stops.
+pub fn newer_range(series: SeriesId, end: i64) -> (Vec<u8>, Vec<u8>) {
+    let first = data_key(series, end.wrapping_add(1)).to_vec();
+    let stop = first[..METADATA_KEY_LEN].to_vec();
+    (first, stop)
+}
+
 /// First key, inclusive, and last key, exclusive, of what a delete of `start..=end` removes. The
 /// whole of time is every key of the series.
 pub fn delete_range(series: SeriesId, start: i64, end: i64) -> (Vec<u8>, Vec<u8>) {

@@ -4,17 +4,25 @@
 //! report. One module a file, found by the file's name in [`CHECKERS`].
 
 mod encoder;
+mod envelopes;
 mod geo;
 mod geo2;
+mod hbase;
 mod ids;
+mod ingress;
 mod json;
+mod kafka;
+mod live;
 mod text;
+mod tokens;
+mod zookeeper;
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
+use live::{Capture, LiveChecker};
 use serde_json::Value;
 
 /// What became of one line.
@@ -75,10 +83,23 @@ type MakeChecker = fn() -> Box<dyn Checker>;
 /// The files that are known, and their checkers.
 const CHECKERS: &[(&str, MakeChecker)] = &[
     ("encoder.jsonl", || Box::new(encoder::EncoderChecker)),
+    ("envelopes.jsonl", || Box::new(envelopes::EnvelopesChecker)),
     ("geo.jsonl", || Box::new(geo::GeoChecker)),
     ("geo2.jsonl", || Box::new(geo2::Geo2Checker)),
+    ("hbase.jsonl", || Box::new(hbase::HbaseChecker)),
     ("ids.jsonl", || Box::new(ids::IdsChecker::default())),
+    ("ingress.jsonl", || Box::new(ingress::IngressChecker::default())),
+    ("kafka.jsonl", || Box::new(kafka::KafkaChecker::default())),
+    ("live/hbase-m.jsonl", || Box::new(LiveChecker(Capture::MetadataRows))),
+    ("live/hbase-v-head.jsonl", || Box::new(LiveChecker(Capture::DataRows))),
+    ("live/kafka-data.jsonl", || Box::new(LiveChecker(Capture::Data))),
+    ("live/kafka-metadata.jsonl", || Box::new(LiveChecker(Capture::Metadata))),
+    ("live/kafka-plasmafe1.jsonl", || Box::new(LiveChecker(Capture::Plasma))),
+    ("live/kafka-runner.jsonl", || Box::new(LiveChecker(Capture::Run))),
     ("text.jsonl", || Box::new(text::TextChecker)),
+    ("tokens.jsonl", || Box::new(tokens::TokensChecker::default())),
+    ("wrap-short.jsonl", || Box::new(envelopes::EnvelopesChecker)),
+    ("zookeeper.jsonl", || Box::new(zookeeper::ZookeeperChecker)),
 ];
 
 /// Counts by file and kind; a file that is not there has no entry.

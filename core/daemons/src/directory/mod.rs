@@ -32,7 +32,9 @@ pub use index::{Activity, Found, Index};
 
 use crate::consumer::{Change, Consumer};
 use crate::contract::log::{LogAction, LogEvent, Record, Start, Topic};
-use crate::contract::peer::{Answer, FIND_CHUNK_MAX, FindRequest, PeerAction, PeerError, PeerEvent};
+use crate::contract::peer::{
+    Answer, FIND_CHUNK_MAX, FindRequest, PeerAction, PeerError, PeerEvent,
+};
 use crate::contract::table::{Slice, TableAction, TableEvent};
 use crate::contract::{
     ActionId, ActionIds, CoordAction, CoordEvent, Effect, Event, Machine, Metric, NoTask,
@@ -392,8 +394,7 @@ impl Directory {
 
     fn written(&mut self, now: Now, id: ActionId, error: Option<crate::contract::TableError>) {
         if let Some(error) = &error {
-            self.effects
-                .push_back(Effect::Warn(format!("directory: {error}; trying again")));
+            self.effects.push_back(Effect::Warn(format!("directory: {error}; trying again")));
         }
         self.writer.written(now, id, error.is_some());
         self.settle(now);
@@ -519,8 +520,7 @@ impl Directory {
         }
         let activity =
             Activity { active_after: request.active_after, quiet_after: request.quiet_after };
-        let find =
-            Find { selectors, done: Vec::new(), activity, after: None, chunk: Vec::new() };
+        let find = Find { selectors, done: Vec::new(), activity, after: None, chunk: Vec::new() };
         self.finds.insert(ask, find);
         self.working.push_back(ask);
         self.effects.push_back(Effect::Metric(Metric::add("weft_directory_finds_total", 1)));
@@ -636,7 +636,10 @@ impl Machine for Directory {
         if !self.working.is_empty() {
             return Some(Mono(0));
         }
-        [self.consumer.deadline(), self.writer.deadline(), self.retry_at].into_iter().flatten().min()
+        [self.consumer.deadline(), self.writer.deadline(), self.retry_at]
+            .into_iter()
+            .flatten()
+            .min()
     }
 }
 

@@ -92,6 +92,49 @@ pub struct IngressConfig {
 }
 
 impl IngressConfig {
+    /// What a configuration with nothing but keys gives.
+    pub fn minimal(ids: IdKeys, tokens: TokenAuthority) -> Self {
+        let headers = HeaderNames::default();
+        Self {
+            unit: TimeUnit::default(),
+            ids,
+            tokens,
+            cors: CorsConfig::new(&headers, None),
+            headers,
+            data_topic: "data".into(),
+            metadata_topic: "metadata".into(),
+            data_envelope: Envelope::default(),
+            metadata_envelope: Envelope::default(),
+            data_batch_bytes_max: 1_000_000,
+            value_size_max: 65_536,
+            line_size_max: 16 << 20,
+            metadata_limits: MetadataLimits::default(),
+            cache_entries_max: 10_000_000,
+            parse_attributes: false,
+            allow_delta: false,
+            max_past_ms: None,
+            max_future_ms: None,
+            max_past_override_ms: None,
+            max_future_override_ms: None,
+            ignore_out_of_range: false,
+            cell_ttl_ms: None,
+            use_datapoint_ts: false,
+            metadata_on_store: false,
+            metadata_on_delete: false,
+            reject_deletes: false,
+            delete_metadata_only: false,
+            delete_by_activity: false,
+            activity_window_ms: None,
+            activity_by_update: false,
+            activity_by_meta: false,
+            update_disabled: None,
+            meta_disabled: None,
+            delete_disabled: None,
+            directory_path: "/directory".to_owned(),
+            wait_for_applied: false,
+        }
+    }
+
     /// Whether the request asks for a delta of attributes.
     pub(super) fn delta_asked(&self, head: &RequestHead) -> bool {
         head.header(&self.headers.attributes) == Some("delta")

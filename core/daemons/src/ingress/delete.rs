@@ -5,11 +5,11 @@
 
 use std::sync::Arc;
 
+use crate::tmp_time::parse_instant;
 use bytes::Bytes;
 use weft_gts::Metadata;
 use weft_gts::selector::{SelectorError, SelectorText};
 use weft_gts::text::{parse_long, write_labels, write_series};
-use crate::tmp_time::parse_instant;
 use weft_wire::thrift::{KafkaDataMessage, KafkaDataMessageType};
 
 use super::config::IngressConfig;
@@ -188,7 +188,8 @@ impl Delete {
         if min_age_ms < 0 {
             return Err(plain("Invalid value for 'minage', expected a number of ms >= 0"));
         }
-        let selector = form.get("selector").ok_or_else(|| bad(&["Missing 'selector' parameter."]))?;
+        let selector =
+            form.get("selector").ok_or_else(|| bad(&["Missing 'selector' parameter."]))?;
         let (active_after, quiet_after) = (long("activeafter")?, long("quietafter")?);
         if (active_after.is_some() || quiet_after.is_some()) && !config.delete_by_activity {
             return Err(plain("Activity based selection is disabled by configuration."));

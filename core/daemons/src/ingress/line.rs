@@ -117,8 +117,7 @@ impl UpdateLines {
             }
             (Some(_), None) => false,
         };
-        let attributes =
-            if self.options.parse_attributes { series.attributes()? } else { None };
+        let attributes = if self.options.parse_attributes { series.attributes()? } else { None };
         let had_attributes = attributes.is_some();
         if is_same {
             if let Some(current) = &mut self.current {
@@ -137,7 +136,8 @@ impl UpdateLines {
             self.add(&line)?;
         } else if let Some(mut metadata) = metadata {
             if let Some(attributes) = attributes {
-                metadata.attributes = attributes;
+                let delta = self.options.delta_attributes;
+                update_attributes(&mut metadata.attributes, attributes, delta);
             }
             line.check_metadata(&metadata, &limits)?;
             self.switch(metadata, series.identity());
@@ -151,8 +151,7 @@ impl UpdateLines {
     fn switch(&mut self, mut metadata: Metadata, identity: &[u8]) {
         metadata.id = self.config.ids.series_id(&metadata);
         if self.seen.insert(metadata.id) {
-            let record =
-                OutRecord::seen(&self.config, metadata.id, &metadata, self.activity_ms);
+            let record = OutRecord::seen(&self.config, metadata.id, &metadata, self.activity_ms);
             self.records.push(record);
         }
         if self.current.is_some() {
@@ -244,11 +243,8 @@ impl MetaLines {
         if line.is_empty() || line.starts_with('#') {
             return Ok(());
         }
-        let invalid = || BadLine {
-            number,
-            status: 400,
-            messages: vec![format!("Invalid metadata {line}")],
-        };
+        let invalid =
+            || BadLine { number, status: 400, messages: vec![format!("Invalid metadata {line}")] };
         let parsed = parse_metadata(line.as_bytes()).map_err(|error| BadLine {
             number,
             status: 500,
@@ -263,8 +259,7 @@ impl MetaLines {
             return Err(invalid());
         }
         metadata.id = self.config.ids.series_id(&metadata);
-        let record =
-            OutRecord::attributes(&self.config, &metadata, self.delta, self.activity_ms);
+        let record = OutRecord::attributes(&self.config, &metadata, self.delta, self.activity_ms);
         self.records.push(record);
         Ok(())
     }

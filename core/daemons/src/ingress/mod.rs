@@ -27,6 +27,7 @@ mod config;
 mod delete;
 mod line;
 mod options;
+pub mod preview;
 mod task;
 mod upload;
 mod writer;
@@ -205,7 +206,9 @@ impl Ingress {
             HttpEvent::Head { request, head } => self.begin(now, request, &head),
             HttpEvent::Body { request, bytes } => {
                 match self.requests.get_mut(&request) {
-                    Some(Request::Upload(upload)) => upload.receive(request, bytes, &mut self.effects),
+                    Some(Request::Upload(upload)) => {
+                        upload.receive(request, bytes, &mut self.effects)
+                    }
                     Some(Request::Delete(delete)) => delete.receive(&bytes),
                     None => return,
                 }
@@ -463,7 +466,8 @@ impl Ingress {
                 delete.cancel(&mut self.directory);
                 self.requests.remove(&request);
                 self.effects.push_back(Effect::Http(HttpAction::Abort { request }));
-                self.effects.push_back(Effect::Warn(format!("ingress: a delete failed: {message}")));
+                self.effects
+                    .push_back(Effect::Warn(format!("ingress: a delete failed: {message}")));
             }
             _ => self.refuse(request, status, message),
         }

@@ -1,7 +1,7 @@
 //! What the head of an update request and its token ask for.
 
-use weft_gts::Labels;
 use crate::tmp_time::parse_duration;
+use weft_gts::Labels;
 
 use super::IngressConfig;
 use super::writer::Writer;

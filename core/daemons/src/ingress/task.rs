@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use weft_gts::{Metadata, SeriesId};
-use weft_wire::thrift::encode_metadata;
+use weft_wire::thrift::MetadataMessage;
 
 use super::body::{BodyError, BodyReader};
 use super::config::IngressConfig;
@@ -48,7 +48,7 @@ impl OutRecord {
             last_activity: activity_ms,
             ..Metadata::default()
         };
-        Self::metadata(config, id, &message, Kind::Seen { activity_ms })
+        Self::metadata(config, id, &message.into(), Kind::Seen { activity_ms })
     }
 
     /// Metadata with attributes to set or change.
@@ -64,18 +64,25 @@ impl OutRecord {
             last_activity: activity_ms,
             ..metadata.clone()
         };
+        // Attributes that are empty are told: they replace those there are.
+        let message = MetadataMessage { metadata: message, has_attributes: true };
         Self::metadata(config, metadata.id, &message, Kind::Attributes)
     }
 
     /// Metadata of a series that is deleted.
     pub(crate) fn deleted(config: &IngressConfig, metadata: &Metadata) -> Self {
         let message = Metadata { source: Some(source::DELETE.to_owned()), ..metadata.clone() };
-        Self::metadata(config, metadata.id, &message, Kind::Attributes)
+        Self::metadata(config, metadata.id, &message.into(), Kind::Attributes)
     }
 
-    fn metadata(config: &IngressConfig, id: SeriesId, message: &Metadata, kind: Kind) -> Self {
+    fn metadata(
+        config: &IngressConfig,
+        id: SeriesId,
+        message: &MetadataMessage,
+        kind: Kind,
+    ) -> Self {
         let mut plain = id.to_bytes().to_vec();
-        plain.extend_from_slice(&encode_metadata(message));
+        plain.extend_from_slice(&message.encode());
         Self { id, value: config.metadata_envelope.seal(&plain).into(), kind }
     }
 }

@@ -49,6 +49,19 @@ impl Writer {
         })
     }
 
+    /// A writer that is known by its labels alone.
+    pub(crate) fn with_labels(labels: Labels) -> Self {
+        let label = |name| labels.get(name).map(str::to_owned);
+        Self {
+            producer: label(PRODUCER).unwrap_or_default(),
+            owner: label(OWNER).unwrap_or_default(),
+            application: label(APPLICATION),
+            attributes: Labels::new(),
+            token_labels: Labels::new(),
+            labels,
+        }
+    }
+
     /// An attribute of the token.
     pub(crate) fn attribute(&self, name: &str) -> Option<&str> {
         self.attributes.get(name)

@@ -14,9 +14,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use weft_gts::{SipKey, WrapKey};
+use weft_wire::keys::decode_key;
 
 pub(crate) use choice::{Backend, Choice, choose};
-pub(crate) use value::{Kind, decode_key};
+pub(crate) use value::Kind;
 
 /// Weft's own keys: kind, default, what it does.
 pub(crate) const WEFT_KEYS: &[(&str, Kind, &str, &str)] = &[

@@ -1,0 +1,158 @@
+//! Who reads: tokens, signatures, and the selectors that a token allows.
+
+use weft_gts::selector::{Selector, SelectorError, SelectorText};
+use weft_wire::token::ReadToken;
+
+use super::config::EgressConfig;
+use super::error::Refusal;
+
+/// How long a signature is good, milliseconds.
+const SIGNATURE_AGE_MAX_MS: i64 = 10_000;
+
+/// Attributes of tokens.
+const NO_FETCH: &str = ".nofetch";
+const NO_FIND: &str = ".nofind";
+const EXPOSE: &str = ".expose";
+
+/// Labels that the token alone decides.
+const RESERVED_LABELS: [&str; 3] = [".producer", ".owner", ".app"];
+
+/// The holder of a valid read token.
+#[derive(Clone, Debug)]
+pub(crate) struct Reader {
+    token: ReadToken,
+}
+
+impl Reader {
+    /// The reader of a fetch.
+    pub(crate) fn for_fetch(
+        config: &EgressConfig,
+        token: Option<&str>,
+        now_ms: i64,
+    ) -> Result<Self, Refusal> {
+        let token = config.tokens.read_token(token, now_ms).map_err(Refusal::Token)?;
+        if token.hooks.as_ref().is_some_and(|hooks| !hooks.is_empty()) {
+            return Err(Refusal::TokenHooks);
+        }
+        let reader = Self { token };
+        if reader.has(NO_FETCH) || reader.has(NO_FIND) {
+            return Err(Refusal::TokenNoFetch);
+        }
+        Ok(reader)
+    }
+
+    /// The reader of a find.
+    pub(crate) fn for_find(
+        config: &EgressConfig,
+        token: Option<&str>,
+        now_ms: i64,
+    ) -> Result<Self, Refusal> {
+        let token = token.ok_or(Refusal::FindTokenMissing)?;
+        let token =
+            config.tokens.read_token(Some(token), now_ms).map_err(|_| Refusal::FindToken)?;
+        let reader = Self { token };
+        if reader.has(NO_FIND) {
+            return Err(Refusal::TokenNoFind);
+        }
+        Ok(reader)
+    }
+
+    /// The token.
+    pub(crate) const fn token(&self) -> &ReadToken {
+        &self.token
+    }
+
+    /// Whether owner and producer are shown.
+    pub(crate) fn exposes(&self) -> bool {
+        self.has(EXPOSE)
+    }
+
+    /// The selectors of a fetch, narrowed to what the token allows.
+    pub(crate) fn fetch_selectors(&self, list: Option<&str>) -> Result<Vec<String>, Refusal> {
+        let list = list.ok_or(Refusal::SelectorMissing { status: 400 })?;
+        let refuse = |error| match error {
+            SelectorError::Syntax => (400, "Bad Request".to_owned()),
+            SelectorError::Term(term) => (400, term),
+            error => (500, error.to_string()),
+        };
+        self.selectors(list, refuse)
+    }
+
+    /// The selectors of a find, narrowed to what the token allows.
+    pub(crate) fn find_selectors(&self, list: Option<&str>) -> Result<Vec<String>, Refusal> {
+        let list = list.ok_or(Refusal::SelectorMissing { status: 500 })?;
+        self.selectors(list, |error| (500, error.to_string().trim_start().to_owned()))
+    }
+
+    fn selectors(
+        &self,
+        list: &str,
+        refuse: impl Fn(SelectorError) -> (u16, String),
+    ) -> Result<Vec<String>, Refusal> {
+        let allowed = self.token.label_selectors();
+        let narrow = |text: &str| {
+            let mut selector = SelectorText::parse(text)?;
+            selector.labels.retain(|(name, _)| !RESERVED_LABELS.contains(&name.as_str()));
+            for (name, expression) in &allowed {
+                selector.labels.retain(|(other, _)| other != name);
+                selector.labels.push((name.clone(), expression.clone()));
+            }
+            // A bad expression is the sender's mistake and not a failure of the directory.
+            Selector::compile(&selector)?;
+            let mut narrowed = Vec::new();
+            selector.write(&mut narrowed);
+            Ok(String::from_utf8_lossy(&narrowed).into_owned())
+        };
+        split_blanks(list)
+            .map(|text| {
+                narrow(text).map_err(|error| {
+                    let (status, message) = refuse(error);
+                    Refusal::Selector { status, message }
+                })
+            })
+            .collect()
+    }
+
+    fn has(&self, attribute: &str) -> bool {
+        self.token.attributes.as_ref().is_some_and(|attributes| attributes.contains(attribute))
+    }
+}
+
+/// Splits at runs of blanks. Blanks before the first selector make an empty one before it, those
+/// behind the last one are left out.
+fn split_blanks(list: &str) -> impl Iterator<Item = &str> {
+    let is_blank = |c| matches!(c, ' ' | '\t' | '\n' | '\u{b}' | '\u{c}' | '\r');
+    let list = list.trim_end_matches(is_blank);
+    let mut is_leading = true;
+    list.split(is_blank)
+        .filter(move |part| !part.is_empty() || std::mem::take(&mut is_leading))
+        .inspect(|_| {})
+}
+
+/// Checks the signature of a fetch, when there is one. Whether it makes the fetch a signed one.
+pub(crate) fn check_signature(
+    config: &EgressConfig,
+    signature: Option<&str>,
+    token: Option<&str>,
+    now_ms: i64,
+) -> Result<bool, Refusal> {
+    let Some(signature) = signature else { return Ok(false) };
+    let key = config.fetch_psk.ok_or(Refusal::SignatureKey)?;
+    let mut parts = signature.trim_end_matches(':').split(':');
+    let (Some(time), Some(hash), None) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(Refusal::Signature);
+    };
+    let hexadecimal = |text: &str| {
+        let bits = u64::from_str_radix(text, 16);
+        bits.map(|bits| bits as i64).map_err(|_| Refusal::Number(text.to_owned()))
+    };
+    let (time_ms, hash) = (hexadecimal(time)?, hexadecimal(hash)?);
+    if now_ms.saturating_sub(time_ms) > SIGNATURE_AGE_MAX_MS {
+        return Err(Refusal::SignatureExpired);
+    }
+    let signed = format!("{time_ms}:{}", token.unwrap_or("null"));
+    if key.hash(&weft_gts::utf8::to_latin1(&signed)) != hash {
+        return Err(Refusal::SignatureCorrupt);
+    }
+    Ok(true)
+}

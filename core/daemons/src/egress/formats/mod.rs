@@ -1,0 +1,399 @@
+//! The formats of fetch: datapoints to bytes.
+//!
+//! A [`Formatter`] takes chunks of datapoints in, series after series, and writes them in one of
+//! the formats. It works in steps of bounded output, so that a small chunk that unpacks into a
+//! large one costs no more memory than any other.
+
+mod encoded;
+pub(super) mod json;
+mod text;
+mod tsv;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use weft_gts::{Column, Columns, Metadata, PointRef, Value, ValueRef};
+
+use super::unpack::{UnpackError, Unpacker};
+use encoded::EncodedSink;
+use json::JsonSink;
+use text::TextSink;
+use tsv::TsvSink;
+
+/// What a fetch writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// The text input format, series named once.
+    #[default]
+    Text,
+    /// The text input format, series named on each line.
+    FullText,
+    /// One line an encoder.
+    Raw,
+    /// One line a `GTSWrapper`, with its id and a MAC.
+    Wrapper,
+    /// An array of series.
+    Json,
+    /// Tab-separated, series in lines of their own.
+    Tsv,
+    /// Tab-separated, series in each line.
+    FullTsv,
+    /// Text input lines whose values are wrapped encoders.
+    Pack,
+    /// Nothing; the data is read all the same.
+    Null,
+}
+
+impl Format {
+    /// By its name; unknown ones mean text.
+    pub(crate) fn named(name: Option<&str>) -> Self {
+        match name {
+            Some("fulltext") => Self::FullText,
+            Some("raw") => Self::Raw,
+            Some("wrapper") => Self::Wrapper,
+            Some("json") => Self::Json,
+            Some("tsv") => Self::Tsv,
+            Some("fulltsv") => Self::FullTsv,
+            Some("pack") => Self::Pack,
+            Some("null") => Self::Null,
+            _ => Self::Text,
+        }
+    }
+}
+
+/// How a fetch is written.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct FormatOptions {
+    /// The format.
+    pub(crate) format: Format,
+    /// Datapoints a series, boundaries included; `None` is no limit.
+    pub(crate) count: Option<u64>,
+    /// Whether datapoints that repeat the one before are left out, the last one of a series aside.
+    pub(crate) dedup: bool,
+    /// Whether owner and producer are shown.
+    pub(crate) expose: bool,
+    /// Whether text has attributes.
+    pub(crate) show_attributes: bool,
+    /// Set when values are wrapped encoders to unpack: the suffix that their classes lose.
+    pub(crate) unpack: Option<String>,
+    /// How encoders are packed.
+    pub(crate) pack: PackOptions,
+    /// A line of `raw` and `wrapper` ends when its encoder has so many bytes.
+    pub(crate) encoder_size_max: usize,
+    /// What `i` of JSON shows of the id of a series' labels.
+    pub(crate) json_mask: i64,
+    /// Signs `wrapper`.
+    pub(crate) psk: Option<weft_gts::SipKey>,
+}
+
+/// How encoders are packed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PackOptions {
+    /// Appended to the class.
+    pub(crate) suffix: String,
+    /// Characters of a value.
+    pub(crate) size_max: i32,
+    /// Time units that one value may span, aligned to multiples of it.
+    pub(crate) chunk_span: i64,
+}
+
+/// Datapoints of one series.
+#[derive(Clone, Debug)]
+pub(crate) struct SeriesChunk {
+    /// Whose.
+    pub(crate) metadata: Arc<Metadata>,
+    /// The datapoints; further chunks of the same series continue them.
+    pub(crate) points: Columns,
+    /// Whether this is the first chunk of the series.
+    pub(crate) is_first: bool,
+}
+
+/// One datapoint on its way out.
+#[derive(Clone, Copy, Debug)]
+struct Point<'a> {
+    tick: i64,
+    location: i64,
+    elevation: i64,
+    value: ValueRef<'a>,
+}
+
+/// Why datapoints cannot be written as asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum FormatError {
+    /// One value alone is too large for `pack`.
+    #[error("Encountered a value whose length is above the configured threshold of {0}")]
+    ValueTooLarge(i32),
+    /// A value cannot be unpacked.
+    #[error(transparent)]
+    Unpack(#[from] UnpackError),
+}
+
+/// Output of one step; it may be larger by what one datapoint adds.
+const STEP_BYTES_MAX: usize = 1 << 20;
+
+/// Datapoints between two looks at how much output there is.
+const SLICE_POINTS: usize = 512;
+
+/// Writes one fetch.
+#[derive(Debug)]
+pub(crate) struct Formatter {
+    input: VecDeque<SeriesChunk>,
+    /// The next datapoint of the first chunk.
+    position: usize,
+    writer: SeriesWriter,
+    unpacker: Option<Unpacker>,
+}
+
+impl Formatter {
+    /// A formatter without input.
+    pub(crate) fn new(options: FormatOptions) -> Self {
+        Self {
+            input: VecDeque::new(),
+            position: 0,
+            unpacker: options.unpack.clone().map(Unpacker::new),
+            writer: SeriesWriter::new(options),
+        }
+    }
+
+    /// Adds input.
+    pub(crate) fn push(&mut self, chunk: SeriesChunk) {
+        self.input.push_back(chunk);
+    }
+
+    /// Whether there is no input left.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.input.is_empty()
+    }
+
+    /// Writes input until there is none, or enough output for one step.
+    pub(crate) fn step(&mut self, out: &mut Vec<u8>) -> Result<(), FormatError> {
+        while let Some(chunk) = self.input.front() {
+            if self.position == 0 && chunk.is_first {
+                let metadata = match &self.unpacker {
+                    None => chunk.metadata.clone(),
+                    Some(unpacker) => unpacker.unpacked(&chunk.metadata)?,
+                };
+                self.writer.begin(out, metadata)?;
+            }
+            let end = match &mut self.unpacker {
+                None => {
+                    let end = chunk.points.len().min(self.position + SLICE_POINTS);
+                    for index in self.position..end {
+                        self.writer.add(out, point_at(&chunk.points, index))?;
+                    }
+                    end
+                }
+                Some(unpacker) => {
+                    let packed = value_at(&chunk.points.values, self.position);
+                    let is_done = unpacker.unpack(packed, |tick, location, elevation, value| {
+                        self.writer.add(out, Point { tick, location, elevation, value })?;
+                        Ok(out.len() < STEP_BYTES_MAX)
+                    })?;
+                    self.position + usize::from(is_done)
+                }
+            };
+            self.position = end;
+            if end == chunk.points.len() {
+                self.input.pop_front();
+                self.position = 0;
+            }
+            if out.len() >= STEP_BYTES_MAX {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what is left when there is no more input. `is_empty` says that no series was found.
+    pub(crate) fn finish(
+        &mut self,
+        out: &mut Vec<u8>,
+        is_empty: bool,
+    ) -> Result<(), FormatError> {
+        self.writer.finish(out, is_empty)
+    }
+}
+
+/// Writes datapoints of series after series, fewer of them when asked.
+#[derive(Debug)]
+struct SeriesWriter {
+    sink: Sink,
+    count: Option<u64>,
+    /// What is left of `count` for the current series.
+    left: u64,
+    dedup: Option<Dedup>,
+}
+
+/// What was seen of the current series.
+#[derive(Debug, Default)]
+struct Dedup {
+    last: Option<PointRef>,
+    /// The last datapoint was left out.
+    is_dropped: bool,
+}
+
+/// One format.
+#[derive(Debug)]
+enum Sink {
+    Text(TextSink),
+    Tsv(TsvSink),
+    Json(JsonSink),
+    Encoded(Box<EncodedSink>),
+    Null,
+}
+
+impl SeriesWriter {
+    fn new(options: FormatOptions) -> Self {
+        // The reference does not count what it unpacks.
+        let count = options.count.filter(|_| options.unpack.is_none());
+        Self {
+            count,
+            left: u64::MAX,
+            dedup: options.dedup.then(Dedup::default),
+            sink: match options.format {
+                Format::Text | Format::FullText => Sink::Text(TextSink::new(&options)),
+                Format::Tsv | Format::FullTsv => Sink::Tsv(TsvSink::new(&options)),
+                Format::Json => Sink::Json(JsonSink::new(&options)),
+                Format::Raw | Format::Wrapper | Format::Pack => {
+                    Sink::Encoded(Box::new(EncodedSink::new(options)))
+                }
+                Format::Null => Sink::Null,
+            },
+        }
+    }
+
+    fn begin(&mut self, out: &mut Vec<u8>, metadata: Arc<Metadata>) -> Result<(), FormatError> {
+        self.end(out)?;
+        self.left = self.count.unwrap_or(u64::MAX);
+        match &mut self.sink {
+            Sink::Text(sink) => sink.begin(&metadata),
+            Sink::Tsv(sink) => sink.begin(&metadata),
+            Sink::Json(sink) => sink.begin(&metadata),
+            Sink::Encoded(sink) => sink.begin(metadata),
+            Sink::Null => {}
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, out: &mut Vec<u8>, point: Point<'_>) -> Result<(), FormatError> {
+        if self.left == 0 {
+            return Ok(());
+        }
+        self.left -= 1;
+        if let Some(dedup) = &mut self.dedup
+            && dedup.drops(point)
+        {
+            return Ok(());
+        }
+        self.sink.add(out, point)
+    }
+
+    /// The current series has no more datapoints.
+    fn end(&mut self, out: &mut Vec<u8>) -> Result<(), FormatError> {
+        if let Some(last) = self.dedup.as_mut().and_then(Dedup::end) {
+            self.sink.add(out, Point::from(&last))?;
+        }
+        match &mut self.sink {
+            Sink::Encoded(sink) => sink.end(out),
+            _ => Ok(()),
+        }
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>, is_empty: bool) -> Result<(), FormatError> {
+        self.end(out)?;
+        if let Sink::Json(sink) = &mut self.sink
+            && !is_empty
+        {
+            sink.finish(out);
+        }
+        Ok(())
+    }
+}
+
+impl Sink {
+    fn add(&mut self, out: &mut Vec<u8>, point: Point<'_>) -> Result<(), FormatError> {
+        match self {
+            Self::Text(sink) => sink.add(out, point),
+            Self::Tsv(sink) => sink.add(out, point),
+            Self::Json(sink) => sink.add(out, point),
+            Self::Encoded(sink) => return sink.add(out, point),
+            Self::Null => {}
+        }
+        Ok(())
+    }
+}
+
+impl Dedup {
+    /// Whether the datapoint repeats the one before it.
+    fn drops(&mut self, point: Point<'_>) -> bool {
+        self.is_dropped = self.last.as_ref().is_some_and(|last| {
+            last.location == point.location
+                && last.elevation == point.elevation
+                && is_same(ValueRef::from(&last.value), point.value)
+        });
+        match &mut self.last {
+            Some(last) if self.is_dropped => last.tick = point.tick,
+            last => *last = Some(point.to_owned()),
+        }
+        self.is_dropped
+    }
+
+    /// The last datapoint of the series when it was left out: a series keeps its ends.
+    fn end(&mut self) -> Option<PointRef> {
+        let last = self.last.take();
+        last.filter(|_| std::mem::take(&mut self.is_dropped))
+    }
+}
+
+/// Doubles are the same when their bits are, or when both are no number.
+fn is_same(a: ValueRef<'_>, b: ValueRef<'_>) -> bool {
+    match (a, b) {
+        (ValueRef::Double(a), ValueRef::Double(b)) => {
+            a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan()
+        }
+        (ValueRef::Deleted, _) => false,
+        (a, b) => a == b,
+    }
+}
+
+impl Point<'_> {
+    fn to_owned(self) -> PointRef {
+        PointRef {
+            tick: self.tick,
+            location: self.location,
+            elevation: self.elevation,
+            value: Value::from(self.value),
+        }
+    }
+}
+
+impl<'a> From<&'a PointRef> for Point<'a> {
+    fn from(point: &'a PointRef) -> Self {
+        Self {
+            tick: point.tick,
+            location: point.location,
+            elevation: point.elevation,
+            value: ValueRef::from(&point.value),
+        }
+    }
+}
+
+fn point_at(points: &Columns, index: usize) -> Point<'_> {
+    Point {
+        tick: points.ticks[index],
+        location: points.location(index),
+        elevation: points.elevation(index),
+        value: value_at(&points.values, index),
+    }
+}
+
+fn value_at(values: &Column, index: usize) -> ValueRef<'_> {
+    match values {
+        Column::Empty => ValueRef::Deleted,
+        Column::Long(v) => ValueRef::Long(v[index]),
+        Column::Double(v) => ValueRef::Double(v[index]),
+        Column::Boolean(v) => ValueRef::Boolean(v[index]),
+        Column::String(v) => ValueRef::String(&v[index]),
+        Column::Mixed(v) => ValueRef::from(&v[index]),
+    }
+}
