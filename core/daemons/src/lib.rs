@@ -32,4 +32,3 @@ pub mod time;
 
 pub use contract::{Effect, Event, Machine};
 pub use time::{Mono, Now, Wall};
-mod tmp_time;

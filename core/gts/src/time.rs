@@ -37,3 +37,303 @@ impl TimeUnit {
         }
     }
 }
+
+/// Why a text is no instant or no duration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TimeError {
+    /// Not an ISO 8601 instant with an offset.
+    #[error(
+        "Can only parse an ISO8601 timestamp (YYYY-MM-DDThh:mm:ss.sssssssss) with a specified \
+         time zone."
+    )]
+    Instant,
+    /// Not an ISO 8601 duration.
+    #[error("invalid ISO8601 duration.")]
+    Duration,
+    /// A duration with years or months, whose length is not fixed.
+    #[error(
+        "no support for ambiguous durations containing years or months, please convert those to \
+         days."
+    )]
+    Ambiguous,
+    /// The instant or duration lies beyond what a tick can hold.
+    #[error("the time lies beyond what a tick can hold.")]
+    Range,
+}
+
+const SECONDS_PER_DAY: i64 = 86_400;
+
+/// The tick of an instant, `YYYY-MM-DDThh:mm[:ss[.f…]]` and `Z` or an offset. Digits beyond the time
+/// unit are cut.
+pub fn parse_instant(text: &str, unit: TimeUnit) -> Result<i64, TimeError> {
+    let mut reader = Reader { text: text.as_bytes(), at: 0 };
+    let (seconds, nanos) = reader.instant().ok_or(TimeError::Instant)?;
+    let fraction = nanos / (1_000_000_000 / unit.per_second());
+    seconds
+        .checked_mul(unit.per_second())
+        .and_then(|ticks| ticks.checked_add(fraction))
+        .ok_or(TimeError::Range)
+}
+
+/// The length of a duration, `P[nW][nD][T[nH][nM][n[.f…]S]]`, in time units. Every number may have a
+/// sign.
+pub fn parse_duration(text: &str, unit: TimeUnit) -> Result<i64, TimeError> {
+    let (sign, text) = match text.strip_prefix('-') {
+        Some(text) => (-1, text),
+        None => (1, text),
+    };
+    let rest = text.strip_prefix(['P', 'p']).ok_or(TimeError::Duration)?;
+    let (date, time) = match rest.split_once(['T', 't']) {
+        Some((date, time)) if !time.is_empty() => (date, time),
+        Some(_) => return Err(TimeError::Duration),
+        None => (rest, ""),
+    };
+    if date.is_empty() && time.is_empty() {
+        return Err(TimeError::Duration);
+    }
+    let date_units = [('Y', None), ('M', None), ('W', Some(7 * 86_400)), ('D', Some(86_400))];
+    let time_units = [('H', Some(3_600)), ('M', Some(60)), ('S', Some(1))];
+    let total = sum(date, &date_units, unit)?.checked_add(sum(time, &time_units, unit)?);
+    total.and_then(|total| total.checked_mul(sign)).ok_or(TimeError::Range)
+}
+
+/// Adds up the parts of a duration; each letter once, in this order. Letters without seconds have
+/// no fixed length.
+fn sum(mut text: &str, units: &[(char, Option<i64>)], unit: TimeUnit) -> Result<i64, TimeError> {
+    let mut total = 0i64;
+    for (letter, seconds) in units {
+        let is_letter = |c: char| c.eq_ignore_ascii_case(letter);
+        let end = text.find(|c: char| c.is_ascii_alphabetic());
+        let Some(end) = end.filter(|end| text[*end..].starts_with(is_letter)) else { continue };
+        let (number, rest) = (&text[..end], &text[end + 1..]);
+        let (whole, fraction) = match number.split_once(['.', ',']) {
+            Some((whole, fraction)) if *letter == 'S' => (whole, fraction),
+            Some(_) => return Err(TimeError::Duration),
+            None => (number, ""),
+        };
+        let is_negative = whole.starts_with('-');
+        let whole: i64 = whole.parse().map_err(|_| TimeError::Duration)?;
+        let seconds = match seconds {
+            Some(seconds) => *seconds,
+            None if whole == 0 => 0,
+            None => return Err(TimeError::Ambiguous),
+        };
+        let fraction = fraction_of(fraction, unit.per_second()).ok_or(TimeError::Duration)?;
+        let fraction = if is_negative { -fraction } else { fraction };
+        let part = whole.checked_mul(seconds).and_then(|s| s.checked_mul(unit.per_second()));
+        total = part
+            .and_then(|part| total.checked_add(part))
+            .and_then(|total| total.checked_add(fraction))
+            .ok_or(TimeError::Range)?;
+        text = rest;
+    }
+    if text.is_empty() { Ok(total) } else { Err(TimeError::Duration) }
+}
+
+/// Digits behind a point, in units of one `per_second`-th; further digits are cut.
+fn fraction_of(digits: &str, per_second: i64) -> Option<i64> {
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let mut fraction = 0;
+    let mut weight = per_second / 10;
+    for digit in digits.bytes() {
+        fraction += i64::from(digit - b'0') * weight;
+        weight /= 10;
+    }
+    Some(fraction)
+}
+
+/// Reads an instant from left to right.
+struct Reader<'a> {
+    text: &'a [u8],
+    at: usize,
+}
+
+impl Reader<'_> {
+    /// Seconds since the epoch, and nanoseconds.
+    fn instant(&mut self) -> Option<(i64, i64)> {
+        let year = self.year()?;
+        self.literal(b'-')?;
+        let month = self.two(1, 12)?;
+        self.literal(b'-')?;
+        let day = self.two(1, days_in_month(year, month))?;
+        self.literal(b'T').or_else(|| self.literal(b't'))?;
+        let hour = self.two(0, 23)?;
+        self.literal(b':')?;
+        let minute = self.two(0, 59)?;
+        let (mut second, mut nanos) = (0, 0);
+        if self.literal(b':').is_some() {
+            second = self.two(0, 59)?;
+            if self.literal(b'.').is_some() {
+                let digits = self.digits(9);
+                nanos = fraction_of(std::str::from_utf8(digits).ok()?, 1_000_000_000)?;
+            }
+        }
+        let offset = self.offset()?;
+        self.region()?;
+        let seconds = days_from_civil(year, month, day) * SECONDS_PER_DAY
+            + hour * 3_600
+            + minute * 60
+            + second
+            - offset;
+        (self.at == self.text.len()).then_some((seconds, nanos))
+    }
+
+    /// Four digits, or more behind a sign.
+    fn year(&mut self) -> Option<i64> {
+        let sign = match self.text.first()? {
+            b'-' => -1,
+            b'+' => 1,
+            _ => 0,
+        };
+        self.at += usize::from(sign != 0);
+        let digits = self.digits(9);
+        let is_good = if sign == 1 { digits.len() > 4 } else { digits.len() >= 4 };
+        let is_good = is_good && (sign != 0 || digits.len() == 4);
+        let year: i64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
+        is_good.then_some(if sign < 0 { -year } else { year })
+    }
+
+    /// `Z`, or hours, minutes and perhaps seconds east of Greenwich.
+    fn offset(&mut self) -> Option<i64> {
+        if self.literal(b'Z').or_else(|| self.literal(b'z')).is_some() {
+            return Some(0);
+        }
+        let sign = if self.literal(b'+').is_some() {
+            1
+        } else {
+            self.literal(b'-')?;
+            -1
+        };
+        let hours = self.two(0, 18)?;
+        self.literal(b':')?;
+        let minutes = self.two(0, 59)?;
+        let seconds = if self.literal(b':').is_some() { self.two(0, 59)? } else { 0 };
+        let total = hours * 3_600 + minutes * 60 + seconds;
+        (total <= 18 * 3_600).then_some(sign * total)
+    }
+
+    /// The name of a region behind the offset, which the offset decides already.
+    fn region(&mut self) -> Option<()> {
+        if self.literal(b'[').is_none() {
+            return Some(());
+        }
+        let length = self.text[self.at..].iter().position(|byte| *byte == b']')?;
+        self.at += length + 1;
+        (length > 0).then_some(())
+    }
+
+    fn literal(&mut self, byte: u8) -> Option<()> {
+        let is_there = self.text.get(self.at) == Some(&byte);
+        self.at += usize::from(is_there);
+        is_there.then_some(())
+    }
+
+    fn two(&mut self, min: i64, max: i64) -> Option<i64> {
+        let digits = self.text.get(self.at..self.at + 2)?;
+        if !digits.iter().all(u8::is_ascii_digit) {
+            return None;
+        }
+        self.at += 2;
+        let number = i64::from(digits[0] - b'0') * 10 + i64::from(digits[1] - b'0');
+        (min..=max).contains(&number).then_some(number)
+    }
+
+    fn digits(&mut self, max: usize) -> &[u8] {
+        let rest = &self.text[self.at..];
+        let length = rest.iter().take(max).take_while(|byte| byte.is_ascii_digit()).count();
+        self.at += length;
+        &rest[..length]
+    }
+}
+
+/// Days since the epoch of a date of the Gregorian calendar, before its beginning too.
+pub const fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let year_of_era = year.rem_euclid(400);
+    let month_from_march = (month + 9) % 12;
+    let day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * 146_097 + day_of_era - 719_468
+}
+
+const fn days_in_month(year: i64, month: i64) -> i64 {
+    match month {
+        4 | 6 | 9 | 11 => 30,
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        _ => 31,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const US: TimeUnit = TimeUnit::Microseconds;
+
+    #[test]
+    fn instants_are_read() {
+        for (text, tick) in [
+            ("1970-01-01T00:00:00Z", 0),
+            ("2015-08-19T16:00:05.000001Z", 1_440_000_005_000_001),
+            ("2015-08-19T18:00:05+02:00", 1_440_000_005_000_000),
+            ("2015-08-19T18:00:05+02:00[Europe/Paris]", 1_440_000_005_000_000),
+            ("1969-12-31T23:59:59.999999999Z", -1),
+            ("2015-08-19T16:00Z", 1_440_000_000_000_000),
+            ("-0001-01-01T00:00:00Z", -62_198_755_200_000_000),
+            ("2000-02-29T00:00:00Z", 951_782_400_000_000),
+        ] {
+            assert_eq!(parse_instant(text, US), Ok(tick), "{text}");
+        }
+        for text in [
+            "",
+            "now",
+            "2015-08-19",
+            "2015-08-19T16:00:05",
+            "2015-13-01T00:00:00Z",
+            "2015-02-29T00:00:00Z",
+            "2015-08-19T24:00:00Z",
+            "2015-08-19T16:00:05Zx",
+            "15-08-19T16:00:05Z",
+            "2015-08-19T16:00:05+19:00",
+        ] {
+            assert_eq!(parse_instant(text, US), Err(TimeError::Instant), "{text}");
+        }
+    }
+
+    #[test]
+    fn durations_are_read() {
+        for (text, length) in [
+            ("PT1S", 1_000_000),
+            ("P1D", 86_400_000_000),
+            ("P1W", 7 * 86_400_000_000),
+            ("PT1H30M", 5_400_000_000),
+            ("PT0.5S", 500_000),
+            ("PT-0.5S", -500_000),
+            ("-PT1.25S", -1_250_000),
+            ("P1DT-1H", 82_800_000_000),
+        ] {
+            assert_eq!(parse_duration(text, US), Ok(length), "{text}");
+        }
+        assert_eq!(parse_duration("P1M", US), Err(TimeError::Ambiguous));
+        assert_eq!(parse_duration("P1Y", US), Err(TimeError::Ambiguous));
+        for text in ["", "P", "PT", "1D", "P1", "PT1D", "P1.5D", "PTxS", "PT1S1H"] {
+            assert_eq!(parse_duration(text, US), Err(TimeError::Duration), "{text}");
+        }
+        assert_eq!(parse_duration("P999999999999D", US), Err(TimeError::Range));
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_text_never_panics(text in ".{0,30}", shaped in "-?P?[0-9.TDHMSWY-]{0,12}") {
+            let _ = parse_instant(&text, US);
+            let _ = parse_duration(&text, US);
+            let _ = parse_duration(&shaped, US);
+        }
+    }
+}

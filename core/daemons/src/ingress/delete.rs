@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::tmp_time::parse_instant;
+use weft_gts::time::parse_instant;
 use bytes::Bytes;
 use weft_gts::Metadata;
 use weft_gts::selector::{SelectorError, SelectorText};

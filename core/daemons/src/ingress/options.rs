@@ -1,6 +1,6 @@
 //! What the head of an update request and its token ask for.
 
-use crate::tmp_time::parse_duration;
+use weft_gts::time::parse_duration;
 use weft_gts::Labels;
 
 use super::IngressConfig;
