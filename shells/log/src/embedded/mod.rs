@@ -16,16 +16,20 @@ mod partition;
 mod segment;
 mod worker;
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use weft_daemons::contract::{LogAction, LogEvent};
 
 use worker::{Command, Worker};
+
+/// How long to wait for another process to end.
+const LOCK_PATIENCE: Duration = Duration::from_secs(3);
 
 /// How the log is set up.
 #[derive(Clone, Debug)]
@@ -160,10 +164,17 @@ fn lock(folder: &Path) -> Result<File, LogOpenError> {
         .write(true)
         .open(&path)
         .map_err(LogOpenError::io(&path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(LogOpenError::Locked(folder.to_owned())),
-        Err(std::fs::TryLockError::Error(source)) => Err(LogOpenError::Io { path, source }),
+    // A process that was killed a moment ago may still hold it.
+    let patience = Instant::now() + LOCK_PATIENCE;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if Instant::now() < patience => {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            Err(TryLockError::WouldBlock) => return Err(LogOpenError::Locked(folder.to_owned())),
+            Err(TryLockError::Error(source)) => return Err(LogOpenError::Io { path, source }),
+        }
     }
 }
 
