@@ -4,7 +4,9 @@ mod common;
 
 use std::time::Duration;
 
-use common::{at, delete_message, drain, log_actions, record, step, store_message, table_actions, the_commit};
+use common::{
+    at, delete_message, drain, log_actions, record, step, store_message, table_actions, the_commit,
+};
 use weft_daemons::contract::table::CellTime;
 use weft_daemons::contract::{
     ActionId, Effect, Event, LogAction, LogEvent, NoTask, PeerAction, Record, TableAction,
@@ -66,7 +68,8 @@ fn the_put(effects: Vec<Effect<NoTask>>) -> (ActionId, i64) {
 #[test]
 fn offsets_are_committed_after_the_table_acknowledged() {
     let mut store = store();
-    let effects = step(&mut store, at(0), records(0, vec![record(5, 100, store_message(&[(1, 1)]))]));
+    let effects =
+        step(&mut store, at(0), records(0, vec![record(5, 100, store_message(&[(1, 1)]))]));
     let (put, _) = the_put(effects);
     let effects = step(&mut store, at(COMMIT_MS * 5), Event::Tick);
     assert!(log_actions(effects).is_empty(), "nothing is committed before the table answers");
@@ -82,7 +85,8 @@ fn offsets_are_committed_after_the_table_acknowledged() {
 #[test]
 fn a_failed_write_is_tried_again_and_not_committed() {
     let mut store = store();
-    let effects = step(&mut store, at(0), records(0, vec![record(5, 100, store_message(&[(1, 1)]))]));
+    let effects =
+        step(&mut store, at(0), records(0, vec![record(5, 100, store_message(&[(1, 1)]))]));
     let (put, _) = the_put(effects);
     let failed = Err(TableError::Unavailable("no".to_owned()));
     let effects = step(&mut store, at(1), written(put, failed));
@@ -127,9 +131,8 @@ fn a_delete_is_a_barrier() {
 
 #[test]
 fn a_replay_gives_the_same_cells() {
-    let batch = || {
-        vec![record(5, 100, store_message(&[(1, 1)])), record(6, 90, store_message(&[(1, 2)]))]
-    };
+    let batch =
+        || vec![record(5, 100, store_message(&[(1, 1)])), record(6, 90, store_message(&[(1, 2)]))];
     let puts = |store: &mut Store| table_actions(step(store, at(0), records(0, batch())));
     let (first, second) = (puts(&mut store()), puts(&mut store()));
     assert_eq!(first, second);
@@ -138,13 +141,10 @@ fn a_replay_gives_the_same_cells() {
 #[test]
 fn after_losing_a_partition_nothing_is_asked_of_the_table_for_it() {
     let mut store = store();
-    let batch = vec![
-        record(5, 100, store_message(&[(1, 1)])),
-        record(6, 100, delete_message(0, 10)),
-    ];
+    let batch =
+        vec![record(5, 100, store_message(&[(1, 1)])), record(6, 100, delete_message(0, 10))];
     let (put, _) = the_put(step(&mut store, at(0), records(0, batch)));
-    let revoked =
-        LogEvent::Revoked { topic: topic(), group: "store".into(), partitions: vec![0] };
+    let revoked = LogEvent::Revoked { topic: topic(), group: "store".into(), partitions: vec![0] };
     assert!(table_actions(step(&mut store, at(1), Event::Log(revoked))).is_empty());
     assert!(table_actions(step(&mut store, at(2), written(put, Ok(())))).is_empty());
     let late = records(0, vec![record(7, 100, store_message(&[(3, 3)]))]);
@@ -155,7 +155,8 @@ fn after_losing_a_partition_nothing_is_asked_of_the_table_for_it() {
 #[test]
 fn a_hung_call_begins_again_at_the_last_commit() {
     let mut store = store();
-    let effects = step(&mut store, at(0), records(0, vec![record(5, 100, store_message(&[(1, 1)]))]));
+    let effects =
+        step(&mut store, at(0), records(0, vec![record(5, 100, store_message(&[(1, 1)]))]));
     the_put(effects);
     assert!(store_deadline_ms(&store) <= HUNG_MS);
     let effects = step(&mut store, at(HUNG_MS), Event::Tick);

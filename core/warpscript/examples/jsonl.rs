@@ -1,10 +1,6 @@
 //! Judges' view of the engine: reads JSON lines, writes JSON lines. `--conf FILE` configures keys.
 
-#![allow(
-    clippy::disallowed_types,
-    clippy::disallowed_methods,
-    reason = "an example does IO"
-)]
+#![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "an example does IO")]
 
 use std::io::{BufRead, Write};
 use std::sync::Arc;
@@ -15,10 +11,7 @@ use weft_warpscript::machine::Clock;
 
 fn main() -> std::io::Result<()> {
     let arguments: Vec<String> = std::env::args().collect();
-    let path = arguments
-        .iter()
-        .position(|a| a == "--conf")
-        .and_then(|i| arguments.get(i + 1));
+    let path = arguments.iter().position(|a| a == "--conf").and_then(|i| arguments.get(i + 1));
     let properties = match path {
         Some(path) => std::fs::read_to_string(path)?,
         None => String::new(),

@@ -33,11 +33,7 @@ pub(crate) fn to_plain(decimal: &Decimal) -> String {
         return format!("{sign}{digits}E{}", -i64::from(decimal.scale));
     }
     if decimal.scale <= 0 {
-        let zeros = if digits == "0" {
-            0
-        } else {
-            decimal.scale.unsigned_abs() as usize
-        };
+        let zeros = if digits == "0" { 0 } else { decimal.scale.unsigned_abs() as usize };
         return format!("{sign}{digits}{}", "0".repeat(zeros));
     }
     let scale = decimal.scale as usize;
@@ -56,7 +52,8 @@ pub(crate) fn compare(a: &Decimal, b: &Decimal) -> Ordering {
         return a.unscaled.cmp(&b.unscaled);
     }
     // Numbers of different magnitude need no common scale, which might be enormous.
-    let magnitude = |d: &Decimal| d.unscaled.magnitude().to_string().len() as i64 - i64::from(d.scale);
+    let magnitude =
+        |d: &Decimal| d.unscaled.magnitude().to_string().len() as i64 - i64::from(d.scale);
     let order = magnitude(a).cmp(&magnitude(b));
     if order != Ordering::Equal {
         return if signum_a == Sign::Minus { order.reverse() } else { order };
@@ -72,11 +69,7 @@ fn rescale(decimal: &Decimal, scale: i32) -> BigInt {
 }
 
 fn sign(decimal: &Decimal) -> &'static str {
-    if decimal.unscaled.sign() == Sign::Minus {
-        "-"
-    } else {
-        ""
-    }
+    if decimal.unscaled.sign() == Sign::Minus { "-" } else { "" }
 }
 
 #[cfg(test)]
@@ -84,10 +77,7 @@ mod tests {
     use super::*;
 
     fn decimal(unscaled: i64, scale: i32) -> Decimal {
-        Decimal {
-            unscaled: unscaled.into(),
-            scale,
-        }
+        Decimal { unscaled: unscaled.into(), scale }
     }
 
     #[test]

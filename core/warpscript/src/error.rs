@@ -91,31 +91,18 @@ impl Kind {
 impl Error {
     /// An error with one message.
     pub fn new(kind: Kind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            layers: vec![Layer {
-                kind,
-                message: Some(message.into()),
-            }],
-        }
+        Self { layers: vec![Layer { kind, message: Some(message.into()) }] }
     }
 
     /// An error without a text: its kind speaks.
     pub fn bare(kind: Kind) -> Self {
-        Self {
-            layers: vec![Layer {
-                kind,
-                message: None,
-            }],
-        }
+        Self { layers: vec![Layer { kind, message: None }] }
     }
 
     /// The same error as the cause of another message.
     #[must_use]
     pub fn wrap(mut self, kind: Kind, message: impl Into<Cow<'static, str>>) -> Self {
-        self.layers.push(Layer {
-            kind,
-            message: Some(message.into()),
-        });
+        self.layers.push(Layer { kind, message: Some(message.into()) });
         self
     }
 
@@ -151,9 +138,7 @@ impl Error {
 impl Layer {
     /// The text, or the kind's name when there is none.
     pub fn text(&self) -> &str {
-        self.message
-            .as_deref()
-            .unwrap_or_else(|| self.kind.simple_class())
+        self.message.as_deref().unwrap_or_else(|| self.kind.simple_class())
     }
 }
 
@@ -246,14 +231,8 @@ mod tests {
     #[test]
     fn causes_read_from_the_outside_in() {
         let error = Error::new(Kind::Arithmetic, "/ by zero").wrap(Kind::Script, "a");
-        assert_eq!(
-            error.wrap(Kind::Script, "b").to_string(),
-            "b (a (/ by zero))"
-        );
-        assert_eq!(
-            Error::bare(Kind::Unsupported).to_string(),
-            "UnsupportedOperationException"
-        );
+        assert_eq!(error.wrap(Kind::Script, "b").to_string(), "b (a (/ by zero))");
+        assert_eq!(Error::bare(Kind::Unsupported).to_string(), "UnsupportedOperationException");
         assert!(size_of::<Fault>() <= 16);
     }
 }

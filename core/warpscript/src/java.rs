@@ -20,7 +20,10 @@ pub fn equals(heap: &Heap, a: Value, b: Value) -> Result<bool> {
         // Byte arrays are the same only as objects.
         (Value::Bytes(a), Value::Bytes(b)) => a == b,
         (Value::Bytes(_), _) | (_, Value::Bytes(_)) => false,
-        _ => std::mem::discriminant(&a) == std::mem::discriminant(&b) && heap.key(a)? == heap.key(b)?,
+        _ => {
+            std::mem::discriminant(&a) == std::mem::discriminant(&b)
+                && heap.key(a)? == heap.key(b)?
+        }
     })
 }
 
@@ -72,7 +75,13 @@ pub fn hash(heap: &Heap, value: Value) -> i32 {
     let mix = |bits: u64| (bits ^ (bits >> 32)) as i32;
     match value {
         Value::Null => 0,
-        Value::Boolean(v) => if v { 1231 } else { 1237 },
+        Value::Boolean(v) => {
+            if v {
+                1231
+            } else {
+                1237
+            }
+        }
         Value::Long(v) => mix(v as u64),
         Value::Double(v) => mix(crate::heap::double_identity(v)),
         Value::String(text) => hash_text(heap.text(text)),

@@ -51,22 +51,12 @@ const POINTS_PER_STEP: usize = 1024;
 impl JsonWriter {
     /// Will write one value.
     pub fn value(value: Value, format: Format) -> Self {
-        Self {
-            format,
-            open: Vec::new(),
-            start: Some(value),
-            objects: 0,
-        }
+        Self { format, open: Vec::new(), start: Some(value), objects: 0 }
     }
 
     /// Will write the visible stack as the body of `/api/v0/exec`: a list, top first.
     pub fn stack(format: Format) -> Self {
-        Self {
-            format,
-            open: vec![Open::Stack(0)],
-            start: None,
-            objects: 0,
-        }
+        Self { format, open: vec![Open::Stack(0)], start: None, objects: 0 }
     }
 
     /// Names the values that are being written.
@@ -387,10 +377,7 @@ impl JsonWriter {
 impl Machine {
     /// How JSON is to be written, as words of the script chose.
     pub const fn json_format(&self) -> Format {
-        Format {
-            strict: self.settings.json_strict,
-            pretty: self.settings.json_pretty,
-        }
+        Format { strict: self.settings.json_strict, pretty: self.settings.json_pretty }
     }
 
     /// The visible stack as the body of `/api/v0/exec`, at once. Servers stream with

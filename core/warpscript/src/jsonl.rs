@@ -29,10 +29,7 @@ pub fn answer(
         Ok(request) => request,
         Err(error) => return json!({"ok": false, "error": error.to_string()}).to_string(),
     };
-    let script = request
-        .get("script")
-        .and_then(Json::as_str)
-        .unwrap_or_default();
+    let script = request.get("script").and_then(Json::as_str).unwrap_or_default();
     let mut answer = Map::new();
     if let Some(name) = request.get("name") {
         answer.insert("name".to_owned(), name.clone());
@@ -94,14 +91,8 @@ fn refuse(machine: &mut Machine, id: RequestId, request: &Request) {
 ///
 /// `properties` are lines `key = value` of a configuration file.
 pub fn config(properties: &str) -> Config {
-    let mut config = Config {
-        soft: Limits::MAX,
-        ..Config::default()
-    };
-    let lines = properties
-        .lines()
-        .map(str::trim)
-        .filter(|l| !l.starts_with('#'));
+    let mut config = Config { soft: Limits::MAX, ..Config::default() };
+    let lines = properties.lines().map(str::trim).filter(|l| !l.starts_with('#'));
     for (key, value) in lines.filter_map(|l| l.split_once('=')) {
         let (key, value) = (key.trim(), value.trim());
         set_key(&mut config.keys, key, value);
@@ -135,10 +126,7 @@ fn hex(text: &str) -> Option<Vec<u8>> {
         return None;
     }
     let digits = |i| text.get(i..i + 2);
-    (0..text.len())
-        .step_by(2)
-        .map(|i| u8::from_str_radix(digits(i)?, 16).ok())
-        .collect()
+    (0..text.len()).step_by(2).map(|i| u8::from_str_radix(digits(i)?, 16).ok()).collect()
 }
 
 #[cfg(test)]
@@ -147,9 +135,7 @@ mod tests {
 
     #[test]
     fn a_line_is_answered() {
-        let config = Arc::new(config(
-            "warp.hash.class = hex:000102030405060708090a0b0c0d0e0f",
-        ));
+        let config = Arc::new(config("warp.hash.class = hex:000102030405060708090a0b0c0d0e0f"));
         assert_eq!(config.keys.class.map(|k| k[15]), Some(15));
         let mut run = |line: &str| answer(line, &config, &mut Clock::default, [0; 32]);
         assert_eq!(

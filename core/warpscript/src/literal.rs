@@ -24,9 +24,7 @@ pub(crate) fn number(statement: &str) -> Result<Option<Value>> {
     }
     if is_long(bytes) {
         let value = statement.parse::<i64>();
-        return value
-            .map(|v| Some(Value::Long(v)))
-            .map_err(|_| not_a_number(statement));
+        return value.map(|v| Some(Value::Long(v))).map_err(|_| not_a_number(statement));
     }
     if is_double(bytes) {
         return match parse_double(statement) {
@@ -59,9 +57,7 @@ fn radix(text: &str, radix: u32, digits: usize) -> Result<Value> {
         Fault::kind(Kind::Argument, message)
     };
     if text.len() < digits {
-        return i64::from_str_radix(text, radix)
-            .map(Value::Long)
-            .map_err(|_| bad());
+        return i64::from_str_radix(text, radix).map(Value::Long).map_err(|_| bad());
     }
     // Underscores are no digits here.
     if text.contains('_') {
@@ -69,11 +65,7 @@ fn radix(text: &str, radix: u32, digits: usize) -> Result<Value> {
     }
     let value = BigInt::parse_bytes(text.as_bytes(), radix).ok_or_else(bad)?;
     let low = value.to_signed_bytes_le();
-    let fill = if value.sign() == num_bigint::Sign::Minus {
-        0xff
-    } else {
-        0
-    };
+    let fill = if value.sign() == num_bigint::Sign::Minus { 0xff } else { 0 };
     let mut bytes = [fill; 8];
     let count = low.len().min(8);
     bytes[..count].copy_from_slice(&low[..count]);
@@ -82,19 +74,13 @@ fn radix(text: &str, radix: u32, digits: usize) -> Result<Value> {
 
 /// An optional sign and digits.
 pub(crate) fn is_long(bytes: &[u8]) -> bool {
-    let digits = bytes
-        .strip_prefix(b"-")
-        .or_else(|| bytes.strip_prefix(b"+"))
-        .unwrap_or(bytes);
+    let digits = bytes.strip_prefix(b"-").or_else(|| bytes.strip_prefix(b"+")).unwrap_or(bytes);
     !digits.is_empty() && digits.iter().all(u8::is_ascii_digit)
 }
 
 /// Digits with a point or an exponent, `NaN` or `Infinity`, with an optional sign.
 pub(crate) fn is_double(bytes: &[u8]) -> bool {
-    let text = bytes
-        .strip_prefix(b"-")
-        .or_else(|| bytes.strip_prefix(b"+"))
-        .unwrap_or(bytes);
+    let text = bytes.strip_prefix(b"-").or_else(|| bytes.strip_prefix(b"+")).unwrap_or(bytes);
     if text == b"NaN" || text == b"Infinity" {
         return true;
     }
@@ -195,11 +181,7 @@ pub(crate) fn escape_readable(out: &mut String, text: &str) {
 }
 
 fn push_hex(out: &mut String, byte: u8, upper: bool) {
-    let digits: &[u8; 16] = if upper {
-        b"0123456789ABCDEF"
-    } else {
-        b"0123456789abcdef"
-    };
+    let digits: &[u8; 16] = if upper { b"0123456789ABCDEF" } else { b"0123456789abcdef" };
     out.push('%');
     out.push(char::from(digits[usize::from(byte >> 4)]));
     out.push(char::from(digits[usize::from(byte & 15)]));

@@ -61,11 +61,7 @@ impl RegisterWord {
 impl Machine {
     /// Adds an instruction to code, joining it with the one before where one instruction stands
     /// for both.
-    pub(crate) fn append(
-        &mut self,
-        code: &mut Vec<Instruction>,
-        next: Instruction,
-    ) -> Result<()> {
+    pub(crate) fn append(&mut self, code: &mut Vec<Instruction>, next: Instruction) -> Result<()> {
         if let Instruction::Call(word) = next {
             if let Some(Instruction::Push(Value::String(name))) = code.last() {
                 let make: Option<fn(Symbol) -> Instruction> = match word.name {
@@ -173,11 +169,7 @@ impl Instruction {
 impl Macro {
     /// A macro of instructions.
     pub fn new(code: impl Into<Arc<[Instruction]>>) -> Self {
-        Self {
-            code: code.into(),
-            name: None,
-            secure: false,
-        }
+        Self { code: code.into(), name: None, secure: false }
     }
 
     /// How many statements there are.

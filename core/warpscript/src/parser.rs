@@ -98,11 +98,7 @@ impl Source {
 
     /// A string that EVAL or XEVAL runs.
     pub(crate) fn evaluated(text: Text, restore_xeval: Option<bool>) -> Self {
-        Self {
-            top: false,
-            restore_xeval,
-            ..Self::script(text)
-        }
+        Self { top: false, restore_xeval, ..Self::script(text) }
     }
 
     /// Moves to the next line; `false` at the end.
@@ -245,11 +241,7 @@ impl Source {
     /// Puts the place in the line around an error. Jumps pass, except out of an evaluated string.
     fn describe(&self, vm: &mut Machine, fault: Fault) -> Fault {
         let plain = matches!(&fault, Fault::Error(error) if error.kind() != Kind::Control);
-        let fault = if plain && self.line.is_some() {
-            fault.wrap(self.place(vm))
-        } else {
-            fault
-        };
+        let fault = if plain && self.line.is_some() { fault.wrap(self.place(vm)) } else { fault };
         if self.line.is_some() {
             vm.level -= 1;
         }
@@ -493,9 +485,7 @@ fn string_end(line: &str, open: usize) -> Option<usize> {
     let trimmed = line.trim_end_matches(|c| c <= ' ').len();
     let quote = bytes[open];
     let inside = open + 1..trimmed;
-    inside
-        .into_iter()
-        .find(|i| bytes[*i] == quote && (*i == trimmed - 1 || bytes[*i + 1] == b' '))
+    inside.into_iter().find(|i| bytes[*i] == quote && (*i == trimmed - 1 || bytes[*i + 1] == b' '))
 }
 
 #[cfg(test)]

@@ -64,14 +64,7 @@ pub const fn word(
     doc: &'static str,
     examples: &'static [(&'static str, &'static str)],
 ) -> Word {
-    Word {
-        name,
-        action: Action::Run(run),
-        since,
-        signatures,
-        doc,
-        examples,
-    }
+    Word { name, action: Action::Run(run), since, signatures, doc, examples }
 }
 
 /// A word that is pushed as a function value.
@@ -83,14 +76,7 @@ pub const fn function(
     doc: &'static str,
     examples: &'static [(&'static str, &'static str)],
 ) -> Word {
-    Word {
-        name,
-        action: Action::Push(role),
-        since,
-        signatures,
-        doc,
-        examples,
-    }
+    Word { name, action: Action::Push(role), since, signatures, doc, examples }
 }
 
 static WORDS: LazyLock<IndexMap<&'static str, &'static Word, FxBuildHasher>> =

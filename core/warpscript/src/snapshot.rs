@@ -35,13 +35,7 @@ enum Open {
 /// When collections are nested too deeply, or the text is larger than memory allows.
 pub fn value(vm: &Machine, value: Value, style: Style) -> Result<String> {
     let mut out = String::new();
-    Writer {
-        vm,
-        out: &mut out,
-        style,
-        open: Vec::new(),
-    }
-    .run(value)?;
+    Writer { vm, out: &mut out, style, open: Vec::new() }.run(value)?;
     Ok(out)
 }
 
@@ -69,11 +63,7 @@ impl Writer<'_> {
 
     /// Writes a simple value, or opens a collection.
     fn element(&mut self, value: Value) -> Result {
-        let nesting = self
-            .open
-            .iter()
-            .filter(|o| !matches!(o, Open::Macro(..)))
-            .count();
+        let nesting = self.open.iter().filter(|o| !matches!(o, Open::Macro(..))).count();
         if nesting >= NESTING_MAX {
             return Err(Fault::text(format!(
                 "Recursive data structures exceeded {NESTING_MAX} levels."
@@ -122,9 +112,7 @@ impl Writer<'_> {
                 let object = self.vm.heap.any_object(object);
                 match object.snapshot() {
                     Some(text) => self.out.push_str(&text),
-                    None => self
-                        .out
-                        .push_str(&format!("'UNSUPPORTED:{}' ", object.type_name())),
+                    None => self.out.push_str(&format!("'UNSUPPORTED:{}' ", object.type_name())),
                 }
             }
         }
@@ -224,11 +212,7 @@ impl Writer<'_> {
             Some((key, value)) => {
                 let next = if second { index + 1 } else { index };
                 self.open.push(Open::Map(map, next, !second));
-                self.element(if readable == second {
-                    *value
-                } else {
-                    key.value()
-                })
+                self.element(if readable == second { *value } else { key.value() })
             }
             None => {
                 if readable {

@@ -22,20 +22,13 @@ pub struct Handle<T: ?Sized> {
 
 impl<T: ?Sized> Handle<T> {
     pub(crate) const fn new(index: u32) -> Self {
-        Self {
-            index,
-            frozen: false,
-            kind: PhantomData,
-        }
+        Self { index, frozen: false, kind: PhantomData }
     }
 
     /// The same object, seen read-only.
     #[must_use]
     pub const fn frozen(self) -> Self {
-        Self {
-            frozen: true,
-            ..self
-        }
+        Self { frozen: true, ..self }
     }
 
     /// Whether changes through this handle are refused.

@@ -14,9 +14,7 @@ fn examples_give_their_answers() {
             let machine = jsonl::run(script, &config, &mut Clock::default, [0; 32]);
             let answer = match machine.failure() {
                 Some(failure) => format!("!{}", failure.error),
-                None => machine
-                    .stack_json()
-                    .unwrap_or_else(|f| format!("!{}", f.into_error())),
+                None => machine.stack_json().unwrap_or_else(|f| format!("!{}", f.into_error())),
             };
             let matches = match expected.strip_prefix('!') {
                 Some(text) => answer.starts_with('!') && answer.contains(text),
@@ -35,17 +33,11 @@ fn words_are_documented_and_registered_once() {
     let mut names = std::collections::BTreeSet::new();
     for word in registry::families().iter().flat_map(|f| f.words) {
         assert!(names.insert(word.name), "{} is registered twice", word.name);
-        assert!(
-            !word.doc.is_empty() && !word.since.is_empty(),
-            "{}",
-            word.name
-        );
+        assert!(!word.doc.is_empty() && !word.since.is_empty(), "{}", word.name);
         let forms = word.signatures.lines();
         assert!(
             forms.clone().count() > 0
-                && forms
-                    .clone()
-                    .all(|f| f.split_whitespace().any(|w| w == word.name)),
+                && forms.clone().all(|f| f.split_whitespace().any(|w| w == word.name)),
             "{}: {}",
             word.name,
             word.signatures

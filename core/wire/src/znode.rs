@@ -170,8 +170,7 @@ mod tests {
 
     #[test]
     fn subscriptions_are_split_at_whole_ids() {
-        let ids: Vec<SeriesId> =
-            (0..5).map(|n| SeriesId { class_id: n, labels_id: n }).collect();
+        let ids: Vec<SeriesId> = (0..5).map(|n| SeriesId { class_id: n, labels_id: n }).collect();
         let nodes = subscription_nodes([7; 16], "topic", &ids, 40);
         assert_eq!(nodes.iter().map(|node| node.data.len()).collect::<Vec<_>>(), [32, 32, 16]);
         let name = read_subscription_name(&nodes[1].name).expect("our own");

@@ -39,20 +39,13 @@ pub enum Outcome {
 impl Outcome {
     /// [`Outcome::Pass`] when both are equal, else a failure that shows both.
     pub fn equal<T: PartialEq + std::fmt::Debug>(got: &T, asked: &T) -> Self {
-        if got == asked {
-            Self::Pass
-        } else {
-            Self::Fail(format!("got {got:?}, asked {asked:?}"))
-        }
+        if got == asked { Self::Pass } else { Self::Fail(format!("got {got:?}, asked {asked:?}")) }
     }
 }
 
 /// The first outcome that is not a pass, else a pass.
 pub(crate) fn all(outcomes: impl IntoIterator<Item = Outcome>) -> Outcome {
-    outcomes
-        .into_iter()
-        .find(|outcome| *outcome != Outcome::Pass)
-        .unwrap_or(Outcome::Pass)
+    outcomes.into_iter().find(|outcome| *outcome != Outcome::Pass).unwrap_or(Outcome::Pass)
 }
 
 /// Checks the lines of one file in order; later lines may rest on earlier ones (keys).
@@ -149,21 +142,11 @@ fn check_file(
     checker: &mut dyn Checker,
     report: &mut Report,
 ) -> Result<(), VectorsError> {
-    let io = |source| VectorsError::Io {
-        file: name.to_owned(),
-        source,
-    };
-    for (index, line) in BufReader::new(File::open(path).map_err(io)?)
-        .lines()
-        .enumerate()
-    {
+    let io = |source| VectorsError::Io { file: name.to_owned(), source };
+    for (index, line) in BufReader::new(File::open(path).map_err(io)?).lines().enumerate() {
         let number = index + 1;
-        let value: Value =
-            serde_json::from_str(&line.map_err(io)?).map_err(|source| VectorsError::Json {
-                file: name.to_owned(),
-                line: number,
-                source,
-            })?;
+        let value: Value = serde_json::from_str(&line.map_err(io)?)
+            .map_err(|source| VectorsError::Json { file: name.to_owned(), line: number, source })?;
         let kind = value["kind"].as_str().unwrap_or_default().to_owned();
         let outcome = checker.check(&kind, &value);
         let tally = report.entry((name.to_owned(), kind)).or_default();

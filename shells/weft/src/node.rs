@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::tmp_egress::{Egress, EgressConfig};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 use weft_coord::EmbeddedCoord;
@@ -12,7 +13,6 @@ use weft_daemons::contract::table::Slice;
 use weft_daemons::contract::{Event, Machine, RequestHead, Task};
 use weft_daemons::cors::CorsConfig;
 use weft_daemons::directory::{Directory, DirectoryConfig, Registration};
-use crate::tmp_egress::{Egress, EgressConfig};
 use weft_daemons::headers::HeaderNames;
 use weft_daemons::ingress::{Ingress, IngressConfig};
 use weft_daemons::store::{Store, StoreConfig};

@@ -12,6 +12,8 @@ pub mod coord;
 pub mod http;
 pub mod log;
 pub mod peer;
+#[cfg(feature = "suites")]
+pub mod suite;
 pub mod table;
 
 pub use coord::{CoordAction, CoordError, CoordEvent};

@@ -321,6 +321,9 @@ impl Directory {
         }
         self.report_applied(partition);
         self.write(now);
+        if matches!(self.state, State::Serving) {
+            self.gauges();
+        }
     }
 
     fn apply(&mut self, partition: u32, record: &Record) {

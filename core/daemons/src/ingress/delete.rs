@@ -5,11 +5,11 @@
 
 use std::sync::Arc;
 
-use weft_gts::time::parse_instant;
 use bytes::Bytes;
 use weft_gts::Metadata;
 use weft_gts::selector::{SelectorError, SelectorText};
 use weft_gts::text::{parse_long, write_labels, write_series};
+use weft_gts::time::parse_instant;
 use weft_wire::thrift::{KafkaDataMessage, KafkaDataMessageType};
 
 use super::config::IngressConfig;

@@ -1,7 +1,7 @@
 //! What the head of an update request and its token ask for.
 
-use weft_gts::time::parse_duration;
 use weft_gts::Labels;
+use weft_gts::time::parse_duration;
 
 use super::IngressConfig;
 use super::writer::Writer;

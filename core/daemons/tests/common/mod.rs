@@ -3,7 +3,9 @@
 #![allow(dead_code, reason = "every test file uses a part of it")]
 
 use bytes::Bytes;
-use weft_daemons::contract::{ActionId, Effect, Event, LogAction, Machine, Record, TableAction, Task};
+use weft_daemons::contract::{
+    ActionId, Effect, Event, LogAction, Machine, Record, TableAction, Task,
+};
 use weft_daemons::{Mono, Now, Wall};
 use weft_gts::{Encoder, IdKeys, NO_ELEVATION, NO_LOCATION, SeriesId, SipKey, ValueRef};
 use weft_wire::envelope::Envelope;

@@ -56,11 +56,7 @@ impl Heap {
                     let to = place + (budget - work).max(64);
                     let places = self.sweep(slab, place, to);
                     work += to.min(places).saturating_sub(place) / 4 + 1;
-                    collector.sweep = Some(if to >= places {
-                        (slab + 1, 0)
-                    } else {
-                        (slab, to)
-                    });
+                    collector.sweep = Some(if to >= places { (slab + 1, 0) } else { (slab, to) });
                 }
             }
         }
@@ -136,11 +132,7 @@ impl Heap {
         let bytes = text_bytes(&gts.series.points);
         self.used = (self.used + bytes).saturating_sub(gts.text_bytes);
         gts.text_bytes = bytes;
-        if bytes > 0 {
-            gts.series.points.len() / 8
-        } else {
-            0
-        }
+        if bytes > 0 { gts.series.points.len() / 8 } else { 0 }
     }
 
     fn recount_encoder(&mut self, index: u32) -> usize {
@@ -148,11 +140,7 @@ impl Heap {
         let bytes = text_bytes(&encoder.points);
         self.used = (self.used + bytes).saturating_sub(encoder.text_bytes);
         encoder.text_bytes = bytes;
-        if bytes > 0 {
-            encoder.points.len() / 8
-        } else {
-            0
-        }
+        if bytes > 0 { encoder.points.len() / 8 } else { 0 }
     }
 
     /// Sweeps the places `from..to` of one slab; returns how many places it has.
@@ -164,9 +152,7 @@ impl Heap {
             to: usize,
         ) -> usize {
             let mut freed = 0;
-            slab.sweep(from, to, |object| {
-                freed += slot_cost::<T>() + object.footprint()
-            });
+            slab.sweep(from, to, |object| freed += slot_cost::<T>() + object.footprint());
             *used = used.saturating_sub(freed);
             slab.places()
         }
@@ -231,9 +217,7 @@ mod tests {
     fn cycles_are_freed_and_deep_nesting_does_not_recurse() {
         let mut heap = Heap::new(1 << 30);
         let a = heap.alloc_list(Vec::new()).expect("room");
-        heap.change_list(a)
-            .expect("not frozen")
-            .push(Value::List(a));
+        heap.change_list(a).expect("not frozen").push(Value::List(a));
         let mut deep = Value::List(a);
         for _ in 0..300_000 {
             deep = heap.new_list(vec![deep]).expect("room");

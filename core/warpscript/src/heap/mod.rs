@@ -138,11 +138,7 @@ macro_rules! kind {
             }
             let object = self.$slab.get_mut(handle.index);
             let before = object.footprint();
-            Ok(Change {
-                object,
-                used: &mut self.used,
-                before,
-            })
+            Ok(Change { object, used: &mut self.used, before })
         }
     };
 }
@@ -217,43 +213,15 @@ impl Heap {
 
     kind!(texts, Text, alloc_text, text, change_text, "a text");
     kind!(bytes, Bytes, alloc_bytes, bytes, change_bytes, "bytes");
-    kind!(
-        decimals,
-        Decimal,
-        alloc_decimal,
-        decimal,
-        change_decimal,
-        "a decimal"
-    );
+    kind!(decimals, Decimal, alloc_decimal, decimal, change_decimal, "a decimal");
     kind!(lists, List, alloc_list, list, change_list, "a list");
     kind!(maps, Map, alloc_map, map, change_map, "a map");
     kind!(sets, Set, alloc_set, set, change_set, "a set");
     kind!(macros, Macro, alloc_macro, macro_, change_macro, "a macro");
-    kind!(
-        functions,
-        Function,
-        alloc_function,
-        function,
-        change_function,
-        "a function"
-    );
+    kind!(functions, Function, alloc_function, function, change_function, "a function");
     kind!(series, Gts, insert_gts, gts, change_gts, "a series");
-    kind!(
-        encoders,
-        Encoder,
-        insert_encoder,
-        encoder,
-        change_encoder,
-        "an encoder"
-    );
-    kind!(
-        objects,
-        Box<dyn Object>,
-        insert_object,
-        any,
-        change_any,
-        "an object"
-    );
+    kind!(encoders, Encoder, insert_encoder, encoder, change_encoder, "an encoder");
+    kind!(objects, Box<dyn Object>, insert_object, any, change_any, "an object");
 
     /// Puts a text into the heap, as a value.
     ///
@@ -465,9 +433,5 @@ fn push_tagged(out: &mut Vec<u8>, tag: u8, content: &[u8]) {
 
 /// The bits that `Double.equals` compares: one NaN, two zeros.
 pub(crate) fn double_identity(v: f64) -> u64 {
-    if v.is_nan() {
-        f64::NAN.to_bits()
-    } else {
-        v.to_bits()
-    }
+    if v.is_nan() { f64::NAN.to_bits() } else { v.to_bits() }
 }

@@ -141,10 +141,7 @@ impl Map {
 impl Gts {
     /// A series whose order is not known.
     pub fn new(series: Series) -> Self {
-        Self {
-            series,
-            ..Self::default()
-        }
+        Self { series, ..Self::default() }
     }
 }
 
@@ -228,10 +225,7 @@ pub(crate) fn text_bytes(points: &Columns) -> usize {
 
 fn metadata_footprint(metadata: &Metadata) -> usize {
     let maps = [&metadata.labels, &metadata.attributes];
-    maps.iter()
-        .map(|m| m.byte_len() + m.len() * 48)
-        .sum::<usize>()
-        + metadata.class().len()
+    maps.iter().map(|m| m.byte_len() + m.len() * 48).sum::<usize>() + metadata.class().len()
 }
 
 impl Footprint for Gts {

@@ -24,11 +24,7 @@ pub(crate) const fn slot_cost<T>() -> usize {
 
 impl<T> Default for Slab<T> {
     fn default() -> Self {
-        Self {
-            slots: Vec::new(),
-            free: Vec::new(),
-            marks: Vec::new(),
-        }
+        Self { slots: Vec::new(), free: Vec::new(), marks: Vec::new() }
     }
 }
 
@@ -56,9 +52,7 @@ impl<T> Slab<T> {
     /// When the place is free: a word kept a value past its return without tracing it.
     #[inline]
     pub(crate) fn get(&self, index: u32) -> &T {
-        self.slots[index as usize]
-            .as_ref()
-            .expect("a traced handle points to a live object")
+        self.slots[index as usize].as_ref().expect("a traced handle points to a live object")
     }
 
     /// The object at `index`, to change.
@@ -67,9 +61,7 @@ impl<T> Slab<T> {
     /// As [`Slab::get`].
     #[inline]
     pub(crate) fn get_mut(&mut self, index: u32) -> &mut T {
-        self.slots[index as usize]
-            .as_mut()
-            .expect("a traced handle points to a live object")
+        self.slots[index as usize].as_mut().expect("a traced handle points to a live object")
     }
 
     /// How many places there are, free ones included.

@@ -73,15 +73,8 @@ pub trait Loop: Send {
 
 pub(crate) enum Frame {
     Macro(MacroFrame),
-    Task {
-        word: &'static Word,
-        task: Option<Box<dyn Task>>,
-    },
-    Loop {
-        word: &'static Word,
-        body: Handle<Macro>,
-        state: Option<Box<dyn Loop>>,
-    },
+    Task { word: &'static Word, task: Option<Box<dyn Task>> },
+    Loop { word: &'static Word, body: Handle<Macro>, state: Option<Box<dyn Loop>> },
 }
 
 /// A macro that runs, and what is restored when it ends.
@@ -123,10 +116,7 @@ impl Machine {
     /// When memory is used up.
     pub fn push_task(&mut self, task: impl Task + 'static) -> Result {
         let task: Option<Box<dyn Task>> = Some(Box::new(task));
-        self.frames.push(Frame::Task {
-            word: self.word,
-            task,
-        });
+        self.frames.push(Frame::Task { word: self.word, task });
         self.check_frames()
     }
 
@@ -136,11 +126,7 @@ impl Machine {
     /// When memory is used up.
     pub fn push_loop(&mut self, body: Handle<Macro>, state: impl Loop + 'static) -> Result {
         let state: Option<Box<dyn Loop>> = Some(Box::new(state));
-        self.frames.push(Frame::Loop {
-            word: self.word,
-            body,
-            state,
-        });
+        self.frames.push(Frame::Loop { word: self.word, body, state });
         self.check_frames()
     }
 
@@ -158,10 +144,7 @@ impl Machine {
     pub(crate) fn recurse_in(&mut self) -> Result {
         self.level += 1;
         if self.level > self.limits.recursion {
-            return Err(Fault::text(format!(
-                "Maximum recursion level reached ({})",
-                self.level
-            )));
+            return Err(Fault::text(format!("Maximum recursion level reached ({})", self.level)));
         }
         self.check_frames()
     }
@@ -240,12 +223,7 @@ impl Machine {
 
     /// Takes the loop on top away and lets it leave its results.
     fn end_loop(&mut self) -> Result {
-        if let Some(Frame::Loop {
-            word,
-            state: Some(mut state),
-            ..
-        }) = self.frames.pop()
-        {
+        if let Some(Frame::Loop { word, state: Some(mut state), .. }) = self.frames.pop() {
             self.word = word;
             state.end(self)?;
         }

@@ -292,16 +292,7 @@ impl Machine {
             if !self.heap.is_due() {
                 return false;
             }
-            let Self {
-                heap,
-                stack,
-                frames,
-                symbols,
-                registers,
-                defined,
-                parse,
-                ..
-            } = self;
+            let Self { heap, stack, frames, symbols, registers, defined, parse, .. } = self;
             heap.start_collection(|visit| {
                 stack.iter().for_each(|v| visit(*v));
                 registers.iter().for_each(|v| visit(*v));
@@ -311,16 +302,12 @@ impl Machine {
                 frames.iter().for_each(|f| trace_frame(f, visit));
             });
         }
-        let budget = COLLECT_STEP
-            .min(usize::try_from(self.fuel).unwrap_or(COLLECT_STEP))
-            .max(1);
+        let budget = COLLECT_STEP.min(usize::try_from(self.fuel).unwrap_or(COLLECT_STEP)).max(1);
         let work = self.heap.collect(budget);
         self.fuel -= work as i64 / 4 + 1;
         if !self.heap.is_collecting() && self.heap.used() >= self.heap.limit() {
-            let fault = Fault::limit(format!(
-                "Memory limit of {} bytes reached.",
-                self.heap.limit()
-            ));
+            let fault =
+                Fault::limit(format!("Memory limit of {} bytes reached.", self.heap.limit()));
             if let Err(fault) = self.unwind(fault) {
                 self.fail(fault);
             }
@@ -336,11 +323,7 @@ impl Machine {
         if matches!(fault, Fault::Stop | Fault::Return(_)) {
             return;
         }
-        self.failure = Some(Failure {
-            line: self.line,
-            position: None,
-            error: fault.into_error(),
-        });
+        self.failure = Some(Failure { line: self.line, position: None, error: fault.into_error() });
     }
 
     /// Ends the script with an error (time-out, client gone).
@@ -459,10 +442,7 @@ impl Machine {
             Value::Macro(_) => true,
             Value::Word(word) => matches!(word.action, Action::Run(_)),
             Value::Function(h) => {
-                matches!(
-                    self.heap.function(h).role,
-                    crate::function::Role::Defined(_)
-                )
+                matches!(self.heap.function(h).role, crate::function::Role::Defined(_))
             }
             _ => false,
         }
@@ -508,9 +488,7 @@ impl Machine {
     pub(crate) fn resolve(&self, name: &str) -> Result<Instruction> {
         if let Some(function) = self.defined.get(name) {
             if !self.settings.allow_redefined {
-                return Err(Fault::text(format!(
-                    "Disallowed redefined function '{name}'."
-                )));
+                return Err(Fault::text(format!("Disallowed redefined function '{name}'.")));
             }
             return Ok(Instruction::Apply(*function));
         }
@@ -532,10 +510,7 @@ impl Machine {
         match self.symbols.get(symbol) {
             Some(Value::Macro(body)) => self.exec(body),
             None | Some(Value::Null) => crate::words::macros::run_from_library(self, symbol),
-            Some(_) => Err(Fault::text(format!(
-                "'{}' is not a macro.",
-                self.symbols.name(symbol)
-            ))),
+            Some(_) => Err(Fault::text(format!("'{}' is not a macro.", self.symbols.name(symbol)))),
         }
     }
 
@@ -545,11 +520,7 @@ impl Machine {
             return Ok(symbol);
         }
         let name = Arc::clone(self.symbols.name(symbol));
-        let rule = self
-            .settings
-            .imports
-            .iter()
-            .find(|(p, _)| name.starts_with(&**p));
+        let rule = self.settings.imports.iter().find(|(p, _)| name.starts_with(&**p));
         match rule {
             Some((prefix, with)) => {
                 let rewritten = format!("{with}{}", &name[prefix.len()..]);

@@ -83,11 +83,7 @@ impl Machine {
     #[inline]
     pub fn peek(&self, level: usize) -> Result<Value> {
         if level >= self.depth() {
-            return Err(if self.depth() == 0 {
-                Fault::empty_stack()
-            } else {
-                Fault::bounds()
-            });
+            return Err(if self.depth() == 0 { Fault::empty_stack() } else { Fault::bounds() });
         }
         Ok(self.stack[self.stack.len() - 1 - level])
     }

@@ -128,9 +128,7 @@ fn capdel(vm: &mut Machine) -> Result {
         }
         top => {
             let Some(list) = top.as_list() else {
-                return Err(
-                    vm.error("expects a capability name (STRING), a LIST thereof or NULL.")
-                );
+                return Err(vm.error("expects a capability name (STRING), a LIST thereof or NULL."));
             };
             for name in vm.heap.list(list).clone() {
                 if let Some(name) = vm.as_text(name).map(Text::clone) {
@@ -156,9 +154,7 @@ fn capexport(vm: &mut Machine) -> Result {
             Value::Null => None,
             Value::String(text) => Some(Text::clone(vm.heap.text(text))),
             _ => {
-                return Err(
-                    vm.error("expects NULL, a capability name (STRING) or a LIST thereof.")
-                );
+                return Err(vm.error("expects NULL, a capability name (STRING) or a LIST thereof."));
             }
         };
         if let Some(exported) = &mut vm.settings.exported_capabilities {

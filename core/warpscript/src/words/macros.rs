@@ -25,12 +25,7 @@ struct Load {
 pub(crate) fn run_from_library(vm: &mut Machine, name: Symbol) -> Result {
     let path: Text = Arc::clone(vm.symbols().name(name));
     let request = vm.request(Request::Macro(path));
-    vm.push_task(Load {
-        name,
-        request,
-        source: None,
-        compiling: false,
-    })
+    vm.push_task(Load { name, request, source: None, compiling: false })
 }
 
 impl Task for Load {

@@ -14,20 +14,13 @@ use crate::registry::{Family, Word, word};
 use crate::value::Value;
 
 /// All families. A new module is one line here.
-pub(crate) const FAMILIES: &[&Family] = &[
-    &stack::FAMILY,
-    &variables::FAMILY,
-    &control::FAMILY,
-    &capabilities::FAMILY,
-    &limits::FAMILY,
-];
+pub(crate) const FAMILIES: &[&Family] =
+    &[&stack::FAMILY, &variables::FAMILY, &control::FAMILY, &capabilities::FAMILY, &limits::FAMILY];
 
 /// What runs when no word does.
 pub(crate) static NOTHING: Word = word("", |_| Ok(()), "", "", "", &[]);
 
 /// The script that makes a series or encoder again: `'…' UNWRAP `.
 pub(crate) fn wrapped(_vm: &Machine, value: Value) -> Result<String> {
-    Err(Fault::text(format!(
-        "{value:?} cannot be written as a script."
-    )))
+    Err(Fault::text(format!("{value:?} cannot be written as a script.")))
 }

@@ -23,10 +23,7 @@ pub(super) static FAMILY: Family = Family {
             "1.0.0",
             "x1<ANY> xN<ANY> n<LONG> DUPN x1<ANY> xN<ANY> x1<ANY> xN<ANY>",
             "Duplicates the n topmost levels, keeping their order.",
-            &[
-                ("1 2 2 DUPN", "[2,1,2,1]"),
-                ("1 5 DUPN", "!Index out of bound."),
-            ],
+            &[("1 2 2 DUPN", "[2,1,2,1]"), ("1 5 DUPN", "!Index out of bound.")],
         ),
         word(
             "DROP",
@@ -117,10 +114,7 @@ fn levels(vm: &mut Machine) -> Result<usize> {
         Value::Long(v) => v as i32,
         Value::Double(v) => v as i32,
         _ => {
-            return Err(Fault::kind(
-                Kind::Bounds,
-                "Unexpected type, expecting a numerical value.",
-            ));
+            return Err(Fault::kind(Kind::Bounds, "Unexpected type, expecting a numerical value."));
         }
     };
     let n = usize::try_from(n).map_err(|_| Fault::bounds())?;

@@ -294,9 +294,9 @@ fn store(vm: &mut Machine) -> Result {
     }
     if vm.depth() < places.len() {
         let (wanted, found) = (places.len(), vm.depth());
-        return Err(vm.error(&format!(
-            "expects {wanted} elements on the stack, only found {found}"
-        )));
+        return Err(
+            vm.error(&format!("expects {wanted} elements on the stack, only found {found}"))
+        );
     }
     let base = vm.depth() - places.len();
     for (index, place) in places.into_iter().enumerate() {

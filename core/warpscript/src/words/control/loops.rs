@@ -131,7 +131,11 @@ impl Step {
     fn is_over(&self) -> bool {
         match (self.next, self.to) {
             (Value::Long(next), Value::Long(to)) => {
-                if self.ascending { next > to } else { next < to }
+                if self.ascending {
+                    next > to
+                } else {
+                    next < to
+                }
             }
             (next, to) => {
                 let (next, to) = (next.as_f64(), to.as_f64());

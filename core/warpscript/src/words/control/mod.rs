@@ -41,14 +41,7 @@ pub(super) static FAMILY: Family = Family {
             "Runs the macro of a name, as `@name` does, or the one in a register.",
             &[("<% 7 %> 'm' STORE 'm' RUN", "[7]"), ("'none' RUN", "!Unknown macro 'none'")],
         ),
-        word(
-            "NOOP",
-            |_| Ok(()),
-            "2.1.0",
-            "NOOP",
-            "Does nothing.",
-            &[("1 NOOP", "[1]")],
-        ),
+        word("NOOP", |_| Ok(()), "2.1.0", "NOOP", "Does nothing.", &[("1 NOOP", "[1]")]),
         word(
             "DEFINEDMACRO",
             run::defined_macro,
@@ -146,7 +139,10 @@ pub(super) static FAMILY: Family = Family {
             "Runs a macro for each element of a list or set, entry of a map (key, then value), \
              character of a string or point of a series or encoder (tick, latitude, longitude, \
              elevation, value).",
-            &[("0 [ 1 2 3 ] <% + %> FOREACH", "[6]"), ("'ab' <% %> true FOREACH", "[1,\"b\",0,\"a\"]")],
+            &[
+                ("0 [ 1 2 3 ] <% + %> FOREACH", "[6]"),
+                ("'ab' <% %> true FOREACH", "[1,\"b\",0,\"a\"]"),
+            ],
         ),
         word(
             "BREAK",
@@ -188,14 +184,7 @@ pub(super) static FAMILY: Family = Family {
             "Leaves so many macros.",
             &[("<% <% 1 2 NRETURN 2 %> EVAL 3 %> EVAL 4", "[4,1]")],
         ),
-        word(
-            "FAIL",
-            catch::fail,
-            "1.0.0",
-            "FAIL",
-            "Fails.",
-            &[("FAIL", "!FAIL failed.")],
-        ),
+        word("FAIL", catch::fail, "1.0.0", "FAIL", "Fails.", &[("FAIL", "!FAIL failed.")]),
         word(
             "MSGFAIL",
             catch::msgfail,

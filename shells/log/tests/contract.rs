@@ -1,0 +1,164 @@
+//! The embedded log keeps the contract, and what a crash leaves behind.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use weft_daemons::contract::suite::log::{LogHarness, PARTITIONS, check_all};
+use weft_daemons::contract::{LogAction, LogEvent};
+use weft_log::{EmbeddedLog, LogClient, LogOptions};
+
+/// How long an answer may take before the test fails.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long silence must last to count as silence.
+const SILENCE: Duration = Duration::from_millis(50);
+
+struct Harness {
+    folder: TempDir,
+    log: Arc<EmbeddedLog>,
+    clients: Vec<Option<(LogClient, Receiver<LogEvent>)>>,
+}
+
+fn options() -> LogOptions {
+    LogOptions { partitions: PARTITIONS, ..LogOptions::default() }
+}
+
+impl Harness {
+    fn new() -> Self {
+        let folder = TempDir::new().expect("a folder");
+        let log = EmbeddedLog::open(folder.path(), options()).expect("a fresh log");
+        Self { folder, log, clients: Vec::new() }
+    }
+
+    fn receiver(&self, client: usize) -> &Receiver<LogEvent> {
+        &self.clients[client].as_ref().expect("the client is there").1
+    }
+}
+
+impl LogHarness for Harness {
+    fn client(&mut self) -> usize {
+        let (sender, receiver) = channel();
+        let client = self.log.client(move |event| drop(sender.send(event)));
+        self.clients.push(Some((client, receiver)));
+        self.clients.len() - 1
+    }
+
+    fn leave(&mut self, client: usize) {
+        self.clients[client] = None;
+    }
+
+    fn submit(&mut self, client: usize, action: LogAction) {
+        self.clients[client].as_ref().expect("the client is there").0.submit(action);
+    }
+
+    fn next(&mut self, client: usize) -> LogEvent {
+        self.receiver(client).recv_timeout(PATIENCE).expect("an event")
+    }
+
+    fn next_soon(&mut self, client: usize) -> Option<LogEvent> {
+        match self.receiver(client).recv_timeout(SILENCE) {
+            Ok(event) => Some(event),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
+        }
+    }
+
+    fn crash(&mut self) {
+        // Nothing is flushed at a close that was not durable before: what is on disk now is what
+        // a killed process leaves. It is copied as it is, and opened.
+        let copy = TempDir::new().expect("a folder");
+        copy_folder(self.folder.path(), copy.path());
+        self.clients.clear();
+        self.log = EmbeddedLog::open(copy.path(), options()).expect("a log after a crash");
+        self.folder = copy;
+    }
+}
+
+fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            std::fs::create_dir_all(&target).expect("a folder");
+            copy_folder(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).expect("a copy");
+        }
+    }
+}
+
+#[test]
+fn the_embedded_log_keeps_the_contract() {
+    check_all(Harness::new);
+}
+
+mod torn {
+    use bytes::Bytes;
+    use weft_daemons::contract::log::{NewRecord, Start};
+    use weft_daemons::contract::{ActionId, LogAction, LogEvent};
+
+    use super::*;
+
+    /// A log with ten records in one partition. The path of its segment.
+    fn filled(folder: &TempDir) -> std::path::PathBuf {
+        let log = EmbeddedLog::open(folder.path(), LogOptions { partitions: 1, ..options() })
+            .expect("a fresh log");
+        let (sender, receiver) = channel();
+        let client = log.client(move |event| drop(sender.send(event)));
+        let record =
+            |n: u8| NewRecord { partition: 0, key: Bytes::new(), value: Bytes::from(vec![n; 20]) };
+        let records = (0..10).map(record).collect();
+        client.submit(LogAction::Append { id: ActionId(1), topic: "t".into(), records });
+        receiver.recv_timeout(PATIENCE).expect("an acknowledgement");
+        folder.path().join("topics/t/0/00000000000000000000.log")
+    }
+
+    fn values(folder: &TempDir) -> Vec<u8> {
+        let log = EmbeddedLog::open(folder.path(), options()).expect("a log after a crash");
+        let (sender, receiver) = channel();
+        let client = log.client(move |event| drop(sender.send(event)));
+        let (topic, group) = ("t".into(), "".into());
+        client.submit(LogAction::Subscribe { topic, group, start: Start::Earliest });
+        let mut values = Vec::new();
+        while let Ok(event) = receiver.recv_timeout(SILENCE) {
+            if let LogEvent::Records { records, .. } = event {
+                values.extend(records.iter().map(|record| record.value[0]));
+            }
+        }
+        values
+    }
+
+    #[test]
+    fn a_tail_torn_anywhere_is_cut() {
+        let folder = TempDir::new().expect("a folder");
+        let segment = filled(&folder);
+        let whole = std::fs::read(&segment).expect("a segment");
+        let record = whole.len() / 10;
+        for cut in (0..whole.len()).step_by(7) {
+            std::fs::write(&segment, &whole[..cut]).expect("a torn segment");
+            let expected: Vec<u8> = (0..(cut / record) as u8).collect();
+            assert_eq!(values(&folder), expected, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn damage_in_the_middle_is_an_error_not_a_loss() {
+        let folder = TempDir::new().expect("a folder");
+        let segment = filled(&folder);
+        let mut bytes = std::fs::read(&segment).expect("a segment");
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(&segment, &bytes).expect("a damaged segment");
+        let error = EmbeddedLog::open(folder.path(), options()).expect_err("damage");
+        assert!(error.to_string().contains("damaged at byte"), "{error}");
+    }
+
+    #[test]
+    fn a_second_process_is_kept_out() {
+        let folder = TempDir::new().expect("a folder");
+        let _log = EmbeddedLog::open(folder.path(), options()).expect("a fresh log");
+        let error = EmbeddedLog::open(folder.path(), options()).expect_err("locked");
+        assert!(error.to_string().contains("another process"), "{error}");
+    }
+}
