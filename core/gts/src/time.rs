@@ -78,56 +78,125 @@ pub fn parse_instant(text: &str, unit: TimeUnit) -> Result<i64, TimeError> {
 /// The length of a duration, `P[nW][nD][T[nH][nM][n[.f…]S]]`, in time units. Every number may have a
 /// sign.
 pub fn parse_duration(text: &str, unit: TimeUnit) -> Result<i64, TimeError> {
-    let (sign, text) = match text.strip_prefix('-') {
-        Some(text) => (-1, text),
-        None => (1, text),
-    };
-    let rest = text.strip_prefix(['P', 'p']).ok_or(TimeError::Duration)?;
-    let (date, time) = match rest.split_once(['T', 't']) {
-        Some((date, time)) if !time.is_empty() => (date, time),
-        Some(_) => return Err(TimeError::Duration),
-        None => (rest, ""),
-    };
-    if date.is_empty() && time.is_empty() {
-        return Err(TimeError::Duration);
+    let period = Period::parse(text, unit)?;
+    if period.years != 0 || period.months != 0 {
+        return Err(TimeError::Ambiguous);
     }
-    let date_units = [('Y', None), ('M', None), ('W', Some(7 * 86_400)), ('D', Some(86_400))];
-    let time_units = [('H', Some(3_600)), ('M', Some(60)), ('S', Some(1))];
-    let total = sum(date, &date_units, unit)?.checked_add(sum(time, &time_units, unit)?);
-    total.and_then(|total| total.checked_mul(sign)).ok_or(TimeError::Range)
+    Ok(period.rest)
 }
 
-/// Adds up the parts of a duration; each letter once, in this order. Letters without seconds have
-/// no fixed length.
-fn sum(mut text: &str, units: &[(char, Option<i64>)], unit: TimeUnit) -> Result<i64, TimeError> {
-    let mut total = 0i64;
-    for (letter, seconds) in units {
-        let is_letter = |c: char| c.eq_ignore_ascii_case(letter);
-        let end = text.find(|c: char| c.is_ascii_alphabetic());
-        let Some(end) = end.filter(|end| text[*end..].starts_with(is_letter)) else { continue };
-        let (number, rest) = (&text[..end], &text[end + 1..]);
+/// A duration that may have years and months.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Period {
+    /// Years of the calendar.
+    pub years: i64,
+    /// Months of the calendar.
+    pub months: i64,
+    /// Everything else, in time units.
+    pub rest: i64,
+}
+
+impl Period {
+    /// Reads `P[nY][nM][nW][nD][T[nH][nM][n[.f…]S]]`. Every number may have a sign, and so may the
+    /// whole.
+    pub fn parse(text: &str, unit: TimeUnit) -> Result<Self, TimeError> {
+        let (sign, text) = match text.strip_prefix('-') {
+            Some(text) => (-1, text),
+            None => (1, text),
+        };
+        let rest = text.strip_prefix(['P', 'p']).ok_or(TimeError::Duration)?;
+        let (date, time) = match rest.split_once(['T', 't']) {
+            Some((date, time)) if !time.is_empty() => (date, time),
+            Some(_) => return Err(TimeError::Duration),
+            None => (rest, ""),
+        };
+        if date.is_empty() && time.is_empty() {
+            return Err(TimeError::Duration);
+        }
+        let mut date = Parts { text: date };
+        let whole = |part: Option<(i64, i64)>| part.map_or(0, |(whole, _)| whole);
+        let (years, months) = (whole(date.take('Y', 1)?), whole(date.take('M', 1)?));
+        let mut total = 0i64;
+        let mut add = |part: Option<(i64, i64)>, seconds: i64| {
+            let (whole, fraction) = part.unwrap_or_default();
+            let ticks = whole.checked_mul(seconds).and_then(|s| s.checked_mul(unit.per_second()));
+            total = ticks
+                .and_then(|ticks| ticks.checked_add(fraction))
+                .and_then(|ticks| total.checked_add(ticks))
+                .ok_or(TimeError::Range)?;
+            Ok::<(), TimeError>(())
+        };
+        add(date.take('W', 1)?, 7 * SECONDS_PER_DAY)?;
+        add(date.take('D', 1)?, SECONDS_PER_DAY)?;
+        date.end()?;
+        let mut time = Parts { text: time };
+        add(time.take('H', 1)?, 3_600)?;
+        add(time.take('M', 1)?, 60)?;
+        add(time.take('S', unit.per_second())?, 1)?;
+        time.end()?;
+        let signed = |number: i64| number.checked_mul(sign).ok_or(TimeError::Range);
+        Ok(Self { years: signed(years)?, months: signed(months)?, rest: signed(total)? })
+    }
+
+    /// The tick that lies this period before `tick`: years and months of the calendar (UTC), a day
+    /// that its month does not have becoming the last one, then the rest.
+    pub fn before(&self, tick: i64, unit: TimeUnit) -> Result<i64, TimeError> {
+        let per_day = SECONDS_PER_DAY * unit.per_second();
+        let (days, within) = (tick.div_euclid(per_day), tick.rem_euclid(per_day));
+        let (mut year, mut month, mut day) = civil_from_days(days);
+        if self.years != 0 || self.months != 0 {
+            year = year.checked_sub(self.years).ok_or(TimeError::Range)?;
+            day = day.min(days_in_month(year, month));
+            let count = (year.checked_mul(12).ok_or(TimeError::Range)? + month - 1)
+                .checked_sub(self.months)
+                .ok_or(TimeError::Range)?;
+            (year, month) = (count.div_euclid(12), count.rem_euclid(12) + 1);
+            if year.abs() > YEAR_MAX {
+                return Err(TimeError::Range);
+            }
+            day = day.min(days_in_month(year, month));
+        }
+        days_from_civil(year, month, day)
+            .checked_mul(per_day)
+            .and_then(|tick| tick.checked_add(within))
+            .and_then(|tick| tick.checked_sub(self.rest))
+            .ok_or(TimeError::Range)
+    }
+}
+
+/// Years that calendar arithmetic goes to, in either direction.
+const YEAR_MAX: i64 = 1_000_000_000;
+
+/// Reads the parts of a duration from left to right.
+struct Parts<'a> {
+    text: &'a str,
+}
+
+impl Parts<'_> {
+    /// The number before `letter` when that is the next one: whole, and its fraction in
+    /// `per_unit`-ths (1: a fraction is an error).
+    fn take(&mut self, letter: char, per_unit: i64) -> Result<Option<(i64, i64)>, TimeError> {
+        let end = self.text.find(|c: char| c.is_ascii_alphabetic());
+        let is_letter = |c: char| c.eq_ignore_ascii_case(&letter);
+        let Some(end) = end.filter(|end| self.text[*end..].starts_with(is_letter)) else {
+            return Ok(None);
+        };
+        let (number, rest) = (&self.text[..end], &self.text[end + 1..]);
         let (whole, fraction) = match number.split_once(['.', ',']) {
-            Some((whole, fraction)) if *letter == 'S' => (whole, fraction),
+            Some(parts) if per_unit > 1 => parts,
             Some(_) => return Err(TimeError::Duration),
             None => (number, ""),
         };
         let is_negative = whole.starts_with('-');
         let whole: i64 = whole.parse().map_err(|_| TimeError::Duration)?;
-        let seconds = match seconds {
-            Some(seconds) => *seconds,
-            None if whole == 0 => 0,
-            None => return Err(TimeError::Ambiguous),
-        };
-        let fraction = fraction_of(fraction, unit.per_second()).ok_or(TimeError::Duration)?;
-        let fraction = if is_negative { -fraction } else { fraction };
-        let part = whole.checked_mul(seconds).and_then(|s| s.checked_mul(unit.per_second()));
-        total = part
-            .and_then(|part| total.checked_add(part))
-            .and_then(|total| total.checked_add(fraction))
-            .ok_or(TimeError::Range)?;
-        text = rest;
+        let fraction = fraction_of(fraction, per_unit).ok_or(TimeError::Duration)?;
+        self.text = rest;
+        Ok(Some((whole, if is_negative { -fraction } else { fraction })))
     }
-    if text.is_empty() { Ok(total) } else { Err(TimeError::Duration) }
+
+    const fn end(&self) -> Result<(), TimeError> {
+        if self.text.is_empty() { Ok(()) } else { Err(TimeError::Duration) }
+    }
 }
 
 /// Digits behind a point, in units of one `per_second`-th; further digits are cut.
@@ -259,6 +328,21 @@ pub const fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     era * 146_097 + day_of_era - 719_468
 }
 
+/// Year, month and day of a day since the epoch.
+pub const fn civil_from_days(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let day_of_era = days.rem_euclid(146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = year_of_era + era * 400;
+    (if month <= 2 { year + 1 } else { year }, month, day)
+}
+
 const fn days_in_month(year: i64, month: i64) -> i64 {
     match month {
         4 | 6 | 9 | 11 => 30,
@@ -326,6 +410,32 @@ mod tests {
             assert_eq!(parse_duration(text, US), Err(TimeError::Duration), "{text}");
         }
         assert_eq!(parse_duration("P999999999999D", US), Err(TimeError::Range));
+    }
+
+    #[test]
+    fn periods_go_back_in_the_calendar() {
+        let at = |text: &str| parse_instant(text, US).unwrap();
+        for (period, from, to) in [
+            ("P1M", "2015-03-31T12:00:00Z", "2015-02-28T12:00:00Z"),
+            ("P1Y", "2016-02-29T00:00:00Z", "2015-02-28T00:00:00Z"),
+            ("P1Y2M3DT4H", "2015-08-19T16:00:00Z", "2014-06-16T12:00:00Z"),
+            ("-P1M", "2015-12-15T00:00:00Z", "2016-01-15T00:00:00Z"),
+            ("PT0.5S", "1970-01-01T00:00:00Z", "1969-12-31T23:59:59.5Z"),
+        ] {
+            let parsed = Period::parse(period, US).unwrap();
+            assert_eq!(parsed.before(at(from), US), Ok(at(to)), "{period}");
+        }
+        let far = Period { years: i64::MAX, months: 0, rest: 0 };
+        assert_eq!(far.before(0, US), Err(TimeError::Range));
+    }
+
+    proptest! {
+        #[test]
+        fn days_and_dates_are_each_others_inverse(days in -800_000_000i64..800_000_000) {
+            let (year, month, day) = civil_from_days(days);
+            prop_assert_eq!(days_from_civil(year, month, day), days);
+            prop_assert!((1..=days_in_month(year, month)).contains(&day));
+        }
     }
 
     proptest! {

@@ -40,7 +40,7 @@ pub fn encode_base64url_into(out: &mut Vec<u8>, bytes: &[u8]) {
 /// Decodes pairs of hexadecimal digits.
 pub(crate) fn decode_hexadecimal(text: &[u8]) -> Result<Vec<u8>, Cause> {
     // Java counts characters: text that is not ASCII may be odd there and is no digits anyway.
-    if crate::text::error::utf16_length(text) % 2 != 0 {
+    if !crate::text::error::utf16_length(text).is_multiple_of(2) {
         return Err(Cause::OddHexadecimal);
     }
     let digit = |byte: u8| char::from(byte).to_digit(16).ok_or(Cause::Hexadecimal);
