@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use weft_gts::{Labels, Value as PointValue};
+use weft_gts::{Columns, Labels, NO_ELEVATION, NO_LOCATION, Value as PointValue};
 
 use crate::error::Result;
 use crate::machine::Machine;
@@ -25,6 +25,32 @@ pub enum Role {
     Filler(&'static Filler),
     /// Combines the values of several series at one tick (`op.add`).
     Operator(&'static Aggregator),
+    /// Does what one of the above does by running a macro (`MACROMAPPER`).
+    Macro(Handle<Macro>, Purpose),
+    /// Wraps the aggregator that is its first parameter and runs it under a condition
+    /// (`STRICTMAPPER`, `STRICTREDUCER`).
+    Strict(Condition),
+}
+
+/// What a macro is used for as a function value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// `MACROMAPPER`, `MACROBUCKETIZER`, `MACROREDUCER`: one and the same.
+    Aggregator,
+    /// `MACROFILTER`.
+    Filter,
+    /// `MACROFILLER`, with how many points before and after a gap it wants.
+    Filler(usize, usize),
+}
+
+/// When a strict aggregator lets the one it wraps run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// The count of points, or for negative numbers the time they span, lies between two bounds:
+    /// the parameters after the aggregator, 0 for no bound.
+    Extent,
+    /// No value is missing.
+    Complete,
 }
 
 /// Code that reduces a window of points to one.
@@ -37,7 +63,50 @@ pub struct Aggregator {
     /// REDUCE takes it.
     pub reducer: bool,
     /// The code; its second argument holds the function's parameters.
-    pub run: fn(&mut Machine, &Window<'_>, &[Value]) -> Result<Point>,
+    pub run: Aggregate,
+    /// The same for many windows of one series at once, faster.
+    pub bulk: Option<Bulk>,
+}
+
+/// Reduces one window; the last argument holds the function's parameters.
+pub type Aggregate = fn(&mut Machine, &Window<'_>, &[Value]) -> Result<Point>;
+
+/// Reduces windows `(first, end)` of indices into the points of one series, none of them empty,
+/// and answers with one value for each, with its position and elevation at the same index (or
+/// empty columns when there are none). `None`: not for these points, one window at a time then.
+pub type Bulk = fn(&Columns, &[(usize, usize)]) -> Option<Columns>;
+
+impl Aggregator {
+    /// For MAP alone.
+    pub const fn mapper(run: Aggregate) -> Self {
+        Self { mapper: true, bucketizer: false, reducer: false, run, bulk: None }
+    }
+
+    /// For REDUCE alone.
+    pub const fn reducer(run: Aggregate) -> Self {
+        Self { mapper: false, bucketizer: false, reducer: true, run, bulk: None }
+    }
+
+    /// For MAP and REDUCE.
+    pub const fn mapper_reducer(run: Aggregate) -> Self {
+        Self { mapper: true, bucketizer: false, reducer: true, run, bulk: None }
+    }
+
+    /// For MAP, BUCKETIZE and REDUCE.
+    pub const fn shared(run: Aggregate) -> Self {
+        Self { mapper: true, bucketizer: true, reducer: true, run, bulk: None }
+    }
+
+    /// For APPLY.
+    pub const fn operator(run: Aggregate) -> Self {
+        Self { mapper: false, bucketizer: false, reducer: false, run, bulk: None }
+    }
+
+    /// With code for many windows at once.
+    #[must_use]
+    pub const fn with_bulk(self, bulk: Bulk) -> Self {
+        Self { bulk: Some(bulk), ..self }
+    }
 }
 
 /// Code that chooses among series: takes the series of one class of equivalence, answers with
@@ -74,6 +143,49 @@ pub struct Window<'a> {
     pub names: &'a [Arc<str>],
     /// Their labels, likewise.
     pub labels: &'a [Labels],
+    /// In MAP the index of the point at the tick of the output, -1 when there is none; of
+    /// duplicates the one whose turn it is.
+    pub index: Option<i64>,
+}
+
+impl Window<'_> {
+    /// How many points there are.
+    pub const fn len(&self) -> usize {
+        self.ticks.len()
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        self.ticks.is_empty()
+    }
+
+    /// The position at `index`, [`weft_gts::NO_LOCATION`] when it has none.
+    pub fn location(&self, index: usize) -> i64 {
+        self.locations.get(index).copied().unwrap_or(NO_LOCATION)
+    }
+
+    /// The elevation at `index`, [`weft_gts::NO_ELEVATION`] when it has none.
+    pub fn elevation(&self, index: usize) -> i64 {
+        self.elevations.get(index).copied().unwrap_or(NO_ELEVATION)
+    }
+
+    /// The value at `index`; `None` where it is missing.
+    pub fn value(&self, index: usize) -> Option<PointValue> {
+        self.values.get(index)
+    }
+}
+
+impl Values<'_> {
+    /// The value at `index`; `None` where it is missing.
+    pub fn get(&self, index: usize) -> Option<PointValue> {
+        match self {
+            Self::Long(v) => v.get(index).map(|v| PointValue::Long(*v)),
+            Self::Double(v) => v.get(index).map(|v| PointValue::Double(*v)),
+            Self::Boolean(v) => v.get(index).map(|v| PointValue::Boolean(*v)),
+            Self::String(v) => v.get(index).map(|v| PointValue::String(v.clone())),
+            Self::Any(v) => v.get(index).cloned().flatten(),
+        }
+    }
 }
 
 /// Values of a window, by type.
@@ -104,9 +216,21 @@ pub struct Point {
     pub value: Option<PointValue>,
 }
 
+impl Point {
+    /// A point with a value and nothing else.
+    pub const fn new(tick: i64, value: PointValue) -> Self {
+        Self { tick, location: NO_LOCATION, elevation: NO_ELEVATION, value: Some(value) }
+    }
+
+    /// No point, said of a tick.
+    pub const fn none(tick: i64) -> Self {
+        Self { tick, location: NO_LOCATION, elevation: NO_ELEVATION, value: None }
+    }
+}
+
 impl Role {
     pub(crate) fn trace(&self, visit: &mut dyn FnMut(Value)) {
-        if let Self::Defined(body) = self {
+        if let Self::Defined(body) | Self::Macro(body, _) = self {
             visit(Value::Macro(*body));
         }
     }
@@ -115,10 +239,13 @@ impl Role {
     pub const fn type_name(&self) -> &'static str {
         match self {
             Self::Defined(_) | Self::Undefined => "FUNCTION",
-            Self::Aggregator(_) => "AGGREGATOR",
-            Self::Filter(_) => "FILTER",
-            Self::Filler(_) => "FILLER",
-            Self::Operator(_) => "OPERATOR",
+            // An operator is an aggregator to the reference, whatever it answers for one.
+            Self::Aggregator(_)
+            | Self::Operator(_)
+            | Self::Strict(_)
+            | Self::Macro(_, Purpose::Aggregator) => "AGGREGATOR",
+            Self::Filter(_) | Self::Macro(_, Purpose::Filter) => "FILTER",
+            Self::Filler(_) | Self::Macro(_, Purpose::Filler(..)) => "FILLER",
         }
     }
 }
