@@ -14,7 +14,7 @@
 //! ```
 //!
 //! - [`contract`]: the events and effects, by backend, and what backends promise.
-//! - [`ingress`], [`directory`], [`store`]: the daemons. What each promises stands at its top.
+//! - [`ingress`], [`directory`], [`store`], [`egress`]: the daemons. What each promises stands at its top.
 
 mod applied;
 mod consumer;
@@ -22,10 +22,11 @@ pub mod contract;
 pub mod cors;
 pub mod directory;
 mod directory_client;
-mod form;
+pub mod egress;
 pub mod headers;
 pub mod ingress;
 mod messages;
+mod params;
 pub mod select;
 pub mod store;
 pub mod time;

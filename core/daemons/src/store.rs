@@ -106,7 +106,7 @@ enum State {
     /// The commit of the deletes.
     Sealing { until: u64 },
     /// Time to try again.
-    Retrying { at: Mono, work: Box<State> },
+    Retrying { at: Mono, work: Box<Self> },
 }
 
 /// One delete.

@@ -5,7 +5,7 @@
 //! - [`keys`]: keys as configurations write them. [`token`]: read and write tokens. [`sign`]:
 //!   signatures between daemons.
 //! - [`rows`]: what is written to HBase.
-//! - [`znode`]: what is written to ZooKeeper.
+//! - [`znode`]: what is written to ZooKeeper. [`wrapper`]: wrapped encoders.
 //!
 //! Bytes from outside are hostile: every decoder answers with a typed error, never a panic, and
 //! allocates no more than what it was given justifies.
@@ -18,4 +18,5 @@ pub mod rows;
 pub mod sign;
 pub mod thrift;
 pub mod token;
+pub mod wrapper;
 pub mod znode;

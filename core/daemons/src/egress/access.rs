@@ -68,7 +68,7 @@ impl Reader {
     }
 
     /// The selectors of a fetch, narrowed to what the token allows.
-    pub(crate) fn fetch_selectors(&self, list: Option<&str>) -> Result<Vec<String>, Refusal> {
+    pub(crate) fn fetch_selectors(&self, list: Option<&str>) -> Result<Vec<SelectorText>, Refusal> {
         let list = list.ok_or(Refusal::SelectorMissing { status: 400 })?;
         let refuse = |error| match error {
             SelectorError::Syntax => (400, "Bad Request".to_owned()),
@@ -79,7 +79,7 @@ impl Reader {
     }
 
     /// The selectors of a find, narrowed to what the token allows.
-    pub(crate) fn find_selectors(&self, list: Option<&str>) -> Result<Vec<String>, Refusal> {
+    pub(crate) fn find_selectors(&self, list: Option<&str>) -> Result<Vec<SelectorText>, Refusal> {
         let list = list.ok_or(Refusal::SelectorMissing { status: 500 })?;
         self.selectors(list, |error| (500, error.to_string().trim_start().to_owned()))
     }
@@ -88,20 +88,18 @@ impl Reader {
         &self,
         list: &str,
         refuse: impl Fn(SelectorError) -> (u16, String),
-    ) -> Result<Vec<String>, Refusal> {
+    ) -> Result<Vec<SelectorText>, Refusal> {
         let allowed = self.token.label_selectors();
         let narrow = |text: &str| {
             let mut selector = SelectorText::parse(text)?;
             selector.labels.retain(|(name, _)| !RESERVED_LABELS.contains(&name.as_str()));
-            for (name, expression) in &allowed {
+            for (name, expression) in allowed.iter() {
                 selector.labels.retain(|(other, _)| other != name);
-                selector.labels.push((name.clone(), expression.clone()));
+                selector.labels.push((name.to_owned(), expression.to_owned()));
             }
             // A bad expression is the sender's mistake and not a failure of the directory.
-            Selector::compile(&selector)?;
-            let mut narrowed = Vec::new();
-            selector.write(&mut narrowed);
-            Ok(String::from_utf8_lossy(&narrowed).into_owned())
+            Selector::new(&selector, false)?;
+            Ok(selector)
         };
         split_blanks(list)
             .map(|text| {
@@ -124,9 +122,7 @@ fn split_blanks(list: &str) -> impl Iterator<Item = &str> {
     let is_blank = |c| matches!(c, ' ' | '\t' | '\n' | '\u{b}' | '\u{c}' | '\r');
     let list = list.trim_end_matches(is_blank);
     let mut is_leading = true;
-    list.split(is_blank)
-        .filter(move |part| !part.is_empty() || std::mem::take(&mut is_leading))
-        .inspect(|_| {})
+    list.split(is_blank).filter(move |part| !part.is_empty() || std::mem::take(&mut is_leading))
 }
 
 /// Checks the signature of a fetch, when there is one. Whether it makes the fetch a signed one.

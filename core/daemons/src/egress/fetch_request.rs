@@ -1,17 +1,16 @@
 //! What a fetch asks for.
 
 use weft_gts::TimeUnit;
-use weft_wire::token::ReadToken;
 
 use super::access::{self, Reader};
 use super::config::EgressConfig;
 use super::error::Refusal;
 use super::formats::{Format, FormatOptions, PackOptions};
-use super::params::Params;
 use super::time_range::{self, TimeRange};
 use crate::contract::RequestHead;
 use crate::contract::peer::FindRequest;
 use crate::contract::table;
+use crate::params::Params;
 use crate::time::Now;
 
 /// A fetch, checked.
@@ -90,12 +89,8 @@ impl FetchPlan {
         let expose = is_signed || config.expose_owner_producer || reader.exposes();
         Ok(Self {
             find: FindRequest { selectors, active_after, quiet_after },
-            series_skip: if config.fetch_window { non_negative(picks.series_skip) } else { 0 },
-            series_count: if config.fetch_window {
-                non_negative(picks.series_count)
-            } else {
-                u64::MAX
-            },
+            series_skip: non_negative(picks.series_skip),
+            series_count: non_negative(picks.series_count),
             points: picks.request(range, draw()),
             format: FormatOptions {
                 format,

@@ -20,17 +20,14 @@ use crate::contract::http::RequestHead;
 use crate::contract::log::LogError;
 use crate::contract::peer::FindRequest;
 use crate::directory_client::{DirectoryClient, FindId};
-use crate::form::Form;
 use crate::messages::chain_after;
+use crate::params::{FORM_BYTES_MAX, Params, is_form};
 use crate::time::Now;
 
 const SERVER_ERROR: u16 = 500;
 
 /// What stands before errors.
 const PREFIX: &str = "Error when deleting data: ";
-
-/// Bytes of a form that is posted.
-const FORM_SIZE_MAX: usize = 1 << 20;
 
 /// A delete that is served.
 #[derive(Debug)]
@@ -97,7 +94,7 @@ impl Delete {
 
     /// A piece of the body.
     pub(super) fn receive(&mut self, bytes: &Bytes) {
-        if self.body.len() + bytes.len() <= FORM_SIZE_MAX {
+        if self.body.len() + bytes.len() <= FORM_BYTES_MAX {
             self.body.extend_from_slice(bytes);
         }
     }
@@ -138,7 +135,10 @@ impl Delete {
         if !writer.owns_what_it_produces() {
             return Err(plain("Invalid write token for deletion."));
         }
-        let form = Form::new(&self.head, &self.body);
+        let mut form = Params::parse(&self.head.query);
+        if is_form(&self.head.method, self.head.header("content-type")) {
+            form.extend(&self.body);
+        }
         self.plan_of(config, &writer, &form)
     }
 
@@ -146,7 +146,7 @@ impl Delete {
         &self,
         config: &IngressConfig,
         writer: &Writer,
-        form: &Form,
+        form: &Params,
     ) -> Result<Plan, Refused> {
         let plain = |message: &str| (SERVER_ERROR, message.to_owned());
         let bad = |messages: &[&str]| (SERVER_ERROR, chain_after(PREFIX, messages));
@@ -255,7 +255,7 @@ impl Delete {
     pub(super) fn appended(&mut self, result: Result<(), LogError>) {
         self.appends -= 1;
         if let Err(error) = result {
-            self.failure.get_or_insert(chain_after(PREFIX, &[&error.to_string()]));
+            self.failure.get_or_insert_with(|| chain_after(PREFIX, &[&error.to_string()]));
         }
     }
 

@@ -12,31 +12,31 @@ use weft_wire::envelope::Envelope;
 use weft_wire::thrift::{KafkaDataMessage, KafkaDataMessageType};
 
 /// A moment, `ms` milliseconds after the start of both clocks.
-pub fn at(ms: u64) -> Now {
+pub(crate) fn at(ms: u64) -> Now {
     Now { mono: Mono(ms * 1_000_000), wall: Wall(ms as i64 * 1_000_000) }
 }
 
 /// Keys of ids.
-pub fn ids() -> IdKeys {
+pub(crate) fn ids() -> IdKeys {
     IdKeys { class: SipKey::new(1, 2), labels: SipKey::new(3, 4) }
 }
 
 /// A series for tests of what does not look at names.
-pub const SERIES: SeriesId = SeriesId { class_id: 7, labels_id: 8 };
+pub(crate) const SERIES: SeriesId = SeriesId { class_id: 7, labels_id: 8 };
 
 /// Hands an event over and returns everything that the machine wants done.
-pub fn step<M: Machine>(machine: &mut M, now: Now, event: Event<M::Task>) -> Vec<Effect<M::Task>> {
+pub(crate) fn step<M: Machine>(machine: &mut M, now: Now, event: Event<M::Task>) -> Vec<Effect<M::Task>> {
     machine.handle(now, event);
     drain(machine)
 }
 
 /// Everything that the machine wants done.
-pub fn drain<M: Machine>(machine: &mut M) -> Vec<Effect<M::Task>> {
+pub(crate) fn drain<M: Machine>(machine: &mut M) -> Vec<Effect<M::Task>> {
     std::iter::from_fn(|| machine.poll()).collect()
 }
 
 /// The actions for the table among effects.
-pub fn table_actions<T: Task>(effects: Vec<Effect<T>>) -> Vec<TableAction> {
+pub(crate) fn table_actions<T: Task>(effects: Vec<Effect<T>>) -> Vec<TableAction> {
     let pick = |effect| match effect {
         Effect::Table(action) => Some(action),
         _ => None,
@@ -45,7 +45,7 @@ pub fn table_actions<T: Task>(effects: Vec<Effect<T>>) -> Vec<TableAction> {
 }
 
 /// The actions for the log among effects.
-pub fn log_actions<T: Task>(effects: Vec<Effect<T>>) -> Vec<LogAction> {
+pub(crate) fn log_actions<T: Task>(effects: Vec<Effect<T>>) -> Vec<LogAction> {
     let pick = |effect| match effect {
         Effect::Log(action) => Some(action),
         _ => None,
@@ -54,7 +54,7 @@ pub fn log_actions<T: Task>(effects: Vec<Effect<T>>) -> Vec<LogAction> {
 }
 
 /// The id of the only commit among actions, and its offset.
-pub fn the_commit(actions: &[LogAction]) -> (ActionId, u64) {
+pub(crate) fn the_commit(actions: &[LogAction]) -> (ActionId, u64) {
     let mut commits = actions.iter().filter_map(|action| match action {
         LogAction::Commit { id, offset, .. } => Some((*id, *offset)),
         _ => None,
@@ -65,7 +65,7 @@ pub fn the_commit(actions: &[LogAction]) -> (ActionId, u64) {
 }
 
 /// A record of a partition.
-pub fn record(offset: u64, timestamp_ms: i64, value: Vec<u8>) -> Record {
+pub(crate) fn record(offset: u64, timestamp_ms: i64, value: Vec<u8>) -> Record {
     Record {
         offset,
         timestamp_ms,
@@ -75,7 +75,7 @@ pub fn record(offset: u64, timestamp_ms: i64, value: Vec<u8>) -> Record {
 }
 
 /// A message that stores long values at ticks.
-pub fn store_message(points: &[(i64, i64)]) -> Vec<u8> {
+pub(crate) fn store_message(points: &[(i64, i64)]) -> Vec<u8> {
     let mut encoder = Encoder::new(0);
     for (tick, value) in points {
         encoder.add(*tick, NO_LOCATION, NO_ELEVATION, ValueRef::Long(*value));
@@ -90,7 +90,7 @@ pub fn store_message(points: &[(i64, i64)]) -> Vec<u8> {
 }
 
 /// A message that deletes a range of ticks.
-pub fn delete_message(start: i64, end: i64) -> Vec<u8> {
+pub(crate) fn delete_message(start: i64, end: i64) -> Vec<u8> {
     let message = KafkaDataMessage {
         class_id: SERIES.class_id,
         labels_id: SERIES.labels_id,

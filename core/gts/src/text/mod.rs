@@ -17,10 +17,13 @@ pub mod value;
 
 pub use error::{Cause, Fault, LineError, ParseError};
 pub use format::{
-    write_labels, write_name, write_place, write_point, write_selector, write_series, write_value,
+    write_labels, write_long, write_name, write_place, write_point, write_selector, write_series,
+    write_value,
 };
 pub use labels::{LabelsError, parse_labels};
 pub use number::{NumberError, parse_double, parse_long};
 pub use parse::{Line, ParseOptions, parse_line};
-pub use series::{MetadataLimits, SeriesText, parse_metadata, update_attributes};
+pub use series::{
+    MetadataLimits, OWNER_LABEL, PRODUCER_LABEL, SeriesText, parse_metadata, update_attributes,
+};
 pub use value::{TextValue, pack_quaternion, parse_value};

@@ -91,7 +91,9 @@ pub fn parse_double(text: &[u8]) -> Result<f64, NumberError> {
     }
     let parsed = std::str::from_utf8(text).ok().and_then(|text| {
         let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
-        if let Some(hexadecimal) = unsigned.strip_prefix("0x").or_else(|| unsigned.strip_prefix("0X")) {
+        if let Some(hexadecimal) =
+            unsigned.strip_prefix("0x").or_else(|| unsigned.strip_prefix("0X"))
+        {
             let magnitude = parse_hexadecimal(hexadecimal)?;
             return Some(if text.starts_with('-') { -magnitude } else { magnitude });
         }
@@ -171,9 +173,9 @@ fn parse_hexadecimal(text: &str) -> Option<f64> {
     if unsigned.is_empty() || !unsigned.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    let exponent = exponent.parse::<i64>().unwrap_or_else(|_| {
-        if exponent.starts_with('-') { i64::MIN / 4 } else { i64::MAX / 4 }
-    });
+    let exponent = exponent
+        .parse::<i64>()
+        .unwrap_or_else(|_| if exponent.starts_with('-') { i64::MIN / 4 } else { i64::MAX / 4 });
     let (mut bits, mut sticky, mut dropped) = (0u64, false, 0i64);
     for c in whole.chars().chain(fraction.chars()) {
         let digit = u64::from(c.to_digit(16)?);

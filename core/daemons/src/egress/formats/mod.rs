@@ -187,7 +187,7 @@ impl Formatter {
                     let packed = value_at(&chunk.points.values, self.position);
                     let is_done = unpacker.unpack(packed, |tick, location, elevation, value| {
                         self.writer.add(out, Point { tick, location, elevation, value })?;
-                        Ok(out.len() < STEP_BYTES_MAX)
+                        Ok::<bool, FormatError>(out.len() < STEP_BYTES_MAX)
                     })?;
                     self.position + usize::from(is_done)
                 }
@@ -205,11 +205,7 @@ impl Formatter {
     }
 
     /// Writes what is left when there is no more input. `is_empty` says that no series was found.
-    pub(crate) fn finish(
-        &mut self,
-        out: &mut Vec<u8>,
-        is_empty: bool,
-    ) -> Result<(), FormatError> {
+    pub(crate) fn finish(&mut self, out: &mut Vec<u8>, is_empty: bool) -> Result<(), FormatError> {
         self.writer.finish(out, is_empty)
     }
 }

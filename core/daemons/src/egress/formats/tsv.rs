@@ -32,7 +32,8 @@ impl TsvSink {
         series.clear();
         if self.is_full {
             write_name(series, metadata.class());
-            for (labels, expose) in [(&metadata.labels, self.expose), (&metadata.attributes, true)] {
+            for (labels, expose) in [(&metadata.labels, self.expose), (&metadata.attributes, true)]
+            {
                 // The opening brace gives way to a tab, the closing one is left out.
                 let start = series.len();
                 write_labels(series, labels, expose);

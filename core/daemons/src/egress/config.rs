@@ -1,0 +1,36 @@
+//! What the configuration says of `egress`.
+
+use weft_gts::{SipKey, TimeUnit};
+use weft_wire::token::TokenAuthority;
+
+use crate::contract::log::Topic;
+use crate::cors::CorsConfig;
+use crate::headers::HeaderNames;
+
+/// What the configuration says of `egress`.
+#[derive(Clone, Debug)]
+pub struct EgressConfig {
+    /// `warp.timeunits`.
+    pub unit: TimeUnit,
+    /// Keys of tokens, revocations, and what else decides whether a token is good.
+    pub tokens: TokenAuthority,
+    /// Names of headers (`http.header.*`).
+    pub headers: HeaderNames,
+    /// What pre-flight requests are told.
+    pub cors: CorsConfig,
+    /// `fetch.psk`: signs fetches and wrappers.
+    pub fetch_psk: Option<SipKey>,
+    /// `egress.clients.expose`: whether everybody sees owners and producers.
+    pub expose_owner_producer: bool,
+    /// `warp10.absent.label.support`.
+    pub absent_labels: bool,
+    /// Bytes of an encoder after which a line of `raw`, `wrapper` or `pack` ends.
+    pub encoder_size_max: usize,
+    /// Where directories register (`directory.zk.znode`).
+    pub directory_path: String,
+    /// Topics whose consumers in this process a read waits for: metadata, then datapoints.
+    pub wait_for: Option<[Topic; 2]>,
+}
+
+/// Bytes of an encoder when the configuration does not say.
+pub const ENCODER_SIZE_MAX_DEFAULT: usize = 500_000;

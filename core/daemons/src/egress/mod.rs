@@ -1,0 +1,434 @@
+//! `egress`: answers what is stored, to those who may read it.
+//!
+//! It promises:
+//! - What is read is a state after every write that was acknowledged before the request came, when
+//!   the consumers run in the same process; otherwise what directory and store have applied.
+//! - An answer that could not be completed never looks as if it were: it has an error status, ends
+//!   in a line `# ERROR:` when that was asked for, or breaks off.
+//! - A series that several selectors of a fetch mean is fetched once, with the first of them.
+//! - Nobody sees more than the token allows: its labels replace those of the selectors, its
+//!   attributes narrow range, count and boundaries.
+//! - What is read ahead of a client is bounded: nothing more is read from directory or table until
+//!   the client has taken what there is.
+//!
+//! ```text
+//!   request ─▶ applied? ─▶ directory ─▶ table ─▶ chunks ─task─▶ bytes ─▶ client
+//!                 (waits)     (pulled by what is behind it)        (drained: go on)
+//! ```
+
+mod access;
+mod config;
+mod error;
+mod fetch;
+mod fetch_request;
+mod find;
+mod formats;
+mod time_range;
+mod unpack;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+pub use config::{ENCODER_SIZE_MAX_DEFAULT, EgressConfig};
+pub use fetch::{FormatDone, FormatTask};
+
+use crate::applied::{Applied, Progress};
+use crate::contract::http::{HttpAction, HttpEvent, RequestHead, RequestId, ResponseHead};
+use crate::contract::log::LogEvent;
+use crate::contract::{ActionId, ActionIds, Effect, Event, Machine, PeerEvent, TableEvent};
+use crate::cors;
+use crate::directory_client::{DirectoryClient, FindEvent, FindId};
+use crate::params::{FORM_BYTES_MAX, Params, is_form};
+use crate::time::{Mono, Now};
+use error::Refusal;
+use fetch::Fetch;
+use find::Find;
+
+/// Pieces of a response on their way to the client before more is made.
+const UNSENT_MAX: usize = 2;
+
+/// The machine.
+#[derive(Debug)]
+pub struct Egress {
+    config: Arc<EgressConfig>,
+    requests: BTreeMap<RequestId, Request>,
+    work: Work,
+    stopping: bool,
+}
+
+/// What requests share.
+#[derive(Debug)]
+struct Work {
+    directory: DirectoryClient,
+    metadata_applied: Applied,
+    data_applied: Applied,
+    finds: BTreeMap<FindId, RequestId>,
+    streams: BTreeMap<ActionId, RequestId>,
+    computing: BTreeMap<ActionId, RequestId>,
+    random: u64,
+    ids: ActionIds,
+    effects: VecDeque<Effect<FormatTask>>,
+}
+
+/// A request that is served.
+#[derive(Debug)]
+enum Request {
+    /// A form is coming in.
+    Receiving(RequestHead, Vec<u8>),
+    Find(Box<Find>),
+    Fetch(Box<Fetch>),
+}
+
+/// What becomes of a request.
+#[derive(Debug)]
+enum Step {
+    /// It waits.
+    Wait,
+    /// Its response is complete.
+    Done,
+    /// It failed.
+    Failed(Refusal),
+}
+
+impl Egress {
+    /// An egress. `seed` decides what is drawn at random.
+    pub fn new(config: EgressConfig, seed: u64) -> Self {
+        let topics = config.wait_for.clone();
+        let (metadata, data) = topics.map_or((None, None), |[meta, data]| (Some(meta), Some(data)));
+        let work = Work {
+            directory: DirectoryClient::new(config.directory_path.clone()),
+            metadata_applied: Applied::new(metadata),
+            data_applied: Applied::new(data),
+            finds: BTreeMap::new(),
+            streams: BTreeMap::new(),
+            computing: BTreeMap::new(),
+            random: seed,
+            ids: ActionIds::default(),
+            effects: VecDeque::from([Effect::Ready(true)]),
+        };
+        Self { config: Arc::new(config), requests: BTreeMap::new(), work, stopping: false }
+    }
+
+    fn http_event(&mut self, now: Now, event: HttpEvent) {
+        match event {
+            HttpEvent::Head { request, head } => self.route(now, request, head),
+            HttpEvent::Body { request, bytes } => {
+                if let Some(Request::Receiving(_, body)) = self.requests.get_mut(&request) {
+                    if body.len() + bytes.len() > FORM_BYTES_MAX {
+                        self.requests.remove(&request);
+                        let refusal = Refusal::FormTooLarge { max: FORM_BYTES_MAX };
+                        return self.work.refuse(request, refusal.status(), &refusal, &[]);
+                    }
+                    body.extend_from_slice(&bytes);
+                }
+            }
+            HttpEvent::End { request } => {
+                if let Some(Request::Receiving(..)) = self.requests.get(&request)
+                    && let Some(Request::Receiving(head, form)) = self.requests.remove(&request)
+                {
+                    self.begin(now, request, &head, &form);
+                }
+            }
+            HttpEvent::Gone { request } => self.forget(request),
+            HttpEvent::Drained { request } => {
+                match self.requests.get_mut(&request) {
+                    Some(Request::Fetch(fetch)) => fetch.drained(),
+                    Some(Request::Find(find)) => find.drained(),
+                    _ => return,
+                }
+                self.advance(now, request);
+            }
+        }
+    }
+
+    fn route(&mut self, now: Now, request: RequestId, head: RequestHead) {
+        if head.method == "OPTIONS" {
+            let response = cors::options_response(&self.config.cors);
+            return self.work.answer(request, response, Bytes::new());
+        }
+        match head.path.as_str() {
+            "/api/v0/check" => {
+                self.work.answer(request, cors::check_response(), Bytes::new());
+            }
+            "/api/v0/fetch" | "/api/v0/find" if self.stopping => {
+                self.work.refuse(request, 503, &"This egress is stopping.", &[]);
+            }
+            "/api/v0/fetch" | "/api/v0/find" => {
+                if is_form(&head.method, head.header("content-type")) {
+                    self.requests.insert(request, Request::Receiving(head, Vec::new()));
+                } else {
+                    self.begin(now, request, &head, &[]);
+                }
+            }
+            _ => {
+                let (response, body) = cors::not_found_response();
+                self.work.answer(request, response, body);
+            }
+        }
+    }
+
+    fn begin(&mut self, now: Now, request: RequestId, head: &RequestHead, form: &[u8]) {
+        let mut params = Params::parse(&head.query);
+        params.extend(form);
+        let is_fetch = head.path == "/api/v0/fetch";
+        let begun = if is_fetch {
+            let work = &mut self.work;
+            Fetch::new(&self.config, head, &params, now, || work.draw())
+                .map(|fetch| Request::Fetch(Box::new(fetch)))
+        } else {
+            Find::new(&self.config, head, &params, now).map(|find| Request::Find(Box::new(find)))
+        };
+        match begun {
+            Ok(begun) => {
+                self.requests.insert(request, begun);
+                self.work.begin_waiting(now, request, is_fetch);
+                self.advance(now, request);
+            }
+            Err(refusal) => {
+                let headers = if is_fetch { self.fetch_headers() } else { Vec::new() };
+                self.work.refuse(request, refusal.status(), &refusal, &headers);
+            }
+        }
+    }
+
+    /// What every answer to a fetch has.
+    fn fetch_headers(&self) -> Vec<(String, String)> {
+        let unit = self.config.unit.per_second().to_string();
+        vec![(self.config.headers.time_unit.clone(), unit)]
+    }
+
+    /// Takes the next step of a request, when there is one.
+    fn advance(&mut self, now: Now, request: RequestId) {
+        if !self.has_waited(now, request) {
+            return;
+        }
+        let fetch_headers = self.fetch_headers();
+        let (step, headers) = match self.requests.get_mut(&request) {
+            Some(Request::Fetch(fetch)) => {
+                (fetch.advance(&mut self.work, request, &fetch_headers), fetch_headers)
+            }
+            Some(Request::Find(find)) => (find.advance(&mut self.work, request), Vec::new()),
+            _ => return,
+        };
+        match step {
+            Step::Wait => {}
+            Step::Done => {
+                self.work.effects.push_back(Effect::Http(HttpAction::End { request }));
+                self.forget(request);
+            }
+            Step::Failed(refusal) => self.fail(request, &refusal, &headers),
+        }
+        self.finish_stop();
+    }
+
+    /// Whether consumers have applied what the request must see.
+    fn has_waited(&mut self, now: Now, request: RequestId) -> bool {
+        let mut progress = self.work.metadata_applied.progress(now, request);
+        if progress == Progress::Reached {
+            progress = self.work.data_applied.progress(now, request);
+        }
+        if let Progress::Failed(message) = progress {
+            self.fail(request, &Refusal::Unavailable(message), &[]);
+            return false;
+        }
+        progress == Progress::Reached
+    }
+
+    /// An error as the whole answer, as its last line, or as a broken connection.
+    fn fail(&mut self, request: RequestId, refusal: &Refusal, headers: &[(String, String)]) {
+        let (has_answered, shows_errors) = match self.requests.get(&request) {
+            Some(Request::Fetch(fetch)) => (fetch.has_answered(), fetch.shows_errors()),
+            Some(Request::Find(find)) => (find.has_answered(), find.shows_errors()),
+            _ => (false, false),
+        };
+        self.forget(request);
+        if !has_answered {
+            return self.work.refuse(request, refusal.status(), refusal, headers);
+        }
+        let warning = format!("egress: an answer broke off: {refusal}");
+        self.work.effects.push_back(Effect::Warn(warning));
+        if shows_errors {
+            let mut line = b"\n# ERROR: ".to_vec();
+            weft_gts::percent::encode_into(&mut line, &refusal.to_string());
+            line.push(b'\n');
+            let bytes = Bytes::from(line);
+            self.work.effects.push_back(Effect::Http(HttpAction::Body { request, bytes }));
+            self.work.effects.push_back(Effect::Http(HttpAction::End { request }));
+        } else {
+            self.work.effects.push_back(Effect::Http(HttpAction::Abort { request }));
+        }
+    }
+
+    /// The request is over, however it ended.
+    fn forget(&mut self, request: RequestId) {
+        self.work.metadata_applied.forget(request);
+        self.work.data_applied.forget(request);
+        match self.requests.remove(&request) {
+            Some(Request::Fetch(fetch)) => fetch.cancel(&mut self.work),
+            Some(Request::Find(find)) => find.cancel(&mut self.work),
+            _ => {}
+        }
+        self.finish_stop();
+    }
+
+    fn log_event(&mut self, now: Now, event: LogEvent) {
+        let LogEvent::Ends { id, result } = event else { return };
+        let request = match self.work.metadata_applied.ends(id, result.clone()) {
+            Some(request) => Some(request),
+            None => self.work.data_applied.ends(id, result),
+        };
+        if let Some(request) = request {
+            self.advance(now, request);
+        }
+    }
+
+    fn table_event(&mut self, now: Now, event: TableEvent) {
+        let id = match &event {
+            TableEvent::Points { id, .. } | TableEvent::End { id, .. } => *id,
+            _ => return,
+        };
+        let Some(request) = self.work.streams.get(&id).copied() else { return };
+        if let TableEvent::End { .. } = event {
+            self.work.streams.remove(&id);
+        }
+        if let Some(Request::Fetch(fetch)) = self.requests.get_mut(&request) {
+            fetch.table_event(event, &mut self.work.effects);
+        }
+        self.advance(now, request);
+    }
+
+    fn peer_event(&mut self, now: Now, event: PeerEvent) {
+        if let PeerEvent::Applied { topic, partition, offset } = event {
+            let mut waiting = self.work.metadata_applied.applied(topic.clone(), partition, offset);
+            waiting.extend(self.work.data_applied.applied(topic, partition, offset));
+            for request in waiting {
+                self.advance(now, request);
+            }
+        } else {
+            self.work.directory.peer_event(event);
+            self.found(now);
+        }
+    }
+
+    /// What directories found goes to the requests that asked.
+    fn found(&mut self, now: Now) {
+        while let Some((id, event)) = self.work.directory.poll_find() {
+            let Some(request) = self.work.finds.get(&id).copied() else { continue };
+            if !matches!(event, FindEvent::Found(_)) {
+                self.work.finds.remove(&id);
+            }
+            match self.requests.get_mut(&request) {
+                Some(Request::Fetch(fetch)) => fetch.found(event),
+                Some(Request::Find(find)) => find.found(event),
+                _ => continue,
+            }
+            self.advance(now, request);
+        }
+    }
+
+    fn computed(&mut self, now: Now, id: ActionId, done: FormatDone) {
+        let Some(request) = self.work.computing.remove(&id) else { return };
+        let headers = self.fetch_headers();
+        if let Some(Request::Fetch(fetch)) = self.requests.get_mut(&request) {
+            fetch.formatted(done, &mut self.work, request, &headers);
+            self.advance(now, request);
+        }
+    }
+
+    fn tick(&mut self, now: Now) {
+        let mut late = self.work.metadata_applied.tick(now);
+        late.extend(self.work.data_applied.tick(now));
+        for request in late {
+            self.advance(now, request);
+        }
+    }
+
+    fn finish_stop(&mut self) {
+        if self.stopping && self.requests.is_empty() {
+            self.work.effects.push_back(Effect::Stopped);
+        }
+    }
+}
+
+impl Work {
+    /// Random bits (SplitMix64).
+    fn draw(&mut self) -> u64 {
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.random;
+        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ z >> 31
+    }
+
+    /// Reads see what was acknowledged before now: metadata, and datapoints where those are read.
+    fn begin_waiting(&mut self, now: Now, request: RequestId, reads_points: bool) {
+        let mut actions = self.metadata_applied.begin(now, request, &mut self.ids);
+        if reads_points {
+            actions.extend(self.data_applied.begin(now, request, &mut self.ids));
+        }
+        self.effects.extend(actions.into_iter().map(Effect::Log));
+    }
+
+    /// A whole answer.
+    fn answer(&mut self, request: RequestId, head: ResponseHead, body: Bytes) {
+        self.effects.push_back(Effect::Http(HttpAction::Head { request, head }));
+        if !body.is_empty() {
+            self.effects.push_back(Effect::Http(HttpAction::Body { request, bytes: body }));
+        }
+        self.effects.push_back(Effect::Http(HttpAction::End { request }));
+    }
+
+    /// An error as the whole answer.
+    fn refuse(
+        &mut self,
+        request: RequestId,
+        status: u16,
+        message: &dyn std::fmt::Display,
+        headers: &[(String, String)],
+    ) {
+        let (mut head, body) = cors::error_response(status, &message.to_string());
+        head.headers.extend_from_slice(headers);
+        self.answer(request, head, body);
+    }
+}
+
+impl Machine for Egress {
+    type Task = FormatTask;
+
+    fn handle(&mut self, now: Now, event: Event<FormatTask>) {
+        match event {
+            Event::Tick => self.tick(now),
+            Event::Http(event) => self.http_event(now, event),
+            Event::Log(event) => self.log_event(now, event),
+            Event::Table(event) => self.table_event(now, event),
+            Event::Coord(event) => {
+                self.work.directory.coord_event(event, &mut self.work.ids);
+                self.found(now);
+            }
+            Event::Peer(event) => self.peer_event(now, event),
+            Event::Computed(id, done) => self.computed(now, id, done),
+            Event::Stop => {
+                self.stopping = true;
+                self.finish_stop();
+            }
+        }
+    }
+
+    fn poll(&mut self) -> Option<Effect<FormatTask>> {
+        let work = &mut self.work;
+        if let Some(action) = work.directory.poll_coord() {
+            return Some(Effect::Coord(action));
+        }
+        if let Some(action) = work.directory.poll_peer() {
+            return Some(Effect::Peer(action));
+        }
+        work.effects.pop_front()
+    }
+
+    fn deadline(&self) -> Option<Mono> {
+        let waits = [self.work.metadata_applied.deadline(), self.work.data_applied.deadline()];
+        waits.into_iter().flatten().min()
+    }
+}
