@@ -67,7 +67,8 @@ pub(crate) fn tokens(
 ) -> Result<(String, String), String> {
     let path = home.join(TOKENS);
     if let Ok(text) = fs::read_to_string(&path) {
-        return read_tokens(&text).ok_or(format!("{}: not a file of tokens", path.display()));
+        return read_tokens(&text)
+            .ok_or_else(|| format!("{}: not a file of tokens", path.display()));
     }
     let user = random::<16>()?.to_vec();
     let expiry_ms = now_ms + 10 * 365 * 24 * 3_600 * 1_000;

@@ -10,7 +10,6 @@ mod node;
 mod peers;
 mod report;
 mod start;
-mod tmp_egress;
 mod token;
 mod vectors;
 

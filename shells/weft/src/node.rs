@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::tmp_egress::{Egress, EgressConfig};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 use weft_coord::EmbeddedCoord;
@@ -13,6 +12,7 @@ use weft_daemons::contract::table::Slice;
 use weft_daemons::contract::{Event, Machine, RequestHead, Task};
 use weft_daemons::cors::CorsConfig;
 use weft_daemons::directory::{Directory, DirectoryConfig, Registration};
+use weft_daemons::egress::{ENCODER_SIZE_MAX_DEFAULT, Egress, EgressConfig};
 use weft_daemons::headers::HeaderNames;
 use weft_daemons::ingress::{Ingress, IngressConfig};
 use weft_daemons::store::{Store, StoreConfig};
@@ -333,8 +333,21 @@ fn slice(settings: &Settings) -> Result<Slice, ConfigError> {
     })
 }
 
-fn egress(_: &Settings, _: &Common) -> Result<EgressConfig, ConfigError> {
-    Ok(EgressConfig)
+fn egress(settings: &Settings, common: &Common) -> Result<EgressConfig, ConfigError> {
+    Ok(EgressConfig {
+        unit: common.unit,
+        tokens: common.authority.clone(),
+        headers: common.headers.clone(),
+        cors: common.cors.clone(),
+        fetch_psk: settings.sip_key("fetch.psk")?,
+        expose_owner_producer: settings.flag("egress.clients.expose"),
+        absent_labels: common.absent_labels,
+        encoder_size_max: settings
+            .size("standalone.max.encoder.size", ENCODER_SIZE_MAX_DEFAULT)
+            .max(1),
+        directory_path: format!("{}/{DIRECTORY_SERVICE}", common.directory_root),
+        wait_for: Some([common.metadata_topic.clone(), common.data_topic.clone()]),
+    })
 }
 
 /// A process that runs.

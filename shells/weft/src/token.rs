@@ -116,7 +116,12 @@ fn write_token(fields: &Fields) -> Result<String, String> {
     let token = WriteToken {
         issuance_ms: now_ms,
         expiry_ms: expiry_ms(now_ms, fields.days)?,
-        producer_id: fields.producer.as_deref().map(id).transpose()?.unwrap_or(owner.clone()),
+        producer_id: fields
+            .producer
+            .as_deref()
+            .map(id)
+            .transpose()?
+            .unwrap_or_else(|| owner.clone()),
         owner_id: owner,
         app_name: fields.app.clone(),
         labels: pairs(&fields.label)?,

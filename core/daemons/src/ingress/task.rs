@@ -97,7 +97,7 @@ pub(crate) struct Reader {
 /// What the lines are.
 #[derive(Debug)]
 pub(crate) enum Lines {
-    Update(UpdateLines),
+    Update(Box<UpdateLines>),
     Meta(MetaLines),
 }
 

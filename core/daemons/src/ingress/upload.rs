@@ -78,7 +78,7 @@ impl Upload {
         let options = UpdateOptions::new(config, head, &writer, now.wall)
             .map_err(|(status, message)| refuse(status, message))?;
         let activity_ms = config.update_activity_ms(now);
-        let lines = Lines::Update(UpdateLines::new(config.clone(), options, activity_ms));
+        let lines = Lines::Update(Box::new(UpdateLines::new(config.clone(), options, activity_ms)));
         Ok(Self::new(config, head, UPDATE_PREFIX, lines))
     }
 

@@ -25,7 +25,11 @@ pub(crate) fn ids() -> IdKeys {
 pub(crate) const SERIES: SeriesId = SeriesId { class_id: 7, labels_id: 8 };
 
 /// Hands an event over and returns everything that the machine wants done.
-pub(crate) fn step<M: Machine>(machine: &mut M, now: Now, event: Event<M::Task>) -> Vec<Effect<M::Task>> {
+pub(crate) fn step<M: Machine>(
+    machine: &mut M,
+    now: Now,
+    event: Event<M::Task>,
+) -> Vec<Effect<M::Task>> {
     machine.handle(now, event);
     drain(machine)
 }

@@ -51,7 +51,7 @@ impl Client {
         if uri.scheme_str() != Some("http") {
             return Err(format!("{url}: http:// is expected"));
         }
-        let host = uri.authority().ok_or(format!("{url}: no host"))?.to_string();
+        let host = uri.authority().ok_or_else(|| format!("{url}: no host"))?.to_string();
         let port = uri.port_u16().unwrap_or(80);
         let address = format!("{}:{port}", uri.host().unwrap_or_default());
         let path = format!("{}/api/v0/update", uri.path().trim_end_matches('/'));
