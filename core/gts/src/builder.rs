@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::double::{JavaDouble, parse_double};
-use crate::{Column, Columns, NO_ELEVATION, NO_LOCATION, ValueRef, utf8};
+use crate::{Column, Columns, NO_ELEVATION, NO_LOCATION, Value, ValueRef, utf8};
 
 /// Collects datapoints into [`Columns`] as a series has them: the first value decides the type,
 /// and later ones are converted to it.
@@ -152,6 +152,66 @@ impl SeriesBuilder {
     }
 }
 
+impl Columns {
+    /// Appends a datapoint to a series: its first value decides the type, later ones are
+    /// converted as [`SeriesBuilder`] does. A deleted point is left out; whether it was added.
+    #[inline]
+    pub fn append(&mut self, tick: i64, location: i64, elevation: i64, value: Value) -> bool {
+        let value = match (&self.values, value) {
+            (Column::Long(_), value @ Value::Long(_))
+            | (Column::Double(_), value @ Value::Double(_)) => value,
+            (_, Value::Deleted) => return false,
+            (column, value) => column.convert(value),
+        };
+        self.push(tick, location, elevation, value);
+        true
+    }
+
+    /// Puts another value, location and elevation in the place of a datapoint of a series.
+    ///
+    /// # Panics
+    /// When `index` is out of bounds.
+    pub fn replace(&mut self, index: usize, location: i64, elevation: i64, value: Value) {
+        let count = self.len();
+        let value = self.values.convert(value);
+        match (&mut self.values, value) {
+            (Column::Long(column), Value::Long(v)) => Arc::make_mut(column)[index] = v,
+            (Column::Double(column), Value::Double(v)) => Arc::make_mut(column)[index] = v,
+            (Column::Boolean(column), Value::Boolean(v)) => Arc::make_mut(column)[index] = v,
+            (Column::String(column), Value::String(v)) => Arc::make_mut(column)[index] = v,
+            _ => return,
+        }
+        replace_optional(&mut self.locations, count, index, location, NO_LOCATION);
+        replace_optional(&mut self.elevations, count, index, elevation, NO_ELEVATION);
+    }
+}
+
+impl Column {
+    /// The value as a series with this column takes it: converted to the type of the column, or
+    /// to the nearest type that a series can have when there is none yet.
+    pub fn convert(&self, value: Value) -> Value {
+        match (self, value) {
+            (Self::Long(_), value) => Value::Long(to_long((&value).into())),
+            (Self::Double(_), value) => Value::Double(to_double((&value).into())),
+            (Self::Boolean(_), value) => Value::Boolean(to_boolean((&value).into())),
+            (Self::String(_) | Self::Empty, value @ Value::String(_)) => value,
+            (Self::String(_), value) => Value::String(to_text((&value).into())),
+            (Self::Empty, Value::Bytes(bytes)) => Value::String(utf8::from_latin1(&bytes).into()),
+            (Self::Empty, Value::Decimal(decimal)) => Value::Double(decimal.to_f64()),
+            (Self::Empty | Self::Mixed(_), value) => value,
+        }
+    }
+}
+
+fn replace_optional(column: &mut Arc<Vec<i64>>, count: usize, index: usize, entry: i64, none: i64) {
+    if column.is_empty() && entry == none {
+        return;
+    }
+    let column = Arc::make_mut(column);
+    column.resize(count, none);
+    column[index] = entry;
+}
+
 /// Appends to a column that stays empty as long as every entry is `none`.
 #[inline(always)]
 fn push_optional(column: &mut Vec<i64>, count: usize, entry: i64, none: i64) {
@@ -216,7 +276,7 @@ fn to_text(value: ValueRef<'_>) -> Arc<str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Decimal, Value};
+    use crate::Decimal;
 
     fn series(values: &[ValueRef<'_>]) -> Vec<Value> {
         let mut builder = SeriesBuilder::default();

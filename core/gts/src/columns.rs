@@ -1,5 +1,6 @@
 //! Datapoints by column.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::{NO_ELEVATION, NO_LOCATION, Value};
@@ -111,6 +112,141 @@ impl Column {
             }
         }
     }
+
+    /// The values at the given places, in their order.
+    ///
+    /// # Panics
+    /// When a place is out of bounds.
+    #[must_use]
+    pub fn gather(&self, places: &[u32]) -> Self {
+        fn pick<T: Clone>(values: &[T], places: &[u32]) -> Arc<Vec<T>> {
+            Arc::new(places.iter().map(|&i| values[i as usize].clone()).collect())
+        }
+        match self {
+            Self::Empty => Self::Empty,
+            Self::Long(v) => Self::Long(pick(v, places)),
+            Self::Double(v) => Self::Double(pick(v, places)),
+            Self::Boolean(v) => Self::Boolean(pick(v, places)),
+            Self::String(v) => Self::String(pick(v, places)),
+            Self::Mixed(v) => Self::Mixed(pick(v, places)),
+        }
+    }
+
+    /// The values in a range of places.
+    ///
+    /// # Panics
+    /// When the range is out of bounds.
+    #[must_use]
+    pub fn slice(&self, range: Range<usize>) -> Self {
+        match self {
+            Self::Empty => Self::Empty,
+            Self::Long(v) => Self::Long(Arc::new(v[range].to_vec())),
+            Self::Double(v) => Self::Double(Arc::new(v[range].to_vec())),
+            Self::Boolean(v) => Self::Boolean(Arc::new(v[range].to_vec())),
+            Self::String(v) => Self::String(Arc::new(v[range].to_vec())),
+            Self::Mixed(v) => Self::Mixed(Arc::new(v[range].to_vec())),
+        }
+    }
+
+    /// Turns the order of the values round.
+    pub fn reverse(&mut self) {
+        match self {
+            Self::Empty => (),
+            Self::Long(v) => Arc::make_mut(v).reverse(),
+            Self::Double(v) => Arc::make_mut(v).reverse(),
+            Self::Boolean(v) => Arc::make_mut(v).reverse(),
+            Self::String(v) => Arc::make_mut(v).reverse(),
+            Self::Mixed(v) => Arc::make_mut(v).reverse(),
+        }
+    }
+
+    /// Appends the values of a column of the same type, or without one. `false`, and nothing done,
+    /// when the types differ.
+    pub fn extend_alike(&mut self, from: &Self) -> bool {
+        fn add<T: Clone>(to: &mut Arc<Vec<T>>, from: &[T]) {
+            Arc::make_mut(to).extend_from_slice(from);
+        }
+        match (&mut *self, from) {
+            (_, Self::Empty) => (),
+            (Self::Empty, from) => *self = from.clone(),
+            (Self::Long(a), Self::Long(b)) => add(a, b),
+            (Self::Double(a), Self::Double(b)) => add(a, b),
+            (Self::Boolean(a), Self::Boolean(b)) => add(a, b),
+            (Self::String(a), Self::String(b)) => add(a, b),
+            (Self::Mixed(a), Self::Mixed(b)) => add(a, b),
+            _ => return false,
+        }
+        true
+    }
+}
+
+impl Columns {
+    /// The datapoints at the given places, in their order. An empty selection has no type.
+    ///
+    /// # Panics
+    /// When a place is out of bounds.
+    #[must_use]
+    pub fn gather(&self, places: &[u32]) -> Self {
+        if places.is_empty() {
+            return Self::default();
+        }
+        let pick = |column: &Arc<Vec<i64>>, none: i64| {
+            let picked = match column.is_empty() {
+                true => Vec::new(),
+                false => places.iter().map(|&i| column[i as usize]).collect(),
+            };
+            trimmed(picked, none)
+        };
+        Self {
+            ticks: Arc::new(places.iter().map(|&i| self.ticks[i as usize]).collect()),
+            locations: pick(&self.locations, NO_LOCATION),
+            elevations: pick(&self.elevations, NO_ELEVATION),
+            values: self.values.gather(places),
+        }
+    }
+
+    /// The datapoints in a range of places. An empty range has no type.
+    ///
+    /// # Panics
+    /// When the range is out of bounds.
+    #[must_use]
+    pub fn slice(&self, range: Range<usize>) -> Self {
+        if range.is_empty() {
+            return Self::default();
+        }
+        if range == (0..self.len()) {
+            return self.clone();
+        }
+        let cut = |column: &Arc<Vec<i64>>, none: i64| {
+            trimmed(column.get(range.clone()).unwrap_or_default().to_vec(), none)
+        };
+        Self {
+            ticks: Arc::new(self.ticks[range.clone()].to_vec()),
+            locations: cut(&self.locations, NO_LOCATION),
+            elevations: cut(&self.elevations, NO_ELEVATION),
+            values: self.values.slice(range),
+        }
+    }
+
+    /// Turns the order of the datapoints round.
+    pub fn reverse(&mut self) {
+        Arc::make_mut(&mut self.ticks).reverse();
+        if !self.locations.is_empty() {
+            Arc::make_mut(&mut self.locations).reverse();
+        }
+        if !self.elevations.is_empty() {
+            Arc::make_mut(&mut self.elevations).reverse();
+        }
+        self.values.reverse();
+    }
+}
+
+/// A column that is empty when every entry is `none`.
+fn trimmed(column: Vec<i64>, none: i64) -> Arc<Vec<i64>> {
+    if column.iter().all(|&entry| entry == none) {
+        return Arc::default();
+    }
+    Arc::new(column)
 }
 
 impl Columns {

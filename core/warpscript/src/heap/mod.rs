@@ -274,6 +274,53 @@ impl Heap {
         Ok(Value::Gts(self.alloc_gts(Gts::new(series))?))
     }
 
+    /// Appends a point to a series for all who hold it, by the rules of its first value. Takes
+    /// constant time: nothing but the columns is measured.
+    ///
+    /// # Errors
+    /// When the handle is a read-only view.
+    pub fn append_point(
+        &mut self,
+        handle: Handle<Gts>,
+        tick: i64,
+        location: i64,
+        elevation: i64,
+        value: weft_gts::Value,
+    ) -> Result {
+        if handle.frozen {
+            return Err(Fault::unsupported());
+        }
+        let gts = self.series.get_mut(handle.index);
+        let before = object::columns_footprint(&gts.series.points);
+        gts.append(tick, location, elevation, value);
+        let after = object::columns_footprint(&gts.series.points);
+        self.used = (self.used + after).saturating_sub(before);
+        Ok(())
+    }
+
+    /// Appends a point to an encoder for all who hold it, likewise.
+    ///
+    /// # Errors
+    /// When the handle is a read-only view.
+    pub fn append_encoded(
+        &mut self,
+        handle: Handle<Encoder>,
+        tick: i64,
+        location: i64,
+        elevation: i64,
+        value: weft_gts::Value,
+    ) -> Result {
+        if handle.frozen {
+            return Err(Fault::unsupported());
+        }
+        let encoder = self.encoders.get_mut(handle.index);
+        let before = object::columns_footprint(&encoder.points);
+        encoder.points.push(tick, location, elevation, value);
+        let after = object::columns_footprint(&encoder.points);
+        self.used = (self.used + after).saturating_sub(before);
+        Ok(())
+    }
+
     /// Puts an encoder into the heap and counts its texts.
     ///
     /// # Errors

@@ -109,6 +109,11 @@ pub trait Object: Any + Send + fmt::Debug {
     /// Names the values that this one holds.
     fn trace(&self, _visit: &mut dyn FnMut(Value)) {}
 
+    /// How large it is, for SIZE.
+    fn size(&self) -> Option<usize> {
+        None
+    }
+
     /// How the value reads in JSON: already as JSON. `None` is `null`.
     fn json(&self) -> Option<String> {
         None
@@ -142,6 +147,25 @@ impl Gts {
     /// A series whose order is not known.
     pub fn new(series: Series) -> Self {
         Self { series, ..Self::default() }
+    }
+
+    /// Appends a point by the rules of the first value and keeps track of the order. Deleted
+    /// values are left out.
+    #[inline]
+    pub fn append(&mut self, tick: i64, location: i64, elevation: i64, value: weft_gts::Value) {
+        let points = &mut self.series.points;
+        let (count, last) = (points.len(), points.ticks.last().copied());
+        if !points.append(tick, location, elevation, value) {
+            return;
+        }
+        self.order = match (count, last, self.order) {
+            (0, ..) | (_, None, _) => Order::Ascending,
+            (1, Some(last), _) if last > tick => Order::Descending,
+            (1, ..) => Order::Ascending,
+            (_, Some(last), Order::Ascending) if last <= tick => Order::Ascending,
+            (_, Some(last), Order::Descending) if last >= tick => Order::Descending,
+            _ => Order::Unknown,
+        };
     }
 }
 
@@ -183,7 +207,7 @@ impl Footprint for Set {
 }
 
 /// Bytes of columns without the texts they refer to. A shared column counts for each of its series.
-fn columns_footprint(points: &Columns) -> usize {
+pub(crate) fn columns_footprint(points: &Columns) -> usize {
     let values = match &points.values {
         Column::Empty => 0,
         Column::Long(v) => v.capacity() * 8,

@@ -4,7 +4,8 @@ mod capabilities;
 mod control;
 mod limits;
 pub(crate) mod macros;
-mod points;
+pub(crate) mod points;
+mod series;
 mod stack;
 pub(crate) mod variables;
 
@@ -14,8 +15,15 @@ use crate::registry::{Family, Word, word};
 use crate::value::Value;
 
 /// All families. A new module is one line here.
-pub(crate) const FAMILIES: &[&Family] =
-    &[&stack::FAMILY, &variables::FAMILY, &control::FAMILY, &capabilities::FAMILY, &limits::FAMILY];
+#[rustfmt::skip]
+pub(crate) const FAMILIES: &[&Family] = &[
+    &capabilities::FAMILY,
+    &control::FAMILY,
+    &limits::FAMILY,
+    &variables::FAMILY,
+    &series::FAMILY,
+    &stack::FAMILY,
+];
 
 /// What runs when no word does.
 pub(crate) static NOTHING: Word = word("", |_| Ok(()), "", "", "", &[]);
