@@ -38,11 +38,10 @@ pub(crate) fn order(gts: &Gts) -> Order {
 pub(crate) fn sort(gts: &mut Gts, reversed: bool) {
     let wanted = if reversed { Order::Descending } else { Order::Ascending };
     match order(gts) {
+        Order::Unknown if gts.series.points.is_empty() => (),
         Order::Unknown => {
-            if !gts.series.points.is_empty() {
-                let sorted = sorted_by_tick(&gts.series.points.ticks, reversed);
-                gts.series.points = gts.series.points.gather(&sorted);
-            }
+            let sorted = sorted_by_tick(&gts.series.points.ticks, reversed);
+            gts.series.points = gts.series.points.gather(&sorted);
         }
         order if order != wanted => gts.series.points.reverse(),
         _ => (),
@@ -165,7 +164,8 @@ mod tests {
             seen.sort_unstable();
             prop_assert_eq!(seen, (0..ticks.len() as u32).collect::<Vec<_>>());
             let sorted: Vec<i64> = places.iter().map(|p| ticks[*p as usize]).collect();
-            prop_assert!(sorted.is_sorted_by(|a, b| if reversed { a >= b } else { a <= b }));
+            let in_order = sorted.is_sorted_by(|a, b| if reversed { a >= b } else { a <= b });
+            prop_assert!(in_order);
         }
     }
 
