@@ -1,10 +1,17 @@
 //! Exact decimals as text.
 
+mod arithmetic;
+
 use std::cmp::Ordering;
 
 use num_bigint::{BigInt, Sign};
 
 use crate::heap::Decimal;
+
+pub(crate) use arithmetic::{
+    add, divide, from_double, from_double_exactly, from_long, multiply, remainder, subtract,
+    to_double, to_integer, to_long,
+};
 
 /// The most digits that a decimal is written out with before it falls back to an exponent.
 const PLAIN_DIGITS_MAX: u64 = 100_000;

@@ -20,6 +20,9 @@ pub fn equals(heap: &Heap, a: Value, b: Value) -> Result<bool> {
         // Byte arrays are the same only as objects.
         (Value::Bytes(a), Value::Bytes(b)) => a == b,
         (Value::Bytes(_), _) | (_, Value::Bytes(_)) => false,
+        (Value::Object(a), Value::Object(b)) => {
+            a == b || heap.any_object(a).same(heap.any_object(b))
+        }
         _ => {
             std::mem::discriminant(&a) == std::mem::discriminant(&b)
                 && heap.key(a)? == heap.key(b)?

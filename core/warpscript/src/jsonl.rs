@@ -137,7 +137,7 @@ mod tests {
     fn a_line_is_answered() {
         let config = Arc::new(config("warp.hash.class = hex:000102030405060708090a0b0c0d0e0f"));
         assert_eq!(config.keys.class.map(|k| k[15]), Some(15));
-        let mut run = |line: &str| answer(line, &config, &mut Clock::default, [0; 32]);
+        let run = |line: &str| answer(line, &config, &mut Clock::default, [0; 32]);
         assert_eq!(
             run(r#"{"name":"n","script":"1 2 SWAP"}"#),
             r#"{"name":"n","ok":true,"json":"[1,2]","types":["LONG","LONG"]}"#

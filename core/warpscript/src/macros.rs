@@ -45,13 +45,14 @@ pub(crate) enum RegisterWord {
 impl RegisterWord {
     /// Reads a word's name.
     pub(crate) fn parse(name: &str) -> Option<Self> {
-        let make: [(&str, fn(u16) -> Self); 4] = [
-            ("PUSHR", Self::Push),
-            ("POPR", Self::Pop),
-            ("CPOPR", Self::PopIfNull),
-            ("RUNR", Self::Run),
+        type Make = fn(u16) -> RegisterWord;
+        const MAKE: [(&str, Make); 4] = [
+            ("PUSHR", RegisterWord::Push),
+            ("POPR", RegisterWord::Pop),
+            ("CPOPR", RegisterWord::PopIfNull),
+            ("RUNR", RegisterWord::Run),
         ];
-        let (prefix, make) = make.iter().find(|(p, _)| name.starts_with(p))?;
+        let (prefix, make) = MAKE.iter().find(|(p, _)| name.starts_with(p))?;
         let digits = &name[prefix.len()..];
         let plain = digits.bytes().all(|b| b.is_ascii_digit());
         plain.then(|| digits.parse().ok().map(make)).flatten()
@@ -98,6 +99,7 @@ impl Machine {
     ///
     /// # Errors
     /// When the memory limit is reached.
+    #[allow(dead_code, reason = "for words that rewrite macros")]
     pub(crate) fn statements(&mut self, body: Handle<Macro>) -> Result<Vec<Instruction>> {
         let code = Arc::clone(&self.heap.macro_(body).code);
         self.charge(code.len());
@@ -132,6 +134,7 @@ impl Machine {
     ///
     /// # Errors
     /// When the memory limit is reached.
+    #[allow(dead_code, reason = "for words that rewrite macros")]
     pub(crate) fn compile(&mut self, statements: &[Instruction]) -> Result<Vec<Instruction>> {
         let mut code = Vec::with_capacity(statements.len());
         for statement in statements {

@@ -31,6 +31,12 @@ impl<T: ?Sized> Handle<T> {
         Self { frozen: true, ..self }
     }
 
+    /// The same object, to be changed in ways that scripts cannot see (its order, its cached ids).
+    #[must_use]
+    pub(crate) const fn thawed(self) -> Self {
+        Self { frozen: false, ..self }
+    }
+
     /// Whether changes through this handle are refused.
     pub const fn is_frozen(self) -> bool {
         self.frozen

@@ -129,6 +129,11 @@ pub trait Object: Any + Send + fmt::Debug {
         None
     }
 
+    /// Whether another object is equal to this one; identity is asked before.
+    fn same(&self, _other: &dyn Object) -> bool {
+        false
+    }
+
     /// For `downcast_ref`.
     fn as_any(&self) -> &dyn Any;
 

@@ -442,7 +442,7 @@ impl Machine {
             Value::Macro(_) => true,
             Value::Word(word) => matches!(word.action, Action::Run(_)),
             Value::Function(h) => {
-                matches!(self.heap.function(h).role, crate::function::Role::Defined(_))
+                matches!(self.heap.function(h).role, Role::Defined(_))
             }
             _ => false,
         }

@@ -76,6 +76,7 @@ pub(crate) fn duration(vm: &Machine, text: &str) -> Option<i64> {
 }
 
 /// Adds a capability unless the script has one of that name.
+#[allow(dead_code, reason = "for words that grant capabilities")]
 pub(crate) fn add(vm: &mut Machine, name: &str, value: &str) {
     vm.settings.capabilities.entry(name.into()).or_insert_with(|| value.into());
 }

@@ -4,6 +4,7 @@ mod capabilities;
 mod control;
 mod limits;
 pub(crate) mod macros;
+mod operators;
 pub(crate) mod points;
 mod series;
 mod stack;
@@ -20,9 +21,14 @@ pub(crate) const FAMILIES: &[&Family] = &[
     &capabilities::FAMILY,
     &control::FAMILY,
     &limits::FAMILY,
-    &variables::FAMILY,
+    &operators::ARITHMETIC,
+    &operators::BITS,
+    &operators::COMPARISON,
+    &operators::CONSTANTS,
+    &operators::LOGIC,
     &series::FAMILY,
     &stack::FAMILY,
+    &variables::FAMILY,
 ];
 
 /// What runs when no word does.

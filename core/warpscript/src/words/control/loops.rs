@@ -198,8 +198,11 @@ pub(super) fn forstep(vm: &mut Machine) -> Result {
     let (next, to, ascending) = match (from, to) {
         (Value::Long(a), Value::Long(b)) => (from, to, a <= b),
         _ => match (from.as_f64(), to.as_f64()) {
-            // Not `a <= b`: with a NaN the reference counts upwards.
-            (Some(a), Some(b)) => (Value::Double(a), Value::Double(b), !(a > b)),
+            // With a NaN the reference counts upwards.
+            (Some(a), Some(b)) => {
+                let up = a <= b || a.is_nan() || b.is_nan();
+                (Value::Double(a), Value::Double(b), up)
+            }
             _ => return Err(vm.error("expects numbers as its range.")),
         },
     };

@@ -1,0 +1,208 @@
+//! The four operations and the rest of a division.
+
+use std::sync::Arc;
+
+use super::series::{self, Arithmetic};
+use super::{pair, pop_pair, replace_pair};
+use crate::decimal;
+use crate::error::{Fault, Kind, Result};
+use crate::heap::Decimal;
+use crate::machine::Machine;
+use crate::macros::Macro;
+use crate::value::Value;
+
+const SUBTRACT: Arithmetic =
+    Arithmetic { long: |a, b| Some(a.wrapping_sub(b)), double: |a, b| a - b };
+const MULTIPLY: Arithmetic =
+    Arithmetic { long: |a, b| Some(a.wrapping_mul(b)), double: |a, b| a * b };
+const DIVIDE: Arithmetic = Arithmetic { long: quotient, double: |a, b| a / b };
+
+/// `None` for a division by zero.
+fn quotient(a: i64, b: i64) -> Option<i64> {
+    if b == 0 { None } else { Some(a.wrapping_div(b)) }
+}
+
+/// "/ by zero"
+#[cold]
+pub(super) fn by_zero() -> Fault {
+    Fault::kind(Kind::Arithmetic, "/ by zero")
+}
+
+/// Does two numbers at once; `false` when the values are others.
+#[inline]
+fn numbers(
+    vm: &mut Machine,
+    long: impl Fn(i64, i64) -> i64,
+    double: impl Fn(f64, f64) -> f64,
+) -> bool {
+    let value = match pair(vm) {
+        Some((Value::Long(a), Value::Long(b))) => Value::Long(long(a, b)),
+        Some((Value::Double(a), Value::Double(b))) => Value::Double(double(a, b)),
+        Some((Value::Long(a), Value::Double(b))) => Value::Double(double(a as f64, b)),
+        Some((Value::Double(a), Value::Long(b))) => Value::Double(double(a, b as f64)),
+        _ => return false,
+    };
+    replace_pair(vm, value);
+    true
+}
+
+/// The decimal of a number; `None` for everything else.
+fn as_decimal(vm: &Machine, value: Value) -> Result<Option<Decimal>> {
+    Ok(match value {
+        Value::Long(v) => Some(decimal::from_long(v)),
+        Value::Double(v) => Some(decimal::from_double(v)?),
+        Value::Decimal(h) => Some(vm.heap.decimal(h).clone()),
+        _ => None,
+    })
+}
+
+/// The result for two numbers one of which is a decimal; `None` when they are others.
+fn decimals(
+    vm: &mut Machine,
+    (a, b): (Value, Value),
+    operation: fn(&Decimal, &Decimal) -> Result<Decimal>,
+) -> Result<Option<Value>> {
+    if !matches!(a, Value::Decimal(_)) && !matches!(b, Value::Decimal(_)) {
+        return Ok(None);
+    }
+    let (Some(a), Some(b)) = (as_decimal(vm, a)?, as_decimal(vm, b)?) else {
+        return Ok(None);
+    };
+    let bytes = (a.unscaled.bits() + b.unscaled.bits()) as usize / 8;
+    vm.charge(bytes * bytes / 512);
+    let result = operation(&a, &b)?;
+    Ok(Some(Value::Decimal(vm.heap.alloc_decimal(result)?)))
+}
+
+pub(super) fn add(vm: &mut Machine) -> Result {
+    if numbers(vm, i64::wrapping_add, |a, b| a + b) {
+        return Ok(());
+    }
+    let (a, b) = pop_pair(vm)?;
+    let sum = match (a, b) {
+        (Value::String(a), Value::String(b)) => {
+            let (a, b) = (vm.heap.text(a), vm.heap.text(b));
+            vm.heap.claim(a.len() + b.len())?;
+            let text = [&**a, &**b].concat();
+            vm.charge(text.len() / 16);
+            vm.heap.string(text)?
+        }
+        (Value::List(list) | Value::Vector(list), element) => {
+            let from = vm.heap.list(list);
+            vm.heap.claim_values(from.len() + 1)?;
+            let mut values = Vec::with_capacity(from.len() + 1);
+            values.extend_from_slice(from);
+            values.push(element);
+            vm.charge(values.len());
+            vm.heap.new_list(values)?
+        }
+        (Value::Set(set), element) => {
+            let mut set = vm.heap.set(set).clone();
+            vm.charge(set.members.len() * 4);
+            set.members.insert(vm.heap.key(element)?);
+            Value::Set(vm.heap.alloc_set(set)?)
+        }
+        (Value::Macro(a), Value::Macro(b)) => {
+            let (a, b) = (vm.heap.macro_(a), vm.heap.macro_(b));
+            let secure = a.secure || b.secure;
+            vm.heap.claim((a.code.len() + b.code.len()) * 32)?;
+            let code: Vec<_> = a.code.iter().chain(&*b.code).copied().collect();
+            vm.charge(code.len());
+            let body = Macro { secure, ..Macro::new(code) };
+            Value::Macro(vm.heap.alloc_macro(body)?)
+        }
+        (Value::Bytes(a), Value::Bytes(b)) => {
+            let (a, b) = (Arc::clone(vm.heap.bytes(a)), Arc::clone(vm.heap.bytes(b)));
+            vm.heap.claim(a.len() + b.len())?;
+            vm.charge((a.len() + b.len()) / 16);
+            Value::Bytes(vm.heap.alloc_bytes([a, b].concat().into())?)
+        }
+        (Value::Gts(a), Value::Gts(b)) => series::add_series(vm, a, b)?,
+        (Value::Gts(gts), value) => series::add_value(vm, gts, value, true)?,
+        (value, Value::Gts(gts)) => series::add_value(vm, gts, value, false)?,
+        numbers => match decimals(vm, numbers, decimal::add)? {
+            Some(sum) => sum,
+            None => {
+                return Err(vm.error(
+                    "can only operate on numeric, string, lists, matrices, vectors, Geo Time \
+                     Series, byte array and macro values.",
+                ));
+            }
+        },
+    };
+    vm.push(sum)
+}
+
+/// What is not two numbers, for the three operations that treat series alike.
+fn others(
+    vm: &mut Machine,
+    operation: &Arithmetic,
+    exact: fn(&Decimal, &Decimal) -> Result<Decimal>,
+    message: &str,
+) -> Result {
+    let (a, b) = pop_pair(vm)?;
+    let is_number = |v: Value| matches!(v, Value::Long(_) | Value::Double(_) | Value::Decimal(_));
+    let result = match (a, b) {
+        (Value::Gts(a), Value::Gts(b)) => series::combine_numbers(vm, a, b, operation, message)?,
+        (Value::Gts(gts), x) if is_number(x) => {
+            series::map_number(vm, gts, x, true, operation, message)?
+        }
+        (x, Value::Gts(gts)) if is_number(x) => {
+            series::map_number(vm, gts, x, false, operation, message)?
+        }
+        numbers => match decimals(vm, numbers, exact)? {
+            Some(result) => result,
+            None => return Err(vm.error(message)),
+        },
+    };
+    vm.push(result)
+}
+
+pub(super) fn subtract(vm: &mut Machine) -> Result {
+    if numbers(vm, i64::wrapping_sub, |a, b| a - b) {
+        return Ok(());
+    }
+    let message =
+        "can only operate on numeric values, vectors, matrices and numeric Geo Time Series.";
+    others(vm, &SUBTRACT, decimal::subtract, message)
+}
+
+pub(super) fn multiply(vm: &mut Machine) -> Result {
+    if numbers(vm, i64::wrapping_mul, |a, b| a * b) {
+        return Ok(());
+    }
+    let message =
+        "can only operate on numeric values, vectors, matrices and numeric Geo Time Series.";
+    others(vm, &MULTIPLY, decimal::multiply, message)
+}
+
+pub(super) fn divide(vm: &mut Machine) -> Result {
+    if let Some((Value::Long(a), Value::Long(b))) = pair(vm) {
+        let quotient = quotient(a, b).ok_or_else(by_zero)?;
+        replace_pair(vm, Value::Long(quotient));
+        return Ok(());
+    }
+    if numbers(vm, |a, _| a, |a, b| a / b) {
+        return Ok(());
+    }
+    let message = "can only operate on numeric values, vectors and numeric Geo Time Series.";
+    others(vm, &DIVIDE, decimal::divide, message)
+}
+
+pub(super) fn modulo(vm: &mut Machine) -> Result {
+    if let Some((Value::Long(a), Value::Long(b))) = pair(vm) {
+        if b == 0 {
+            return Err(by_zero());
+        }
+        replace_pair(vm, Value::Long(a.wrapping_rem(b)));
+        return Ok(());
+    }
+    if numbers(vm, |a, _| a, |a, b| a % b) {
+        return Ok(());
+    }
+    let pair = pop_pair(vm)?;
+    match decimals(vm, pair, decimal::remainder)? {
+        Some(rest) => vm.push(rest),
+        None => Err(vm.error("operates on numeric arguments.")),
+    }
+}
