@@ -1,0 +1,271 @@
+//! Series in the making: typed columns that convert what is added to them.
+
+use std::sync::Arc;
+
+use weft_gts::{
+    Column, Columns, JavaDouble, Metadata, NO_ELEVATION, NO_LOCATION, Series, Value as PointValue,
+    parse_double, series::Bucket,
+};
+
+use crate::heap::{Gts, Order};
+
+#[derive(Debug, Default)]
+enum Typed {
+    #[default]
+    Empty,
+    Long(Vec<i64>),
+    Double(Vec<f64>),
+    Boolean(Vec<bool>),
+    String(Vec<Arc<str>>),
+}
+
+/// Points in the making. The first value says of which type the series is; later ones are
+/// converted.
+#[derive(Debug, Default)]
+pub(crate) struct Building {
+    ticks: Vec<i64>,
+    locations: Vec<i64>,
+    elevations: Vec<i64>,
+    values: Typed,
+    order: Order,
+}
+
+impl Building {
+    /// How many points there are.
+    pub(crate) fn len(&self) -> usize {
+        self.ticks.len()
+    }
+
+    /// The bytes that a point takes at most.
+    pub(crate) const POINT_BYTES: usize = 40;
+
+    /// Adds a point. [`PointValue::Deleted`] stands for values that no series holds: they are
+    /// dropped, but make an empty series one of booleans, as in the reference.
+    pub(crate) fn push(&mut self, tick: i64, location: i64, elevation: i64, value: PointValue) {
+        self.note_order(tick);
+        let kept = match &mut self.values {
+            Typed::Empty => {
+                self.values = match value {
+                    PointValue::Long(v) => Typed::Long(vec![v]),
+                    PointValue::Double(v) => Typed::Double(vec![v]),
+                    PointValue::Decimal(v) => Typed::Double(vec![v.to_f64()]),
+                    PointValue::Boolean(v) => Typed::Boolean(vec![v]),
+                    PointValue::String(v) => Typed::String(vec![v]),
+                    PointValue::Bytes(v) => Typed::String(vec![latin(&v)]),
+                    PointValue::Deleted => {
+                        self.values = Typed::Boolean(Vec::new());
+                        return;
+                    }
+                };
+                true
+            }
+            _ if value == PointValue::Deleted => false,
+            Typed::Long(values) => {
+                values.push(to_long(&value));
+                true
+            }
+            Typed::Double(values) => {
+                values.push(to_double(&value));
+                true
+            }
+            Typed::Boolean(values) => {
+                values.push(to_boolean(&value));
+                true
+            }
+            Typed::String(values) => {
+                values.push(to_text(value));
+                true
+            }
+        };
+        if kept {
+            self.place(location, elevation);
+            self.ticks.push(tick);
+        }
+    }
+
+    fn place(&mut self, location: i64, elevation: i64) {
+        let count = self.ticks.len();
+        if location != NO_LOCATION || !self.locations.is_empty() {
+            self.locations.resize(count, NO_LOCATION);
+            self.locations.push(location);
+        }
+        if elevation != NO_ELEVATION || !self.elevations.is_empty() {
+            self.elevations.resize(count, NO_ELEVATION);
+            self.elevations.push(elevation);
+        }
+    }
+
+    /// What the reference knows about the order after each point.
+    fn note_order(&mut self, tick: i64) {
+        let last = self.ticks.last().copied();
+        self.order = match (self.order, last) {
+            (_, None) => Order::Ascending,
+            (_, Some(last)) if self.ticks.len() == 1 => {
+                if last > tick {
+                    Order::Descending
+                } else {
+                    Order::Ascending
+                }
+            }
+            (Order::Ascending, Some(last)) if last <= tick => Order::Ascending,
+            (Order::Descending, Some(last)) if last >= tick => Order::Descending,
+            _ => Order::Unknown,
+        };
+    }
+
+    /// Adds points that were made at once: ticks, and the other columns without ticks.
+    pub(crate) fn extend(&mut self, ticks: &[i64], columns: &Columns) {
+        match (&mut self.values, &columns.values) {
+            (Typed::Empty, Column::Long(v)) => self.values = Typed::Long(v.to_vec()),
+            (Typed::Empty, Column::Double(v)) => self.values = Typed::Double(v.to_vec()),
+            (Typed::Empty, Column::Boolean(v)) => self.values = Typed::Boolean(v.to_vec()),
+            (Typed::Empty, Column::String(v)) => self.values = Typed::String(v.to_vec()),
+            (Typed::Long(to), Column::Long(v)) => to.extend_from_slice(v),
+            (Typed::Double(to), Column::Double(v)) => to.extend_from_slice(v),
+            (Typed::Boolean(to), Column::Boolean(v)) => to.extend_from_slice(v),
+            (Typed::String(to), Column::String(v)) => to.extend_from_slice(v),
+            _ => {
+                for (index, tick) in ticks.iter().enumerate().take(columns.values.len()) {
+                    let (location, elevation) = (columns.location(index), columns.elevation(index));
+                    self.push(*tick, location, elevation, columns.values.get(index));
+                }
+                return;
+            }
+        }
+        let before = self.ticks.len();
+        spread(&mut self.locations, before, &columns.locations, ticks.len(), NO_LOCATION);
+        spread(&mut self.elevations, before, &columns.elevations, ticks.len(), NO_ELEVATION);
+        self.ticks.reserve(ticks.len());
+        for tick in ticks {
+            self.note_order(*tick);
+            self.ticks.push(*tick);
+        }
+    }
+
+    /// The points, and how they are ordered.
+    pub(crate) fn finish(self) -> (Columns, Order) {
+        let values = match self.values {
+            _ if self.ticks.is_empty() => Column::Empty,
+            Typed::Empty => Column::Empty,
+            Typed::Long(v) => Column::Long(Arc::new(v)),
+            Typed::Double(v) => Column::Double(Arc::new(v)),
+            Typed::Boolean(v) => Column::Boolean(Arc::new(v)),
+            Typed::String(v) => Column::String(Arc::new(v)),
+        };
+        let columns = Columns {
+            ticks: Arc::new(self.ticks),
+            locations: optional(self.locations, NO_LOCATION),
+            elevations: optional(self.elevations, NO_ELEVATION),
+            values,
+        };
+        (columns, self.order)
+    }
+
+    /// A series of the points.
+    pub(crate) fn into_gts(self, metadata: Metadata, bucket: Option<Bucket>) -> Gts {
+        let (points, order) = self.finish();
+        let mut gts = Gts::new(Series { metadata, bucket, points });
+        gts.order = order;
+        gts
+    }
+}
+
+/// A column that is left out when nothing is in it.
+fn optional(column: Vec<i64>, none: i64) -> Arc<Vec<i64>> {
+    if column.iter().all(|v| *v == none) { Arc::default() } else { Arc::new(column) }
+}
+
+fn spread(to: &mut Vec<i64>, before: usize, from: &[i64], count: usize, none: i64) {
+    if from.is_empty() {
+        if !to.is_empty() {
+            to.resize(before + count, none);
+        }
+        return;
+    }
+    to.resize(before, none);
+    to.extend_from_slice(from);
+}
+
+/// Bytes as text, each one a character.
+fn latin(bytes: &[u8]) -> Arc<str> {
+    bytes.iter().map(|b| char::from(*b)).collect::<String>().into()
+}
+
+/// A value as a LONG of a series; what cannot be read is 0.
+pub(crate) fn to_long(value: &PointValue) -> i64 {
+    match value {
+        PointValue::Long(v) => *v,
+        PointValue::Double(v) => *v as i64,
+        PointValue::Decimal(v) => v.to_f64() as i64,
+        PointValue::Boolean(v) => i64::from(*v),
+        PointValue::String(v) => parse_long(v),
+        PointValue::Bytes(v) => parse_long(&latin(v)),
+        PointValue::Deleted => 0,
+    }
+}
+
+fn parse_long(text: &str) -> i64 {
+    text.parse().unwrap_or_else(|_| parse_double(text).unwrap_or(0.0) as i64)
+}
+
+/// A value as a DOUBLE of a series; what cannot be read is 0.
+pub(crate) fn to_double(value: &PointValue) -> f64 {
+    match value {
+        PointValue::Long(v) => *v as f64,
+        PointValue::Double(v) => *v,
+        PointValue::Decimal(v) => v.to_f64(),
+        PointValue::Boolean(v) => f64::from(u8::from(*v)),
+        PointValue::String(v) => parse_double(v).unwrap_or(0.0),
+        PointValue::Bytes(v) => parse_double(&latin(v)).unwrap_or(0.0),
+        PointValue::Deleted => 0.0,
+    }
+}
+
+fn to_boolean(value: &PointValue) -> bool {
+    match value {
+        PointValue::Long(v) => *v != 0,
+        PointValue::Double(v) => *v != 0.0,
+        PointValue::Decimal(v) => v.to_f64() != 0.0,
+        PointValue::Boolean(v) => *v,
+        PointValue::String(v) => !v.is_empty(),
+        PointValue::Bytes(v) => !v.is_empty(),
+        PointValue::Deleted => false,
+    }
+}
+
+fn to_text(value: PointValue) -> Arc<str> {
+    match value {
+        PointValue::Long(v) => v.to_string().into(),
+        PointValue::Double(v) => JavaDouble(v).to_string().into(),
+        PointValue::Decimal(v) => v.to_java_string().into(),
+        PointValue::Boolean(v) => if v { "T" } else { "F" }.into(),
+        PointValue::String(v) => v,
+        PointValue::Bytes(v) => latin(&v),
+        PointValue::Deleted => Arc::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn build(values: &[PointValue]) -> Columns {
+        let mut building = Building::default();
+        for (index, value) in values.iter().enumerate() {
+            building.push(index as i64, NO_LOCATION, NO_ELEVATION, value.clone());
+        }
+        building.finish().0
+    }
+
+    #[test]
+    fn the_first_value_gives_the_type() {
+        let text = |t: &str| PointValue::String(t.into());
+        let longs = build(&[PointValue::Long(1), text("none"), text("7.9"), PointValue::Double(2.9)]);
+        assert_eq!(longs.values, Column::Long(Arc::new(vec![1, 0, 7, 2])));
+        let texts = build(&[text("a"), PointValue::Boolean(true), PointValue::Double(1.0)]);
+        let expected: Vec<Arc<str>> = vec!["a".into(), "T".into(), "1.0".into()];
+        assert_eq!(texts.values, Column::String(Arc::new(expected)));
+        let odd = build(&[PointValue::Deleted, PointValue::Long(3)]);
+        assert_eq!((odd.values, odd.ticks.len()), (Column::Boolean(Arc::new(vec![true])), 1));
+    }
+}

@@ -1,0 +1,400 @@
+//! MAP over one series.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use weft_gts::{Columns, Labels, Metadata, NO_ELEVATION, NO_LOCATION, series::Bucket};
+
+use super::super::build::Building;
+use super::super::callee::{Code, labels_map, push_lists, window_of};
+use super::super::order::{ascending, lower_bound, slice, upper_bound};
+use super::super::output::{self, Output};
+use super::super::{bucketed, writable};
+use super::{Plan, no_mapper, takes_series};
+use crate::error::Result;
+use crate::heap::{Gts, List};
+use crate::machine::Machine;
+use crate::value::{Handle, Value};
+
+/// How a step ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// All outputs are made.
+    Done,
+    /// There is more to do, or a macro to run.
+    More,
+}
+
+/// Points in windows that one slice handles.
+const SLICE_POINTS: usize = 1 << 16;
+
+/// MAP over one series: where it is, and what it made.
+pub(super) struct Pass {
+    /// The input, oldest first.
+    points: Columns,
+    metadata: Metadata,
+    renamed: bool,
+    bucket: Option<Bucket>,
+    names: Vec<Arc<str>>,
+    labels: Vec<Labels>,
+    /// How many ticks there are to visit, and which is next.
+    count: i64,
+    index: i64,
+    /// How many times the mapper may still run.
+    left: i64,
+    /// The input tick at the output tick or behind it, when output ticks were given.
+    cursor: i64,
+    /// Where the last window was.
+    window: (usize, usize),
+    last_tick: i64,
+    duplicates: i64,
+    made: Building,
+    /// What macros made by name.
+    many: Option<BTreeMap<Arc<str>, Building>>,
+    /// The series that macros are given, one for all windows.
+    shown: Option<Handle<Gts>>,
+    /// The tick of the window that a macro works on.
+    tick: i64,
+}
+
+/// A window: the tick of its output and the points in it.
+struct Place {
+    tick: i64,
+    range: (usize, usize),
+}
+
+impl Pass {
+    /// Starts, or answers with the copy that is the result when there is nothing to do.
+    pub(super) fn start(
+        vm: &mut Machine,
+        plan: &Plan,
+        input: Handle<Gts>,
+    ) -> Result<std::result::Result<Self, Value>> {
+        let gts = vm.heap.gts(input);
+        let bucket = bucketed(&gts.series);
+        if gts.series.points.is_empty() && bucket.is_none() && plan.output.is_none() {
+            let copy = gts.clone();
+            return Ok(Err(Value::Gts(vm.heap.alloc_gts(copy)?)));
+        }
+        let (metadata, renamed) = (gts.series.metadata.clone(), gts.renamed);
+        let points = ascending(&mut *vm.heap.change_gts(writable(input))?);
+        let count = match (&plan.output, bucket) {
+            (Some(ticks), _) => ticks.len() as i64,
+            (None, Some(bucket)) => bucket.count,
+            (None, None) => points.len() as i64,
+        };
+        let names = vec![Arc::from(metadata.class())];
+        let labels = vec![metadata.labels.clone()];
+        Ok(Ok(Self {
+            points,
+            metadata,
+            renamed,
+            bucket,
+            names,
+            labels,
+            count,
+            index: 0,
+            left: if plan.occurrences == 0 { i64::MAX } else { plan.occurrences },
+            cursor: 0,
+            window: (0, 0),
+            last_tick: 0,
+            duplicates: 0,
+            made: Building::default(),
+            many: None,
+            shown: None,
+            tick: 0,
+        }))
+    }
+
+    /// The input tick at `index` in the order of the pass; `None` outside.
+    fn input_tick(&self, plan: &Plan, index: i64) -> Option<i64> {
+        let last = self.points.len() as i64 - 1;
+        let index = if plan.reversed { last.checked_sub(index)? } else { index };
+        self.points.ticks.get(usize::try_from(index).ok()?).copied()
+    }
+
+    /// The tick of the output whose turn it is.
+    fn output_tick(&mut self, plan: &Plan) -> i64 {
+        if let Some(output) = &plan.output {
+            let tick = output[self.index as usize];
+            if self.bucket.is_none() {
+                let points = self.points.len() as i64;
+                let hint = if plan.reversed { points - self.cursor } else { self.cursor };
+                let hint = usize::try_from(hint).unwrap_or(0);
+                // Counted from the end at which the pass starts.
+                self.cursor = if plan.reversed {
+                    points - upper_bound(&self.points.ticks, hint, tick) as i64
+                } else {
+                    lower_bound(&self.points.ticks, hint, tick) as i64
+                };
+            }
+            return tick;
+        }
+        match self.bucket {
+            Some(bucket) => {
+                let back = if plan.reversed { self.index } else { bucket.count - 1 - self.index };
+                bucket.last.wrapping_sub(back.wrapping_mul(bucket.span))
+            }
+            None => self.input_tick(plan, self.index).unwrap_or_default(),
+        }
+    }
+
+    /// The limit of a window that lies `size` ticks away from the output: towards the start of the
+    /// pass or away from it.
+    fn count_limit(&self, plan: &Plan, tick: i64, size: i64, forward: bool) -> Option<i64> {
+        let onward = forward != plan.reversed;
+        let base = match &plan.output {
+            None => self.index,
+            // Between two input ticks the one before counts as the first of those onward.
+            Some(_) if onward && self.input_tick(plan, self.cursor) != Some(tick) => {
+                self.cursor - 1
+            }
+            Some(_) => self.cursor,
+        };
+        self.input_tick(plan, if onward { base + size } else { base - size })
+    }
+
+    /// Start and end of the window around `tick`.
+    fn limits(&self, plan: &Plan, tick: i64) -> (i64, i64) {
+        let start = match (plan.pre, self.bucket) {
+            (0, _) => tick,
+            (pre, _) if pre < 0 => tick.wrapping_add(pre),
+            (pre, Some(bucket)) if pre <= bucket.count => {
+                tick.wrapping_sub(pre.wrapping_mul(bucket.span))
+            }
+            (_, Some(_)) => i64::MIN,
+            (pre, None) => self.count_limit(plan, tick, pre, false).unwrap_or(i64::MIN),
+        };
+        let stop = match (plan.post, self.bucket) {
+            (0, _) => tick,
+            (post, _) if post < 0 => tick.wrapping_sub(post),
+            (post, Some(bucket)) if post <= bucket.count => {
+                tick.wrapping_add(post.wrapping_mul(bucket.span))
+            }
+            (_, Some(_)) => i64::MAX,
+            (post, None) => self.count_limit(plan, tick, post, true).unwrap_or(i64::MAX),
+        };
+        (start, stop)
+    }
+
+    /// The next window, or nothing after the last one.
+    fn advance(&mut self, plan: &Plan) -> Option<Place> {
+        if self.index >= self.count || self.left == 0 {
+            return None;
+        }
+        let tick = self.output_tick(plan);
+        let repeated = self.index != 0 && self.last_tick == tick;
+        self.duplicates = if repeated { self.duplicates + 1 } else { 0 };
+        self.last_tick = tick;
+        let (start, stop) = self.limits(plan, tick);
+        if start <= stop {
+            let ticks = &self.points.ticks;
+            let first = lower_bound(ticks, self.window.0, start);
+            let end = upper_bound(ticks, self.window.1, stop);
+            self.window = (first, end.max(first));
+        }
+        let range = if start <= stop { self.window } else { (0, 0) };
+        self.index += plan.step;
+        self.left -= 1;
+        Some(Place { tick, range })
+    }
+
+    /// The index in a window of the point at its tick: of duplicates the one whose turn it is.
+    fn index_at(&self, plan: &Plan, place: &Place) -> i64 {
+        let ticks = &self.points.ticks[place.range.0..place.range.1];
+        let at = |index: usize| ticks.get(index) == Some(&place.tick);
+        if plan.reversed {
+            let last = ticks.partition_point(|t| *t <= place.tick).wrapping_sub(1);
+            (if at(last) { last as i64 } else { -1 }) - self.duplicates
+        } else {
+            let first = ticks.partition_point(|t| *t < place.tick);
+            (if at(first) { first as i64 } else { -1 }) + self.duplicates
+        }
+    }
+
+    /// Goes on with library code for one slice.
+    pub(super) fn run(&mut self, vm: &mut Machine, plan: &Plan) -> Result<Step> {
+        let Some(callee) = &plan.callee else {
+            return if self.advance(plan).is_some() { Err(no_mapper()) } else { Ok(Step::Done) };
+        };
+        if let Code::Native(aggregator, _, _) = &callee.code {
+            if let (Some(bulk), false) = (aggregator.bulk, plan.own_ticks) {
+                return self.run_bulk(vm, plan, bulk);
+            }
+        }
+        let mut work = 0;
+        let names = std::mem::take(&mut self.names);
+        let labels = std::mem::take(&mut self.labels);
+        let step = loop {
+            let Some(place) = self.advance(plan) else {
+                break Step::Done;
+            };
+            work += 4 + place.range.1 - place.range.0;
+            let mut window = window_of(&self.points, place.range, place.tick, &names, &labels);
+            window.index = Some(self.index_at(plan, &place));
+            if callee.is_guarded() && !callee.allows(&window) {
+                continue;
+            }
+            let point = callee.run(vm, &window)?;
+            if let Some(value) = point.value {
+                let tick = if plan.own_ticks { point.tick } else { place.tick };
+                self.made.push(tick, point.location, point.elevation, value);
+            }
+            if work >= SLICE_POINTS {
+                break Step::More;
+            }
+        };
+        (self.names, self.labels) = (names, labels);
+        vm.heap.claim(self.made.len() * Building::POINT_BYTES)?;
+        vm.charge(work);
+        Ok(step)
+    }
+
+    /// Goes on with code for many windows at once.
+    fn run_bulk(
+        &mut self,
+        vm: &mut Machine,
+        plan: &Plan,
+        bulk: crate::function::Bulk,
+    ) -> Result<Step> {
+        let mut ticks = Vec::new();
+        let mut ranges = Vec::new();
+        let mut work = 0;
+        let guard = plan.callee.as_ref().filter(|c| c.is_guarded());
+        let mut places = Vec::new();
+        let before = (self.index, self.left, self.cursor, self.window, self.last_tick, self.duplicates);
+        let step = loop {
+            let Some(place) = self.advance(plan) else {
+                break Step::Done;
+            };
+            let (first, end) = place.range;
+            work += 2 + end - first;
+            // What there is code for gives nothing for no points.
+            if first < end && guard.is_none_or(|c| c.allows_ticks(&self.points.ticks[first..end])) {
+                ticks.push(place.tick);
+                ranges.push(place.range);
+            }
+            places.push(place.tick);
+            if work >= SLICE_POINTS {
+                break Step::More;
+            }
+        };
+        let _ = (before, places);
+        vm.heap.claim((self.made.len() + ticks.len()) * Building::POINT_BYTES)?;
+        vm.charge(work);
+        if let Some(columns) = bulk(&self.points, &ranges) {
+            if columns.values.len() == ticks.len() {
+                self.made.extend(&ticks, &columns);
+            }
+        }
+        Ok(step)
+    }
+
+    /// Pushes what a macro takes for the next window that the conditions let pass.
+    pub(super) fn call(&mut self, vm: &mut Machine, plan: &Plan) -> Result<Step> {
+        loop {
+            let Some(place) = self.advance(plan) else {
+                return Ok(Step::Done);
+            };
+            self.tick = place.tick;
+            vm.charge(1);
+            let (first, end) = place.range;
+            if takes_series(plan) {
+                self.show(vm, first, end)?;
+                return Ok(Step::More);
+            }
+            let ticks = &self.points.ticks[first..end];
+            if plan.callee.as_ref().is_some_and(|c| !c.allows_ticks(ticks)) {
+                continue;
+            }
+            let count = end - first;
+            vm.heap.claim_values(count * 2)?;
+            let name = vm.heap.string(self.names[0].clone())?;
+            let labels = labels_map(vm, &self.labels[0])?;
+            let window = window_of(&self.points, place.range, place.tick, &[], &[]);
+            push_lists(vm, &window, vec![name; count], vec![labels; count])?;
+            return Ok(Step::More);
+        }
+    }
+
+    /// Pushes the points of a window as a series: the same one for all windows, as its name and
+    /// labels are those of the result.
+    fn show(&mut self, vm: &mut Machine, first: usize, end: usize) -> Result {
+        vm.charge((end - first) * 2);
+        vm.heap.claim((end - first) * Building::POINT_BYTES)?;
+        let points = slice(&self.points, first, end);
+        let shown = match self.shown {
+            Some(shown) => shown,
+            None => {
+                let mut gts = Gts::default();
+                gts.series.metadata = self.metadata.clone();
+                gts.renamed = self.renamed;
+                *self.shown.insert(vm.heap.alloc_gts(gts)?)
+            }
+        };
+        let mut gts = vm.heap.change_gts(shown)?;
+        gts.series.points = points;
+        gts.series.bucket = None;
+        gts.order = crate::heap::Order::Ascending;
+        drop(gts);
+        vm.push(Value::Gts(shown))
+    }
+
+    /// Takes what a macro left.
+    pub(super) fn take_output(&mut self, vm: &mut Machine, plan: &Plan) -> Result {
+        match output::take(vm)? {
+            Output::One(left) => {
+                let tick = left.tick(plan.own_ticks, self.tick);
+                if let Some(value) = left.value {
+                    self.made.push(tick?, left.location, left.elevation, value);
+                }
+            }
+            Output::Many(entries) => {
+                let many = self.many.get_or_insert_default();
+                for (name, left) in entries {
+                    let made = many.entry(name).or_default();
+                    let tick = left.tick(plan.own_ticks, self.tick);
+                    if let Some(value) = left.value {
+                        made.push(tick?, left.location, left.elevation, value);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The series that were made.
+    pub(super) fn finish(self, vm: &mut Machine, plan: &Plan) -> Result<List> {
+        let bucket = if plan.output.is_some() { None } else { self.bucket };
+        let (metadata, renamed) = match self.shown {
+            Some(shown) => {
+                let gts = vm.heap.gts(shown);
+                (gts.series.metadata.clone(), gts.renamed)
+            }
+            None => (self.metadata, self.renamed),
+        };
+        let mut results = Vec::new();
+        let Some(many) = self.many else {
+            let mut gts = self.made.into_gts(metadata, bucket);
+            gts.renamed = renamed;
+            results.push(Value::Gts(vm.heap.alloc_gts(gts)?));
+            return Ok(results);
+        };
+        for (name, made) in many {
+            let mut metadata = metadata.clone();
+            metadata.name = Some(name.to_string());
+            let mut gts = made.into_gts(metadata, bucket);
+            gts.renamed = true;
+            results.push(Value::Gts(vm.heap.alloc_gts(gts)?));
+        }
+        Ok(results)
+    }
+
+    pub(super) fn trace(&self, visit: &mut dyn FnMut(Value)) {
+        if let Some(shown) = self.shown {
+            visit(Value::Gts(shown));
+        }
+    }
+}
+
+const _: (i64, i64) = (NO_LOCATION, NO_ELEVATION);
