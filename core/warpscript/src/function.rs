@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use weft_gts::{Columns, Labels, NO_ELEVATION, NO_LOCATION, Value as PointValue};
+use weft_gts::{Columns, Labels, NO_ELEVATION, NO_LOCATION, Value as PointValue, ValueRef};
 
 use crate::error::Result;
 use crate::machine::Machine;
@@ -169,6 +169,12 @@ impl Window<'_> {
         self.elevations.get(index).copied().unwrap_or(NO_ELEVATION)
     }
 
+    /// The value at `index`, borrowed; `None` where it is missing.
+    #[inline]
+    pub fn at(&self, index: usize) -> Option<ValueRef<'_>> {
+        self.values.at(index)
+    }
+
     /// The value at `index`; `None` where it is missing.
     pub fn value(&self, index: usize) -> Option<PointValue> {
         self.values.get(index)
@@ -176,6 +182,18 @@ impl Window<'_> {
 }
 
 impl Values<'_> {
+    /// The value at `index`, borrowed; `None` where it is missing.
+    #[inline]
+    pub fn at(&self, index: usize) -> Option<ValueRef<'_>> {
+        match self {
+            Self::Long(v) => v.get(index).map(|v| ValueRef::Long(*v)),
+            Self::Double(v) => v.get(index).map(|v| ValueRef::Double(*v)),
+            Self::Boolean(v) => v.get(index).map(|v| ValueRef::Boolean(*v)),
+            Self::String(v) => v.get(index).map(|v| ValueRef::String(v)),
+            Self::Any(v) => v.get(index)?.as_ref().map(ValueRef::from),
+        }
+    }
+
     /// The value at `index`; `None` where it is missing.
     pub fn get(&self, index: usize) -> Option<PointValue> {
         match self {

@@ -1,7 +1,9 @@
 //! The words, by family.
 
+mod aggregators;
 mod capabilities;
 mod control;
+pub(crate) mod frameworks;
 mod limits;
 pub(crate) mod macros;
 mod operators;
@@ -18,8 +20,10 @@ use crate::value::Value;
 /// All families. A new module is one line here.
 #[rustfmt::skip]
 pub(crate) const FAMILIES: &[&Family] = &[
+    &aggregators::FAMILY,
     &capabilities::FAMILY,
     &control::FAMILY,
+    &frameworks::FAMILY,
     &limits::FAMILY,
     &operators::ARITHMETIC,
     &operators::BITS,

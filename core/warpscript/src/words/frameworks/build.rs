@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use weft_gts::{
-    Column, Columns, JavaDouble, Metadata, NO_ELEVATION, NO_LOCATION, Series, Value as PointValue,
-    parse_double, series::Bucket,
+    Bucket, Column, Columns, Metadata, NO_ELEVATION, NO_LOCATION, Series, Value as PointValue,
 };
 
 use crate::heap::{Gts, Order};
@@ -27,6 +26,8 @@ pub(crate) struct Building {
     locations: Vec<i64>,
     elevations: Vec<i64>,
     values: Typed,
+    /// An empty column of their type: it knows how to convert.
+    kind: Column,
     order: Order,
 }
 
@@ -43,44 +44,22 @@ impl Building {
     /// dropped, but make an empty series one of booleans, as in the reference.
     pub(crate) fn push(&mut self, tick: i64, location: i64, elevation: i64, value: PointValue) {
         self.note_order(tick);
-        let kept = match &mut self.values {
-            Typed::Empty => {
-                self.values = match value {
-                    PointValue::Long(v) => Typed::Long(vec![v]),
-                    PointValue::Double(v) => Typed::Double(vec![v]),
-                    PointValue::Decimal(v) => Typed::Double(vec![v.to_f64()]),
-                    PointValue::Boolean(v) => Typed::Boolean(vec![v]),
-                    PointValue::String(v) => Typed::String(vec![v]),
-                    PointValue::Bytes(v) => Typed::String(vec![latin(&v)]),
-                    PointValue::Deleted => {
-                        self.values = Typed::Boolean(Vec::new());
-                        return;
-                    }
-                };
-                true
+        match (&mut self.values, value) {
+            (Typed::Long(values), PointValue::Long(v)) => values.push(v),
+            (Typed::Double(values), PointValue::Double(v)) => values.push(v),
+            (Typed::Boolean(values), PointValue::Boolean(v)) => values.push(v),
+            (Typed::String(values), PointValue::String(v)) => values.push(v),
+            (values, PointValue::Deleted) => {
+                if matches!(values, Typed::Empty) {
+                    *values = Typed::Boolean(Vec::new());
+                    self.kind = Column::Boolean(Arc::default());
+                }
+                return;
             }
-            _ if value == PointValue::Deleted => false,
-            Typed::Long(values) => {
-                values.push(to_long(&value));
-                true
-            }
-            Typed::Double(values) => {
-                values.push(to_double(&value));
-                true
-            }
-            Typed::Boolean(values) => {
-                values.push(to_boolean(&value));
-                true
-            }
-            Typed::String(values) => {
-                values.push(to_text(value));
-                true
-            }
-        };
-        if kept {
-            self.place(location, elevation);
-            self.ticks.push(tick);
+            (values, value) => push_converted(values, &mut self.kind, value),
         }
+        self.place(location, elevation);
+        self.ticks.push(tick);
     }
 
     fn place(&mut self, location: i64, elevation: i64) {
@@ -116,10 +95,22 @@ impl Building {
     /// Adds points that were made at once: ticks, and the other columns without ticks.
     pub(crate) fn extend(&mut self, ticks: &[i64], columns: &Columns) {
         match (&mut self.values, &columns.values) {
-            (Typed::Empty, Column::Long(v)) => self.values = Typed::Long(v.to_vec()),
-            (Typed::Empty, Column::Double(v)) => self.values = Typed::Double(v.to_vec()),
-            (Typed::Empty, Column::Boolean(v)) => self.values = Typed::Boolean(v.to_vec()),
-            (Typed::Empty, Column::String(v)) => self.values = Typed::String(v.to_vec()),
+            (Typed::Empty, Column::Long(v)) => {
+                self.values = Typed::Long(v.to_vec());
+                self.kind = Column::Long(Arc::default());
+            }
+            (Typed::Empty, Column::Double(v)) => {
+                self.values = Typed::Double(v.to_vec());
+                self.kind = Column::Double(Arc::default());
+            }
+            (Typed::Empty, Column::Boolean(v)) => {
+                self.values = Typed::Boolean(v.to_vec());
+                self.kind = Column::Boolean(Arc::default());
+            }
+            (Typed::Empty, Column::String(v)) => {
+                self.values = Typed::String(v.to_vec());
+                self.kind = Column::String(Arc::default());
+            }
             (Typed::Long(to), Column::Long(v)) => to.extend_from_slice(v),
             (Typed::Double(to), Column::Double(v)) => to.extend_from_slice(v),
             (Typed::Boolean(to), Column::Boolean(v)) => to.extend_from_slice(v),
@@ -170,6 +161,31 @@ impl Building {
     }
 }
 
+/// Adds a value of another type than the last ones.
+fn push_converted(values: &mut Typed, kind: &mut Column, value: PointValue) {
+    let value = kind.convert(value);
+    match (&mut *values, value) {
+        (Typed::Long(values), PointValue::Long(v)) => values.push(v),
+        (Typed::Double(values), PointValue::Double(v)) => values.push(v),
+        (Typed::Boolean(values), PointValue::Boolean(v)) => values.push(v),
+        (Typed::String(values), PointValue::String(v)) => values.push(v),
+        (Typed::Empty, PointValue::Long(v)) => {
+            (*values, *kind) = (Typed::Long(vec![v]), Column::Long(Arc::default()));
+        }
+        (Typed::Empty, PointValue::Double(v)) => {
+            (*values, *kind) = (Typed::Double(vec![v]), Column::Double(Arc::default()));
+        }
+        (Typed::Empty, PointValue::Boolean(v)) => {
+            (*values, *kind) = (Typed::Boolean(vec![v]), Column::Boolean(Arc::default()));
+        }
+        (Typed::Empty, PointValue::String(v)) => {
+            (*values, *kind) = (Typed::String(vec![v]), Column::String(Arc::default()));
+        }
+        // Conversion answers with the type of the column.
+        _ => (),
+    }
+}
+
 /// A column that is left out when nothing is in it.
 fn optional(column: Vec<i64>, none: i64) -> Arc<Vec<i64>> {
     if column.iter().all(|v| *v == none) { Arc::default() } else { Arc::new(column) }
@@ -184,65 +200,6 @@ fn spread(to: &mut Vec<i64>, before: usize, from: &[i64], count: usize, none: i6
     }
     to.resize(before, none);
     to.extend_from_slice(from);
-}
-
-/// Bytes as text, each one a character.
-fn latin(bytes: &[u8]) -> Arc<str> {
-    bytes.iter().map(|b| char::from(*b)).collect::<String>().into()
-}
-
-/// A value as a LONG of a series; what cannot be read is 0.
-pub(crate) fn to_long(value: &PointValue) -> i64 {
-    match value {
-        PointValue::Long(v) => *v,
-        PointValue::Double(v) => *v as i64,
-        PointValue::Decimal(v) => v.to_f64() as i64,
-        PointValue::Boolean(v) => i64::from(*v),
-        PointValue::String(v) => parse_long(v),
-        PointValue::Bytes(v) => parse_long(&latin(v)),
-        PointValue::Deleted => 0,
-    }
-}
-
-fn parse_long(text: &str) -> i64 {
-    text.parse().unwrap_or_else(|_| parse_double(text).unwrap_or(0.0) as i64)
-}
-
-/// A value as a DOUBLE of a series; what cannot be read is 0.
-pub(crate) fn to_double(value: &PointValue) -> f64 {
-    match value {
-        PointValue::Long(v) => *v as f64,
-        PointValue::Double(v) => *v,
-        PointValue::Decimal(v) => v.to_f64(),
-        PointValue::Boolean(v) => f64::from(u8::from(*v)),
-        PointValue::String(v) => parse_double(v).unwrap_or(0.0),
-        PointValue::Bytes(v) => parse_double(&latin(v)).unwrap_or(0.0),
-        PointValue::Deleted => 0.0,
-    }
-}
-
-fn to_boolean(value: &PointValue) -> bool {
-    match value {
-        PointValue::Long(v) => *v != 0,
-        PointValue::Double(v) => *v != 0.0,
-        PointValue::Decimal(v) => v.to_f64() != 0.0,
-        PointValue::Boolean(v) => *v,
-        PointValue::String(v) => !v.is_empty(),
-        PointValue::Bytes(v) => !v.is_empty(),
-        PointValue::Deleted => false,
-    }
-}
-
-fn to_text(value: PointValue) -> Arc<str> {
-    match value {
-        PointValue::Long(v) => v.to_string().into(),
-        PointValue::Double(v) => JavaDouble(v).to_string().into(),
-        PointValue::Decimal(v) => v.to_java_string().into(),
-        PointValue::Boolean(v) => if v { "T" } else { "F" }.into(),
-        PointValue::String(v) => v,
-        PointValue::Bytes(v) => latin(&v),
-        PointValue::Deleted => Arc::default(),
-    }
 }
 
 #[cfg(test)]
@@ -260,7 +217,8 @@ mod tests {
     #[test]
     fn the_first_value_gives_the_type() {
         let text = |t: &str| PointValue::String(t.into());
-        let longs = build(&[PointValue::Long(1), text("none"), text("7.9"), PointValue::Double(2.9)]);
+        let longs =
+            build(&[PointValue::Long(1), text("none"), text("7.9"), PointValue::Double(2.9)]);
         assert_eq!(longs.values, Column::Long(Arc::new(vec![1, 0, 7, 2])));
         let texts = build(&[text("a"), PointValue::Boolean(true), PointValue::Double(1.0)]);
         let expected: Vec<Arc<str>> = vec!["a".into(), "T".into(), "1.0".into()];

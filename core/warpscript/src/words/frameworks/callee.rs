@@ -6,7 +6,6 @@ use weft_gts::{Column, Columns, Labels, Value as PointValue};
 
 use crate::error::Result;
 use crate::function::{Aggregator, Condition, Point, Purpose, Role, Values, Window};
-use crate::heap::{Key, Map};
 use crate::machine::Machine;
 use crate::macros::Macro;
 use crate::registry::{Action, Word};
@@ -198,17 +197,6 @@ pub(crate) fn window_of<'a>(
     }
 }
 
-/// Labels as a map of the language.
-pub(crate) fn labels_map(vm: &mut Machine, labels: &Labels) -> Result<Value> {
-    let mut map = Map::default();
-    for (name, value) in labels.iter() {
-        let key: Key = vm.heap.text_key(name)?;
-        let value = vm.heap.string(value)?;
-        map.entries.insert(key, value);
-    }
-    Ok(Value::Map(vm.heap.alloc_map(map)?))
-}
-
 /// Pushes a window as the list of eight that a `MACROMAPPER` macro takes. `names` and `labels` are
 /// values already: one for each, or one to be repeated `repeat` times.
 pub(crate) fn push_lists(
@@ -248,17 +236,8 @@ pub(crate) fn push_lists(
 /// A value of the language as a value of a series: `None` for NULL, [`PointValue::Deleted`] for
 /// what no series holds.
 pub(crate) fn point_value(vm: &Machine, value: Value) -> Option<PointValue> {
-    Some(match value {
-        Value::Null => return None,
-        Value::Boolean(v) => PointValue::Boolean(v),
-        Value::Long(v) => PointValue::Long(v),
-        Value::Double(v) => PointValue::Double(v),
-        Value::String(text) => PointValue::String(vm.heap.text(text).clone()),
-        Value::Bytes(bytes) => PointValue::Bytes(vm.heap.bytes(bytes).clone()),
-        Value::Decimal(decimal) => {
-            let text = crate::decimal::to_text(vm.heap.decimal(decimal));
-            PointValue::Double(text.parse().unwrap_or(f64::NAN))
-        }
-        _ => PointValue::Deleted,
-    })
+    match value {
+        Value::Null => None,
+        value => Some(points::to_point(vm, value).unwrap_or(PointValue::Deleted)),
+    }
 }

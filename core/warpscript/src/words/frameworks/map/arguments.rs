@@ -36,7 +36,8 @@ fn from_list(vm: &Machine, list: Handle<List>) -> Result<(Plan, Vec<Handle<Gts>>
     }
     let parameter = |i: usize| items.get(count + i).copied().unwrap_or(Value::Long(0));
     let (Value::Long(pre), Value::Long(post)) = (parameter(1), parameter(2)) else {
-        let text = "expects prewindow and postwindow as 2 parameters following the mapper function.";
+        let text =
+            "expects prewindow and postwindow as 2 parameters following the mapper function.";
         return Err(vm.error(text));
     };
     let step = match items.get(count + 4) {

@@ -3,18 +3,20 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use weft_gts::{Columns, Labels, Metadata, NO_ELEVATION, NO_LOCATION, series::Bucket};
+use weft_gts::{Bucket, Columns, Labels, Metadata};
 
 use super::super::build::Building;
-use super::super::callee::{Code, labels_map, push_lists, window_of};
-use super::super::order::{ascending, lower_bound, slice, upper_bound};
+use super::super::callee::{Code, push_lists, window_of};
 use super::super::output::{self, Output};
-use super::super::{bucketed, writable};
+use super::super::seek::{lower_bound, upper_bound};
+use super::super::sorted;
 use super::{Plan, no_mapper, takes_series};
 use crate::error::Result;
+use crate::function::Bulk;
 use crate::heap::{Gts, List};
 use crate::machine::Machine;
 use crate::value::{Handle, Value};
+use crate::words::points;
 
 /// How a step ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,13 +73,13 @@ impl Pass {
         input: Handle<Gts>,
     ) -> Result<std::result::Result<Self, Value>> {
         let gts = vm.heap.gts(input);
-        let bucket = bucketed(&gts.series);
+        let bucket = points::bucket(gts);
         if gts.series.points.is_empty() && bucket.is_none() && plan.output.is_none() {
             let copy = gts.clone();
             return Ok(Err(Value::Gts(vm.heap.alloc_gts(copy)?)));
         }
         let (metadata, renamed) = (gts.series.metadata.clone(), gts.renamed);
-        let points = ascending(&mut *vm.heap.change_gts(writable(input))?);
+        let points = sorted(vm, input)?;
         let count = match (&plan.output, bucket) {
             (Some(ticks), _) => ticks.len() as i64,
             (None, Some(bucket)) => bucket.count,
@@ -218,7 +220,9 @@ impl Pass {
             return if self.advance(plan).is_some() { Err(no_mapper()) } else { Ok(Step::Done) };
         };
         if let Code::Native(aggregator, _, _) = &callee.code {
-            if let (Some(bulk), false) = (aggregator.bulk, plan.own_ticks) {
+            let bulk =
+                aggregator.bulk.filter(|b| !plan.own_ticks && b(&self.points, &[]).is_some());
+            if let Some(bulk) = bulk {
                 return self.run_bulk(vm, plan, bulk);
             }
         }
@@ -251,18 +255,11 @@ impl Pass {
     }
 
     /// Goes on with code for many windows at once.
-    fn run_bulk(
-        &mut self,
-        vm: &mut Machine,
-        plan: &Plan,
-        bulk: crate::function::Bulk,
-    ) -> Result<Step> {
+    fn run_bulk(&mut self, vm: &mut Machine, plan: &Plan, bulk: Bulk) -> Result<Step> {
         let mut ticks = Vec::new();
         let mut ranges = Vec::new();
         let mut work = 0;
         let guard = plan.callee.as_ref().filter(|c| c.is_guarded());
-        let mut places = Vec::new();
-        let before = (self.index, self.left, self.cursor, self.window, self.last_tick, self.duplicates);
         let step = loop {
             let Some(place) = self.advance(plan) else {
                 break Step::Done;
@@ -274,12 +271,10 @@ impl Pass {
                 ticks.push(place.tick);
                 ranges.push(place.range);
             }
-            places.push(place.tick);
             if work >= SLICE_POINTS {
                 break Step::More;
             }
         };
-        let _ = (before, places);
         vm.heap.claim((self.made.len() + ticks.len()) * Building::POINT_BYTES)?;
         vm.charge(work);
         if let Some(columns) = bulk(&self.points, &ranges) {
@@ -310,7 +305,8 @@ impl Pass {
             let count = end - first;
             vm.heap.claim_values(count * 2)?;
             let name = vm.heap.string(self.names[0].clone())?;
-            let labels = labels_map(vm, &self.labels[0])?;
+            let labels = points::labels_map(vm, &self.labels[0])?;
+            let labels = Value::Map(vm.heap.alloc_map(labels)?);
             let window = window_of(&self.points, place.range, place.tick, &[], &[]);
             push_lists(vm, &window, vec![name; count], vec![labels; count])?;
             return Ok(Step::More);
@@ -322,7 +318,7 @@ impl Pass {
     fn show(&mut self, vm: &mut Machine, first: usize, end: usize) -> Result {
         vm.charge((end - first) * 2);
         vm.heap.claim((end - first) * Building::POINT_BYTES)?;
-        let points = slice(&self.points, first, end);
+        let points = self.points.slice(first..end);
         let shown = match self.shown {
             Some(shown) => shown,
             None => {
@@ -396,5 +392,3 @@ impl Pass {
         }
     }
 }
-
-const _: (i64, i64) = (NO_LOCATION, NO_ELEVATION);
