@@ -5,6 +5,8 @@ mod capabilities;
 mod control;
 pub(crate) mod frameworks;
 mod limits;
+mod lists;
+mod literals;
 pub(crate) mod macros;
 mod operators;
 pub(crate) mod points;
@@ -25,6 +27,8 @@ pub(crate) const FAMILIES: &[&Family] = &[
     &control::FAMILY,
     &frameworks::FAMILY,
     &limits::FAMILY,
+    &lists::FAMILY,
+    &literals::FAMILY,
     &operators::ARITHMETIC,
     &operators::BITS,
     &operators::COMPARISON,
