@@ -6,7 +6,6 @@ use crate::java;
 use crate::machine::Machine;
 use crate::registry::{Family, word};
 use crate::text::{to_text, type_name};
-use crate::utf16;
 use crate::value::Value;
 
 pub(super) static FAMILY: Family = Family {
@@ -87,7 +86,7 @@ pub(super) static FAMILY: Family = Family {
             "A new map.",
             &[("{}", "[{}]")],
         ),
-        word("()", empty_set, "1.2.13", "() set<SET>", "A new set.", &[("() SIZE", "[0]")]),
+        word("()", empty_set, "1.2.13", "() set<SET>", "A new set.", &[("()", "[[]]")]),
         word(
             "[[]]",
             empty_vector,
@@ -127,15 +126,6 @@ pub(super) static FAMILY: Family = Family {
             "mark<MARK> x1<ANY> xN<ANY> CLEARTOMARK",
             "Removes everything down to the topmost mark, and the mark.",
             &[("7 MARK 1 2 CLEARTOMARK", "[7]")],
-        ),
-        word(
-            "SIZE",
-            size,
-            "1.0.0",
-            "x<ANY> SIZE size<LONG>",
-            "How many elements a collection has, characters a string, bytes a byte array, points a \
-             series or encoder, statements a macro.",
-            &[("[ 1 2 ] SIZE", "[2]"), ("'abc' SIZE", "[3]"), ("<% 1 + %> SIZE", "[2]")],
         ),
         word(
             "TYPEOF",
@@ -341,26 +331,6 @@ fn clear_to_mark(vm: &mut Machine) -> Result {
             Err(Fault::empty_stack())
         }
     }
-}
-
-fn size(vm: &mut Machine) -> Result {
-    let size = match vm.pop()? {
-        Value::List(list) | Value::Vector(list) => vm.heap.list(list).len(),
-        Value::Map(map) => vm.heap.map(map).entries.len(),
-        Value::Set(set) => vm.heap.set(set).members.len(),
-        Value::String(text) => utf16::len(vm.heap.text(text)),
-        Value::Bytes(bytes) => vm.heap.bytes(bytes).len(),
-        Value::Gts(gts) => vm.heap.gts(gts).series.points.len(),
-        Value::Encoder(encoder) => vm.heap.encoder(encoder).points.len(),
-        Value::Macro(body) => vm.heap.macro_(body).statements(),
-        _ => {
-            return Err(vm.error(
-                "operates on a MAP, a collection, a STRING, a byte array, a GTS or GTS Encoder, a \
-                 GEOSHAPE or a Macro.",
-            ));
-        }
-    };
-    vm.push(size as i64)
 }
 
 fn type_of(vm: &mut Machine) -> Result {

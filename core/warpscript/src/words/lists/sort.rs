@@ -67,12 +67,12 @@ fn sort_map_by_order(vm: &mut Machine, map: Handle<Map>, keys: &[Value]) -> Resu
 
 /// Fails unless a key of SORTBY is a number or text like the first one.
 pub(super) fn check_key(vm: &Machine, first: Option<Value>, key: Value) -> Result {
-    let fits = match (first.unwrap_or(key), key) {
+    let fits = matches!(
+        (first.unwrap_or(key), key),
         (Value::Long(_), Value::Long(_))
-        | (Value::Double(_), Value::Double(_))
-        | (Value::String(_), Value::String(_)) => true,
-        _ => false,
-    };
+            | (Value::Double(_), Value::Double(_))
+            | (Value::String(_), Value::String(_))
+    );
     if fits {
         return Ok(());
     }
