@@ -1,4 +1,4 @@
-//! Literals of collections, constants, and what kind of value something is.
+//! Literals of collections, and what kind of value something is.
 
 use crate::error::{Fault, Result};
 use crate::heap::{List, Map, Set};
@@ -11,14 +11,6 @@ use crate::value::Value;
 pub(super) static FAMILY: Family = Family {
     name: "literals",
     words: &[
-        word(
-            "NULL",
-            |vm| vm.push(Value::Null),
-            "1.0.0",
-            "NULL null<NULL>",
-            "No value.",
-            &[("NULL", "[null]")],
-        ),
         word(
             "MARK",
             mark,
@@ -134,65 +126,6 @@ pub(super) static FAMILY: Family = Family {
             "x<ANY> TYPEOF type<STRING>",
             "The name of a value's type.",
             &[("1.5 TYPEOF", "[\"DOUBLE\"]"), ("NULL TYPEOF", "[\"NULL\"]")],
-        ),
-        word(
-            "ISNULL",
-            |vm| {
-                let null = vm.pop()?.is_null();
-                vm.push(null)
-            },
-            "1.0.0",
-            "x<ANY> ISNULL null<BOOLEAN>",
-            "Says whether a value is NULL.",
-            &[("NULL ISNULL 1 ISNULL", "[false,true]")],
-        ),
-        word(
-            "PI",
-            |vm| vm.push(std::f64::consts::PI),
-            "1.0.0",
-            "PI pi<DOUBLE>",
-            "The number pi.",
-            &[("PI", "[3.141592653589793]")],
-        ),
-        word(
-            "pi",
-            |vm| vm.push(std::f64::consts::PI),
-            "1.0.0",
-            "pi pi<DOUBLE>",
-            "The number pi.",
-            &[("pi", "[3.141592653589793]")],
-        ),
-        word(
-            "E",
-            |vm| vm.push(std::f64::consts::E),
-            "1.0.0",
-            "E e<DOUBLE>",
-            "The base of natural logarithms.",
-            &[("E", "[2.718281828459045]")],
-        ),
-        word(
-            "e",
-            |vm| vm.push(std::f64::consts::E),
-            "1.0.0",
-            "e e<DOUBLE>",
-            "The base of natural logarithms.",
-            &[("e", "[2.718281828459045]")],
-        ),
-        word(
-            "MAXLONG",
-            |vm| vm.push(i64::MAX),
-            "1.0.0",
-            "MAXLONG max<LONG>",
-            "The largest LONG.",
-            &[("MAXLONG", "[9223372036854775807]")],
-        ),
-        word(
-            "MINLONG",
-            |vm| vm.push(i64::MIN),
-            "1.0.0",
-            "MINLONG min<LONG>",
-            "The smallest LONG.",
-            &[("MINLONG", "[-9223372036854775808]")],
         ),
     ],
 };
