@@ -43,7 +43,6 @@
 //! - The platform: `vm.request(Request::…)`, then a task that answers [`machine::Flow::Wait`] until
 //!   `vm.take_answer(id)` has something.
 
-mod columns;
 pub mod config;
 mod decimal;
 mod entropy;

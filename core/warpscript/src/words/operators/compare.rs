@@ -196,7 +196,7 @@ fn compare_points(
     let mut kept = Vec::new();
     let mut keep = |index: usize, keeps: bool| {
         if keeps {
-            kept.push(index);
+            kept.push(index as u32);
         }
     };
     vm.heap.claim(points.len().saturating_mul(8))?;
@@ -276,9 +276,9 @@ fn compare_series(
     b: Handle<Gts>,
     comparison: &Comparison,
 ) -> Result<Value> {
-    let (x, y) = (&vm.heap.gts(a).series, &vm.heap.gts(b).series);
+    let (x, y) = (vm.heap.gts(a), vm.heap.gts(b));
     let bucket = series::shared_buckets(x, y);
-    let (x, y) = (&x.points.values, &y.points.values);
+    let (x, y) = (&x.series.points.values, &y.series.points.values);
     if matches!(x, Column::Empty) || matches!(y, Column::Empty) {
         let series = Series { bucket, ..Series::default() };
         return vm.heap.new_gts(series);
@@ -293,10 +293,10 @@ fn compare_series(
     let mut kept = Vec::new();
     for (i, j) in pairs {
         if holds_at(&vm.heap, comparison, (&x.values, i), (&y.values, j))? {
-            kept.push(i);
+            kept.push(i as u32);
         }
     }
-    let mut points = crate::columns::select(x, &kept);
+    let mut points = x.gather(&kept);
     // One DOUBLE side makes the result DOUBLE.
     if let (Column::Long(values), Column::Double(_)) = (&points.values, &y.values) {
         points.values = Column::Double(Arc::new(values.iter().map(|v| *v as f64).collect()));

@@ -51,8 +51,8 @@ fn short_circuit(vm: &mut Machine, decisive: bool) -> Result {
     let (Value::Gts(a), Value::Gts(b)) = (below, top) else {
         return Err(wrong_operands(vm));
     };
-    let (x, y) = (&vm.heap.gts(a).series, &vm.heap.gts(b).series);
-    match (&x.points.values, &y.points.values) {
+    let (x, y) = (vm.heap.gts(a), vm.heap.gts(b));
+    match (&x.series.points.values, &y.series.points.values) {
         (Column::Boolean(_), Column::Boolean(_)) => (),
         (Column::Empty | Column::Boolean(_), Column::Empty | Column::Boolean(_)) => {
             let series = Series { bucket: series::shared_buckets(x, y), ..Series::default() };

@@ -6,12 +6,12 @@ use weft_gts::double::JavaDouble;
 use weft_gts::{Bucket, Column, Columns, Series};
 
 use super::arithmetic::by_zero;
-use crate::columns;
 use crate::decimal;
 use crate::error::Result;
 use crate::heap::{Gts, Order};
 use crate::machine::Machine;
 use crate::value::{Handle, Value};
+use crate::words::points;
 
 /// An operation on two numbers; `None` for a division by zero.
 pub(super) struct Arithmetic {
@@ -46,39 +46,31 @@ impl Numbers<'_> {
     }
 }
 
-/// The same series without points.
-pub(crate) fn emptied(series: &Series) -> Series {
-    Series { metadata: series.metadata.clone(), bucket: series.bucket, points: Columns::default() }
-}
-
 /// A series with the points of another and new values.
 pub(super) fn with_values(vm: &mut Machine, gts: Handle<Gts>, values: Column) -> Result<Value> {
     let from = vm.heap.gts(gts);
-    let mut series = emptied(&from.series);
-    let (order, renamed) = (from.order, from.renamed);
+    let mut gts = points::empty_like(from);
+    (gts.order, gts.renamed) = (from.order, from.renamed);
     if !values.is_empty() {
-        series.points = Columns { values, ..from.series.points.clone() };
+        gts.series.points = Columns { values, ..from.series.points.clone() };
     }
-    vm.charge(series.points.len() * 2);
-    let gts = Gts { order, renamed, ..Gts::new(series) };
+    vm.charge(gts.series.points.len() * 2);
     Ok(Value::Gts(vm.heap.alloc_gts(gts)?))
 }
 
 /// A series with some of the points of another.
-pub(super) fn with_points(vm: &mut Machine, gts: Handle<Gts>, indexes: &[usize]) -> Result<Value> {
+pub(super) fn with_points(vm: &mut Machine, gts: Handle<Gts>, indexes: &[u32]) -> Result<Value> {
     let from = vm.heap.gts(gts);
     vm.heap.claim(indexes.len().saturating_mul(32))?;
-    let mut series = emptied(&from.series);
-    series.points = columns::select(&from.series.points, indexes);
-    let gts = Gts { order: from.order, renamed: from.renamed, ..Gts::new(series) };
+    let mut gts = points::with_points(from, from.series.points.gather(indexes));
+    (gts.order, gts.renamed) = (from.order, from.renamed);
     Ok(Value::Gts(vm.heap.alloc_gts(gts)?))
 }
 
 /// The buckets that two series share, if their grids fit.
-pub(super) fn shared_buckets(a: &Series, b: &Series) -> Option<Bucket> {
-    let (a, b) = (a.bucket?, b.bucket?);
-    if a.span != b.span || a.span == 0 || a.last.wrapping_rem(a.span) != b.last.wrapping_rem(b.span)
-    {
+pub(super) fn shared_buckets(a: &Gts, b: &Gts) -> Option<Bucket> {
+    let (a, b) = (points::bucket(a)?, points::bucket(b)?);
+    if a.span != b.span || a.last.wrapping_rem(a.span) != b.last.wrapping_rem(b.span) {
         return None;
     }
     let first = |x: &Bucket| x.last.wrapping_sub(x.count.wrapping_sub(1).wrapping_mul(x.span));
@@ -87,18 +79,40 @@ pub(super) fn shared_buckets(a: &Series, b: &Series) -> Option<Bucket> {
     Some(Bucket { last, span: a.span, count })
 }
 
+/// The pairs of indexes with equal ticks in two ascending columns; the n-th point at a tick meets
+/// the n-th point at it on the other side.
+fn common(a: &[i64], b: &[i64]) -> Vec<(usize, usize)> {
+    let (mut i, mut j) = (0, 0);
+    let mut pairs = Vec::new();
+    while i < a.len() && j < b.len() {
+        match a[i].cmp(&b[j]) {
+            std::cmp::Ordering::Less => i += 1,
+            std::cmp::Ordering::Greater => j += 1,
+            std::cmp::Ordering::Equal => {
+                pairs.push((i, j));
+                i += 1;
+                j += 1;
+            }
+        }
+    }
+    pairs
+}
+
 /// Sorts two series and finds the pairs of points at common ticks.
 pub(super) fn matched(
     vm: &mut Machine,
     a: Handle<Gts>,
     b: Handle<Gts>,
 ) -> Result<Vec<(usize, usize)>> {
-    columns::sort(vm, a, false)?;
-    columns::sort(vm, b, false)?;
+    for gts in [a, b] {
+        vm.heap.claim(vm.heap.gts(gts).series.points.len().saturating_mul(40))?;
+        vm.charge(vm.heap.gts(gts).series.points.len());
+        points::order::sort(&mut *vm.heap.change_gts(gts.thawed())?, false);
+    }
     let (x, y) = (&vm.heap.gts(a).series.points, &vm.heap.gts(b).series.points);
     vm.heap.claim(x.len().min(y.len()).saturating_mul(48))?;
     let work = x.len() + y.len();
-    let pairs = columns::common(&x.ticks, &y.ticks);
+    let pairs = common(&x.ticks, &y.ticks);
     vm.charge(work);
     Ok(pairs)
 }
@@ -110,10 +124,10 @@ pub(super) fn paired(
     pairs: &[(usize, usize)],
     values: Column,
 ) -> Result<Value> {
-    let (x, y) = (&vm.heap.gts(a).series, &vm.heap.gts(b).series);
+    let (x, y) = (vm.heap.gts(a), vm.heap.gts(b));
     let mut series = Series { bucket: shared_buckets(x, y), ..Series::default() };
     if !pairs.is_empty() {
-        let ticks = pairs.iter().map(|p| x.points.ticks[p.0]).collect();
+        let ticks = pairs.iter().map(|p| x.series.points.ticks[p.0]).collect();
         series.points = Columns { ticks: Arc::new(ticks), values, ..Columns::default() };
     }
     let gts = Gts { order: Order::Ascending, ..Gts::new(series) };
@@ -283,4 +297,14 @@ pub(super) fn add_value(
     });
     let values = texts(vm, pieces)?;
     with_values(vm, gts, values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn points_of_one_tick_meet_in_order() {
+        assert_eq!(common(&[1, 2, 2, 3], &[2, 2, 2, 4]), [(1, 0), (2, 1)]);
+    }
 }
