@@ -105,7 +105,7 @@ impl Writer<'_> {
             Value::Word(word) => self.reference(word.name),
             Value::Function(function) => self.function(function)?,
             Value::Gts(_) | Value::Encoder(_) => {
-                let text = crate::words::wrapped(self.vm, value)?;
+                let text = crate::words::wrap::wrapped(self.vm, value)?;
                 self.out.push_str(&text);
             }
             Value::Object(object) => {

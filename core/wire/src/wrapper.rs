@@ -4,9 +4,8 @@
 use std::borrow::Cow;
 use std::io::{Read, Write};
 
-use flate2::Compression;
 use flate2::read::MultiGzDecoder;
-use flate2::write::GzEncoder;
+use flate2::{Compression, GzBuilder};
 use weft_gts::Encoder;
 
 use crate::thrift::GtsWrapper;
@@ -99,7 +98,8 @@ fn compress(clear: &[u8], options: WrapOptions) -> (Vec<u8>, i32) {
     let mut encoded = clear.to_vec();
     let mut passes = 0;
     while passes < options.passes_max.min(PASSES_MAX as u32) {
-        let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+        let header = GzBuilder::new().operating_system(0);
+        let mut gzip = header.write(Vec::new(), Compression::default());
         // Writing to memory does not fail.
         let Ok(packed) = gzip.write_all(&encoded).and_then(|()| gzip.finish()) else { break };
         let ratio = encoded.len() as f64 / packed.len() as f64;

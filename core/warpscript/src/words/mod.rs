@@ -13,11 +13,9 @@ pub(crate) mod points;
 mod series;
 mod stack;
 pub(crate) mod variables;
+pub(crate) mod wrap;
 
-use crate::error::{Fault, Result};
-use crate::machine::Machine;
 use crate::registry::{Family, Word, word};
-use crate::value::Value;
 
 /// All families. A new module is one line here.
 #[rustfmt::skip]
@@ -37,12 +35,8 @@ pub(crate) const FAMILIES: &[&Family] = &[
     &series::FAMILY,
     &stack::FAMILY,
     &variables::FAMILY,
+    &wrap::FAMILY,
 ];
 
 /// What runs when no word does.
 pub(crate) static NOTHING: Word = word("", |_| Ok(()), "", "", "", &[]);
-
-/// The script that makes a series or encoder again: `'…' UNWRAP `.
-pub(crate) fn wrapped(_vm: &Machine, value: Value) -> Result<String> {
-    Err(Fault::text(format!("{value:?} cannot be written as a script.")))
-}

@@ -47,6 +47,53 @@ pub(crate) fn each_gts(
     })
 }
 
+/// Takes the top and applies `f` to it, or, where it is a list of lists, to everything in them,
+/// and pushes the result in the same nesting.
+///
+/// # Errors
+/// As `f`, and when lists are nested so deeply that one contains itself.
+pub(crate) fn each_nested(
+    vm: &mut Machine,
+    mut f: impl FnMut(&mut Machine, Value) -> Result<Value>,
+) -> Result {
+    const DEPTH_MAX: usize = 1000;
+    let top = vm.pop()?;
+    let Some(list) = top.as_list() else {
+        let result = f(vm, top)?;
+        return vm.push(result);
+    };
+    let mut open = vec![(list, 0usize, Vec::new())];
+    loop {
+        let Some((list, index, results)) = open.last_mut() else {
+            return Ok(());
+        };
+        let value = vm.heap.list(*list).get(*index).copied();
+        *index += 1;
+        let result = match value {
+            Some(value) => match value.as_list() {
+                Some(inner) if open.len() < DEPTH_MAX => {
+                    open.push((inner, 0, Vec::new()));
+                    continue;
+                }
+                Some(_) => return Err(vm.error("was given lists that are nested too deeply.")),
+                None => f(vm, value)?,
+            },
+            None => {
+                let result = vm.heap.new_list(std::mem::take(results))?;
+                open.pop();
+                if open.is_empty() {
+                    return vm.push(result);
+                }
+                result
+            }
+        };
+        vm.charge(1);
+        if let Some((_, _, results)) = open.last_mut() {
+            results.push(result);
+        }
+    }
+}
+
 /// The series of a list, in order.
 ///
 /// # Errors

@@ -9,7 +9,7 @@ pub(crate) mod order;
 
 use weft_gts::{Column, Labels, NO_ELEVATION, NO_LOCATION, PointRef, Series, Value as PointValue};
 
-pub(crate) use each::{each, each_gts, gts_list};
+pub(crate) use each::{each, each_gts, each_nested, gts_list};
 
 use crate::error::{Fault, Kind, Result};
 use crate::heap::{Gts, Map};

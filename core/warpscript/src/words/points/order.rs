@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use weft_gts::Columns;
+use weft_gts::{Column, Columns, NO_ELEVATION, NO_LOCATION};
 
 use crate::heap::{Gts, Order};
 
@@ -118,6 +118,63 @@ fn partition(places: &mut [u32], compare: impl Fn(u32, u32) -> Ordering) -> (usi
         }
     }
     (high, low)
+}
+
+/// Sorts the points by tick, value, position and elevation.
+pub(crate) fn full_sort(gts: &mut Gts, reversed: bool) {
+    let wanted = if reversed { Order::Descending } else { Order::Ascending };
+    let known = order(gts);
+    if known != Order::Unknown && known != wanted {
+        gts.series.points.reverse();
+    }
+    let points = &gts.series.points;
+    let ranges = match known {
+        Order::Unknown => vec![(0, points.len())],
+        _ => equal_runs(&points.ticks),
+    };
+    if !ranges.is_empty() {
+        let places = (0..points.len() as u32).collect();
+        let sorted = quicksort_ranges(places, &ranges, |a, b| {
+            let order = compare_points(points, a as usize, b as usize);
+            if reversed { order.reverse() } else { order }
+        });
+        gts.series.points = gts.series.points.gather(&sorted);
+    }
+    gts.order = wanted;
+}
+
+/// The runs of several equal ticks.
+fn equal_runs(ticks: &[i64]) -> Vec<(usize, usize)> {
+    let mut runs = Vec::new();
+    let mut start = 0;
+    for run in ticks.chunk_by(|a, b| a == b) {
+        if run.len() > 1 {
+            runs.push((start, start + run.len()));
+        }
+        start += run.len();
+    }
+    runs
+}
+
+/// The order of two points of a series by tick, value, position and elevation; points without
+/// position or elevation come first.
+fn compare_points(points: &Columns, a: usize, b: usize) -> Ordering {
+    let value = || match &points.values {
+        Column::Long(v) => v[a].cmp(&v[b]),
+        Column::Double(v) => v[a].partial_cmp(&v[b]).unwrap_or(Ordering::Equal),
+        Column::Boolean(v) => v[a].cmp(&v[b]),
+        Column::String(v) => crate::java::compare_texts(&v[a], &v[b]),
+        Column::Empty | Column::Mixed(_) => Ordering::Equal,
+    };
+    let optional = |column: &[i64], none: i64| match (column.get(a), column.get(b)) {
+        (Some(a), Some(b)) => (*a != none, a).cmp(&(*b != none, b)),
+        _ => Ordering::Equal,
+    };
+    points.ticks[a]
+        .cmp(&points.ticks[b])
+        .then_with(value)
+        .then_with(|| optional(&points.locations, NO_LOCATION))
+        .then_with(|| optional(&points.elevations, NO_ELEVATION))
 }
 
 /// The lowest or highest place of a tick among ordered ones.

@@ -7,6 +7,7 @@ use crate::heap::{Encoder, Gts};
 use crate::machine::Machine;
 use crate::value::Value;
 use crate::words::points::{self, order};
+use crate::words::wrap;
 
 pub(super) fn new_gts(vm: &mut Machine) -> Result {
     let gts = vm.heap.new_gts(Series { metadata: unnamed(), ..Series::default() })?;
@@ -85,6 +86,7 @@ fn add(vm: &mut Machine, overwrite: bool) -> Result {
     let value = match value {
         Value::Long(v) => Some(PointValue::Long(v)),
         Value::Double(v) => Some(PointValue::Double(v)),
+        value @ (Value::Gts(_) | Value::Encoder(_)) => wrap::embedded(vm, value)?,
         value => points::to_point(vm, value),
     };
     match (target, value) {
@@ -123,7 +125,8 @@ fn pop_point(vm: &mut Machine) -> Result<(i64, i64, i64, Value)> {
         }
         return points::read_list(vm, items);
     }
-    if points::to_point(vm, value).is_none() {
+    let is_series = matches!(value, Value::Gts(_) | Value::Encoder(_));
+    if !is_series && points::to_point(vm, value).is_none() {
         return Err(vm.error(
             "expects a LONG, DOUBLE, STRING, byte array or BOOLEAN value or a Geo Time Series or \
              ENCODER.",

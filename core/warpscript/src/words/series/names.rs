@@ -42,8 +42,10 @@ fn pop_metadata(vm: &mut Machine) -> Result<Value> {
 
 pub(super) fn name(vm: &mut Machine) -> Result {
     let value = pop_metadata(vm)?;
-    let name = metadata(vm, value).map(Metadata::class).unwrap_or_default().to_owned();
-    vm.push_string(name)
+    match metadata(vm, value).and_then(|m| m.name.clone()) {
+        Some(name) => vm.push_string(name),
+        None => vm.push(Value::Null),
+    }
 }
 
 pub(super) fn labels(vm: &mut Machine) -> Result {
