@@ -38,7 +38,7 @@ pub(super) fn make_gts(vm: &mut Machine) -> Result {
     let [ticks, latitudes, longitudes, elevations, values] = lists.map(|l| vm.heap.list(l));
     let mut last_tick = -1i64;
     for index in 0..count {
-        let Some(value) = values.get(index).or(values.last()) else {
+        let Some(value) = values.get(index).or_else(|| values.last()) else {
             return Err(Fault::kind(Kind::Bounds, "Index -1 out of bounds for length 0"));
         };
         let elevation = match elevations.get(index) {

@@ -23,7 +23,7 @@ pub(super) static FAMILY: Family = Family {
             "1.2.9",
             "NEWENCODER encoder<GTSENCODER>",
             "Makes an empty encoder: it takes points of any types, in the order in which they come.",
-            &[("NEWENCODER SIZE", "[0]")],
+            &[("NEWENCODER TYPEOF", "[\"GTSENCODER\"]")],
         ),
         word(
             "MAKEGTS",
@@ -34,7 +34,11 @@ pub(super) static FAMILY: Family = Family {
             "Makes a series from lists of its parts. Where a list ends early, ticks go on by one, \
              positions and elevations are missing, and the last value is repeated. A NULL value \
              makes no point.",
-            &[("MAKEGTS", "!Empty stack.")],
+            &[
+                ("[ 10 ] [] [] [] [ 1 2 ] MAKEGTS TICKLIST", "[[10,11]]"),
+                ("[ 10 20 ] [] [] [] [ 7 ] MAKEGTS VALUES", "[[7,7]]"),
+                ("[ 1 ] [] [] [] 7 MAKEGTS", "!expects a list of values"),
+            ],
         ),
         word(
             "ADDVALUE",
@@ -48,7 +52,11 @@ encoder<GTSENCODER> tick<NUMBER> latitude<NUMBER> longitude<NUMBER> elevation<NU
             "Appends a point; NaN stands for a missing position or elevation. The first value of \
              a series decides its type, later ones are converted. A series or encoder as the value \
              is stored as its wrapped form.",
-            &[("NEWGTS 10 NaN NaN NaN 4 ADDVALUE SIZE", "[1]")],
+            &[
+                ("NEWGTS 10 NaN NaN NaN 4 ADDVALUE VALUES", "[[4]]"),
+                ("NEWGTS [ 10 4 ] ADDVALUE TICKLIST", "[[10]]"),
+                ("NEWGTS [ 1 4 ] ADDVALUE [ 2 5.9 ] ADDVALUE VALUES", "[[4,5]]"),
+            ],
         ),
         word(
             "SETVALUE",
@@ -58,7 +66,7 @@ encoder<GTSENCODER> tick<NUMBER> latitude<NUMBER> longitude<NUMBER> elevation<NU
              SETVALUE gts<GTS>
 gts<GTS> point<LIST> SETVALUE gts<GTS>",
             "Replaces the first point at the tick, or appends one when there is none.",
-            &[("NEWGTS 1 NaN NaN NaN 4 ADDVALUE 1 NaN NaN NaN 5 SETVALUE SIZE", "[1]")],
+            &[("NEWGTS [ 1 4 ] ADDVALUE 1 NaN NaN NaN 5 SETVALUE VALUES", "[[5]]")],
         ),
         word(
             "CLONEEMPTY",
@@ -68,7 +76,7 @@ gts<GTS> point<LIST> SETVALUE gts<GTS>",
 encoder<GTSENCODER> CLONEEMPTY encoder<GTSENCODER>
 list<LIST> CLONEEMPTY list<LIST>",
             "Makes a series with the same name, labels, attributes and buckets, without points.",
-            &[("NEWGTS 1 NaN NaN NaN 4 ADDVALUE 'a' RENAME CLONEEMPTY DUP NAME SWAP SIZE", "[0,\"a\"]")],
+            &[("[ 1 ] [] [] [] [ 2 ] MAKEGTS 'a' RENAME CLONEEMPTY DUP NAME SWAP SIZE", "[0,\"a\"]")],
         ),
         word(
             "NAME",
@@ -86,7 +94,7 @@ encoder<GTSENCODER> NAME name<STRING>",
             "gts<GTS> LABELS labels<MAP>
 encoder<GTSENCODER> LABELS labels<MAP>",
             "Gives a copy of the labels.",
-            &[("NEWGTS LABELS", "[{}]")],
+            &[("NEWGTS { 'a' 'b' } RELABEL LABELS", "[{\"a\":\"b\"}]")],
         ),
         word(
             "ATTRIBUTES",
@@ -95,7 +103,7 @@ encoder<GTSENCODER> LABELS labels<MAP>",
             "gts<GTS> ATTRIBUTES attributes<MAP>
 encoder<GTSENCODER> ATTRIBUTES attributes<MAP>",
             "Gives a copy of the attributes.",
-            &[("NEWGTS ATTRIBUTES", "[{}]")],
+            &[("NEWGTS { 'a' 'b' } SETATTRIBUTES ATTRIBUTES", "[{\"a\":\"b\"}]")],
         ),
         word(
             "RENAME",
@@ -119,7 +127,10 @@ encoder<GTSENCODER> labels<MAP> RELABEL encoder<GTSENCODER>
 list<LIST> labels<MAP> RELABEL list<LIST>",
             "Sets labels. An empty or NULL value takes a label away; a NULL key takes all away \
              first.",
-            &[("NEWGTS 1 RELABEL", "!expects a map")],
+            &[
+                ("NEWGTS { 'a' 'b' } RELABEL { 'a' '' } RELABEL LABELS", "[{}]"),
+                ("NEWGTS { 'a' 'b' } RELABEL { NULL NULL 'c' 'd' } RELABEL LABELS", "[{\"c\":\"d\"}]"),
+            ],
         ),
         word(
             "SETATTRIBUTES",
@@ -129,7 +140,7 @@ list<LIST> labels<MAP> RELABEL list<LIST>",
 encoder<GTSENCODER> attributes<MAP> SETATTRIBUTES encoder<GTSENCODER>
 list<LIST> attributes<MAP> SETATTRIBUTES list<LIST>",
             "Sets attributes, by the rules of RELABEL.",
-            &[("NEWGTS 1 SETATTRIBUTES", "!expects a map")],
+            &[("NEWGTS { 'a' 'b' } SETATTRIBUTES { 'a' NULL } SETATTRIBUTES ATTRIBUTES", "[{}]")],
         ),
         word(
             "TOSELECTOR",
@@ -139,7 +150,7 @@ list<LIST> attributes<MAP> SETATTRIBUTES list<LIST>",
 encoder<GTSENCODER> TOSELECTOR selector<STRING>
 list<LIST> TOSELECTOR selectors<LIST>",
             "Gives the selector that means exactly this series.",
-            &[("NEWGTS 'a b' RENAME TOSELECTOR", "[\"a%20b{}\"]")],
+            &[("NEWGTS 'a b' RENAME { 'l' 'm' } RELABEL TOSELECTOR", "[\"a%20b{l=m}\"]")],
         ),
         word(
             "LASTACTIVITY",
@@ -158,7 +169,7 @@ encoder<GTSENCODER> LASTACTIVITY tick<LONG>",
             "x<ANY> SIZE size<LONG>",
             "Gives how many there are: entries of a map, items of a list or set, points of a series \
              or encoder, UTF-16 units of a string, bytes, cells of a shape, statements of a macro.",
-            &[("'a🎈' SIZE", "[3]"), ("1 SIZE", "!operates on")],
+            &[("[ 1 2 ] SIZE", "[2]"), ("'a🎈' SIZE", "[3]"), ("1 SIZE", "!operates on")],
         ),
         word(
             "TICKS",
@@ -167,7 +178,7 @@ encoder<GTSENCODER> LASTACTIVITY tick<LONG>",
             "gts<GTS> TICKS ticks<LIST>
 series<LIST> TICKS ticks<LIST>",
             "Gives the ticks of one or several series, each once, in order.",
-            &[("NEWGTS TICKS", "[[]]")],
+            &[("[ 2 1 2 ] [] [] [] [ 1 ] MAKEGTS TICKS", "[[1,2]]")],
         ),
         word(
             "TICKLIST",
@@ -177,7 +188,7 @@ series<LIST> TICKS ticks<LIST>",
 encoder<GTSENCODER> TICKLIST ticks<LIST>
 list<LIST> TICKLIST lists<LIST>",
             "Gives the ticks of the points, in the order of the points.",
-            &[("NEWGTS TICKLIST", "[[]]")],
+            &[("[ 2 1 2 ] [] [] [] [ 1 ] MAKEGTS TICKLIST", "[[2,1,2]]")],
         ),
         word(
             "VALUES",
@@ -187,7 +198,7 @@ list<LIST> TICKLIST lists<LIST>",
 encoder<GTSENCODER> VALUES values<LIST>
 list<LIST> VALUES lists<LIST>",
             "Gives the values of the points, in the order of the points.",
-            &[("NEWGTS VALUES", "[[]]")],
+            &[("[ 1 2 ] [] [] [] [ 'a' 'b' ] MAKEGTS VALUES", "[[\"a\",\"b\"]]")],
         ),
         word(
             "LOCATIONS",
@@ -195,7 +206,7 @@ list<LIST> VALUES lists<LIST>",
             "1.0.0",
             "gts<GTS> LOCATIONS latitudes<LIST> longitudes<LIST>",
             "Gives the latitudes and longitudes of the points, NaN where there is none.",
-            &[("NEWGTS LOCATIONS", "[[],[]]")],
+            &[("NEWGTS [ 1 0 ] ADDVALUE LOCATIONS", "[[NaN],[NaN]]")],
         ),
         word(
             "ELEVATIONS",
@@ -204,7 +215,7 @@ list<LIST> VALUES lists<LIST>",
             "gts<GTS> ELEVATIONS elevations<LIST>
 series<LIST> ELEVATIONS lists<LIST>",
             "Gives the elevations of the points, NaN where there is none.",
-            &[("NEWGTS ELEVATIONS", "[[]]")],
+            &[("NEWGTS [ 1 7 0 ] ADDVALUE [ 2 0 ] ADDVALUE ELEVATIONS", "[[7,NaN]]")],
         ),
         word(
             "FIRSTTICK",
@@ -214,7 +225,7 @@ series<LIST> ELEVATIONS lists<LIST>",
 series<LIST> FIRSTTICK tick<LONG>",
             "Gives the oldest tick of one or several series; of a bucketised series that of its \
              first bucket, filled or not. Without points: the largest LONG.",
-            &[("NEWGTS 5 NaN NaN NaN 1 ADDVALUE FIRSTTICK", "[5]")],
+            &[("[ 5 -7 ] [] [] [] [ 1 ] MAKEGTS FIRSTTICK", "[-7]")],
         ),
         word(
             "LASTTICK",
@@ -224,7 +235,7 @@ series<LIST> FIRSTTICK tick<LONG>",
 series<LIST> LASTTICK tick<LONG>",
             "Gives the newest tick of one or several series; of a bucketised series that of its \
              last bucket, filled or not. Without points: the smallest LONG.",
-            &[("NEWGTS 5 NaN NaN NaN 1 ADDVALUE LASTTICK", "[5]")],
+            &[("[ 5 -7 ] [] [] [] [ 1 ] MAKEGTS LASTTICK", "[5]")],
         ),
         word(
             "LASTBUCKET",
@@ -258,7 +269,10 @@ series<LIST> LASTTICK tick<LONG>",
 series<LIST> index<NUMBER> ATINDEX points<LIST>",
             "Gives the point at an index as `[ tick latitude longitude elevation value ]`. Negative \
              indices count from the end.",
-            &[("NEWGTS 0 ATINDEX", "!Index out of bound, 0 >= 0")],
+            &[
+                ("[ 1 2 ] [] [] [] [ 'a' 'b' ] MAKEGTS -1 ATINDEX", "[[2,NaN,NaN,NaN,\"b\"]]"),
+                ("NEWGTS 0 ATINDEX", "!Index out of bound, 0 >= 0"),
+            ],
         ),
         word(
             "ATTICK",
@@ -268,7 +282,10 @@ series<LIST> index<NUMBER> ATINDEX points<LIST>",
 series<LIST> tick<NUMBER> ATTICK points<LIST>",
             "Sorts the series and gives a point at the tick as ATINDEX does; a point of NaN and NULL \
              when there is none.",
-            &[("NEWGTS 2 ATTICK", "[[NaN,NaN,NaN,NaN,null]]")],
+            &[
+                ("[ 1 2 ] [] [] [] [ 'a' 'b' ] MAKEGTS 2 ATTICK", "[[2,NaN,NaN,NaN,\"b\"]]"),
+                ("NEWGTS 2 ATTICK", "[[NaN,NaN,NaN,NaN,null]]"),
+            ],
         ),
     ],
 };

@@ -332,8 +332,7 @@ fn optimized(vm: &mut Machine, points: Columns) -> Result<Columns> {
     };
     vm.charge(values.len() * 2);
     vm.heap.claim(values.len().saturating_mul(size_of::<PointValue>()))?;
-    let values =
-        values.iter().map(|v| pack::optimized(PointValue::Double(*v))).collect::<Vec<_>>();
+    let values = values.iter().map(|v| pack::optimized(PointValue::Double(*v))).collect::<Vec<_>>();
     Ok(Columns { values: Column::Mixed(values.into()), ..points })
 }
 
@@ -344,8 +343,7 @@ pub(super) fn optimize(vm: &mut Machine) -> Result {
     }
     points::each(vm, |vm, value| match value {
         Value::Gts(_) | Value::Encoder(_) => Ok(value),
-        _ => Err(vm
-            .error("operates on a Geo Time Series or encoder instance or a list thereof.")),
+        _ => Err(vm.error("operates on a Geo Time Series or encoder instance or a list thereof.")),
     })
 }
 

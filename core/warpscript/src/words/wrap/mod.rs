@@ -157,9 +157,10 @@ wrapped<STRING> ENCODER-> name<STRING> labels<MAP> attributes<MAP> points<LIST>
 wrapped<BYTES> ENCODER-> name<STRING> labels<MAP> attributes<MAP> points<LIST>",
             "Takes an encoder or wrapper apart. Points are \
              `[ tick latitude longitude elevation value ]`.",
-            &[
-                ("NEWENCODER 1 NaN NaN NaN 2 ADDVALUE ENCODER->", "[[[1,NaN,NaN,NaN,2]],{},{},\"\"]"),
-            ],
+            &[(
+                "NEWENCODER 1 NaN NaN NaN 2 ADDVALUE ENCODER->",
+                "[[[1,NaN,NaN,NaN,2]],{},{},\"\"]",
+            )],
         ),
         word(
             "->ENCODERS",
@@ -295,7 +296,7 @@ list<LIST> MVINDEXSPLIT encoders<LIST>",
             "Reads a value of the text input format.",
             &[
                 ("'T' PARSEVALUE", "[true]"),
-                ("'[ 1 2 ]' PARSEVALUE SIZE", "[9]"),
+                ("'[ 1 2 ]' PARSEVALUE SIZE", "[7]"),
                 ("'12abc' PARSEVALUE", "!parse error"),
             ],
         ),

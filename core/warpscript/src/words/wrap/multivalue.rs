@@ -4,9 +4,7 @@ use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use weft_gts::double::JavaDouble;
 use weft_gts::text::binary::encode_base64url_into;
-use weft_gts::{
-    Columns, Metadata, NO_ELEVATION, NO_LOCATION, Value as PointValue, percent, utf8,
-};
+use weft_gts::{Columns, Metadata, NO_ELEVATION, NO_LOCATION, Value as PointValue, percent, utf8};
 use weft_wire::opb64;
 use weft_wire::thrift::GtsWrapper;
 
@@ -42,9 +40,7 @@ pub(super) fn to_mv_string(vm: &mut Machine) -> Result {
             write_bytes(vm, &mut out, &bytes, 0)?;
         }
         _ => {
-            return Err(
-                vm.error("operates on a Geo Time Series, ENCODER, STRING or byte array.")
-            );
+            return Err(vm.error("operates on a Geo Time Series, ENCODER, STRING or byte array."));
         }
     }
     vm.push_string(out)
@@ -301,14 +297,16 @@ fn split(vm: &mut Machine, points: &Columns, choice: &Choice, by_tick: bool) -> 
 /// The encoders of one input, in the order of a Java hash table.
 fn name_parts(vm: &mut Machine, parts: Parts, metadata: &Metadata, names: &Map) -> Result<Value> {
     let mut parts: Vec<(i64, Columns)> = parts.into_iter().collect();
-    crate::java::hash_order(&mut parts, |(index, _)| (*index as u64 ^ (*index as u64 >> 32)) as i32);
+    crate::java::hash_order(&mut parts, |(index, _)| {
+        (*index as u64 ^ (*index as u64 >> 32)) as i32
+    });
     let mut list = Vec::with_capacity(parts.len());
     for (index, points) in parts {
         let key = vm.heap.key(Value::Long(index))?;
         let text_key = vm.heap.text_key(&index.to_string())?;
-        let given = [key, text_key].iter().find_map(|key| {
-            names.entries.get(key).copied().filter(|name| !name.is_null())
-        });
+        let given = [key, text_key]
+            .iter()
+            .find_map(|key| names.entries.get(key).copied().filter(|name| !name.is_null()));
         let class = metadata.class();
         let name = match given {
             Some(given) => {

@@ -123,8 +123,7 @@ pub(super) fn wrap(vm: &mut Machine) -> Result {
     let smallest = Some(1.0);
     let (options, as_text) = match name {
         "WRAPOPT" | "WRAPRAWOPT" => {
-            let options =
-                Options { optimized: true, compress: smallest, ..Options::default() };
+            let options = Options { optimized: true, compress: smallest, ..Options::default() };
             (options, name == "WRAPOPT")
         }
         "WRAPMV" | "WRAPMV!" => {
