@@ -64,6 +64,30 @@ impl Labels {
         sorted
     }
 
+    /// The pairs in the order in which the reference's hash table walks them that the labels of a
+    /// line were put into, those of the token last. Only for output that is compared with the
+    /// reference's byte by byte; the order means nothing.
+    pub fn hash_ordered(&self) -> Vec<(&str, &str)> {
+        let mut capacity = 16;
+        while self.len() > capacity / 4 * 3 {
+            capacity *= 2;
+        }
+        let mut pairs: Vec<(&str, &str)> = self.iter().collect();
+        pairs.sort_by_key(|(name, _)| {
+            let last = [".producer", ".owner", ".app"].iter().position(|reserved| reserved == name);
+            (hash_slot(name, capacity), last.map_or(0, |index| index + 1))
+        });
+        pairs
+    }
+
+    /// [`Labels::hash_ordered`] after the table was copied, as happens to what is read back.
+    pub fn copied_hash_ordered(&self) -> Vec<(&str, &str)> {
+        let capacity = (self.len() * 4 / 3 + 1).next_power_of_two();
+        let mut pairs = self.hash_ordered();
+        pairs.sort_by_key(|(name, _)| hash_slot(name, capacity));
+        pairs
+    }
+
     /// The value of `name`.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.pairs.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
@@ -95,6 +119,14 @@ impl Labels {
     }
 }
 
+/// The slot of a name in a Java hash table.
+fn hash_slot(name: &str, capacity: usize) -> usize {
+    let hash = name
+        .encode_utf16()
+        .fold(0u32, |hash, unit| hash.wrapping_mul(31).wrapping_add(unit.into()));
+    (hash ^ hash >> 16) as usize & (capacity - 1)
+}
+
 impl PartialEq for Labels {
     fn eq(&self, other: &Self) -> bool {
         self.len() == other.len() && self.iter().all(|(n, v)| other.get(n) == Some(v))
@@ -116,6 +148,14 @@ impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Labels {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hash_order_is_that_of_java() {
+        let labels: Labels = [".app", "room", "floor"].into_iter().map(|name| (name, "")).collect();
+        let names: Vec<&str> = labels.hash_ordered().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, [".app", "floor", "room"]);
+        assert_eq!(labels.copied_hash_ordered()[0].0, "floor");
+    }
 
     #[test]
     fn order_is_kept_and_ignored_by_equality() {

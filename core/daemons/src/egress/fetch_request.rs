@@ -97,6 +97,7 @@ impl FetchPlan {
                 count: u64::try_from(picks.count).ok(),
                 dedup: params.is_true("dedup"),
                 expose,
+                sort: params.is_true("sortmeta"),
                 show_attributes: params.is_true("showattr"),
                 unpack: params.has("unpack").then(|| pack.suffix.clone()),
                 pack,

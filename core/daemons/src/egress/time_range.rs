@@ -146,9 +146,12 @@ pub(crate) struct TokenBounds {
 /// Why an attribute of a token is no bound.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum AttributeError {
-    /// Neither an instant nor a duration.
+    /// Neither an instant nor a duration: what is wrong, the text, and where it stops being one.
+    #[error("{0} (Text '{1}' could not be parsed at index {2})")]
+    Instant(TimeError, String, usize),
+    /// A time that no tick can hold, or a bad duration.
     #[error(transparent)]
-    Time(#[from] TimeError),
+    Time(TimeError),
     /// No number, or one below 0.
     #[error("Invalid {0} specification.")]
     Number(&'static str),
@@ -167,7 +170,15 @@ pub(crate) fn token_bounds(
     };
     let moment = |name: &str, from: i64| {
         let text = attributes.get(name).map(str::trim);
-        text.map(|text| instant_or_before(text, from, unit)).transpose()
+        let moment = text.map(|text| {
+            instant_or_before(text, from, unit).map_err(|error| match error {
+                TimeError::Instant => {
+                    AttributeError::Instant(error, text.to_owned(), instant_end(text))
+                }
+                error => AttributeError::Time(error),
+            })
+        });
+        moment.transpose()
     };
     let end = moment(".end", now)?;
     let from = end.unwrap_or(range.end);
@@ -191,6 +202,28 @@ fn instant_or_before(text: &str, from: i64, unit: TimeUnit) -> Result<i64, TimeE
         return Period::parse(text, unit)?.before(from, unit);
     }
     parse_instant(text, unit)
+}
+
+/// Where a text stops being an instant: the start of the field that is none.
+fn instant_end(text: &str) -> usize {
+    const FIELDS: [(usize, u8); 6] =
+        [(4, b'-'), (2, b'-'), (2, b'T'), (2, b':'), (2, b':'), (2, b'Z')];
+    let bytes = text.as_bytes();
+    let mut start = 0;
+    for (digits, separator) in FIELDS {
+        let end = start + digits;
+        let field = bytes.get(start..end);
+        if !field.is_some_and(|field| field.iter().all(u8::is_ascii_digit)) {
+            return start;
+        }
+        match bytes.get(end) {
+            Some(byte) if *byte == separator => start = end + 1,
+            // More digits than a field takes make it none.
+            Some(byte) if byte.is_ascii_digit() => return start,
+            _ => return end,
+        }
+    }
+    start
 }
 
 fn at_most(

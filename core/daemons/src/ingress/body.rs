@@ -89,6 +89,11 @@ impl BodyReader {
         }
     }
 
+    /// Whether each byte of the body is taken for a character.
+    pub(crate) fn is_latin1(&self) -> bool {
+        self.charset == Charset::Latin1
+    }
+
     /// Takes a chunk in, hands every line that it completes to `take`, and stops when `take` says
     /// that it wants no more (by an error).
     pub(crate) fn feed<E: From<BodyError>>(

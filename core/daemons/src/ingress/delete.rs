@@ -201,7 +201,8 @@ impl Delete {
             min_age_ms,
             is_dry: form.get("dryrun").is_some(),
             metadata_only,
-            is_complete: start == i64::MIN && end == i64::MAX && min_age_ms == 0,
+            // A range, however wide, leaves the series: what stays findable can be written again.
+            is_complete: !has_range && min_age_ms == 0,
             expose: writer.attribute(".expose").is_some(),
             skip: long("gskip")?.map_or(0, |skip| skip.max(0) as u64),
             count: long("gcount")?.map_or(u64::MAX, |count| count.max(0) as u64),

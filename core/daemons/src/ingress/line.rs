@@ -7,7 +7,7 @@ use std::sync::Arc;
 use weft_gts::text::{
     Line, LineError, ParseOptions, parse_line, parse_metadata, update_attributes,
 };
-use weft_gts::{Encoder, Metadata, SeriesId};
+use weft_gts::{Encoder, Labels, Metadata, SeriesId};
 use weft_wire::thrift::{KafkaDataMessage, KafkaDataMessageType};
 
 use super::config::IngressConfig;
@@ -243,21 +243,28 @@ impl MetaLines {
         if line.is_empty() || line.starts_with('#') {
             return Ok(());
         }
-        let invalid =
-            || BadLine { number, status: 400, messages: vec![format!("Invalid metadata {line}")] };
         let parsed = parse_metadata(line.as_bytes()).map_err(|error| BadLine {
             number,
             status: 500,
             messages: vec![META_PREFIX.to_owned(), error.to_string()],
         })?;
-        let mut metadata = parsed.ok_or_else(invalid)?;
+        // The reference takes a line that is no series for a failure of its own.
+        let mut metadata = parsed.ok_or_else(|| BadLine {
+            number,
+            status: 500,
+            messages: vec![
+                META_PREFIX.to_owned(),
+                format!("Not CLASS{{LABELS}}{{ATTRIBUTES}}: {line}"),
+            ],
+        })?;
         for (name, value) in self.writer.labels.iter() {
             metadata.labels.insert(name, value);
         }
-        metadata.labels.sort();
         if !self.config.metadata_limits.accepts(&metadata) {
-            return Err(invalid());
+            let message = format!("Invalid metadata {}", described(&metadata));
+            return Err(BadLine { number, status: 400, messages: vec![message] });
         }
+        metadata.labels.sort();
         metadata.id = self.config.ids.series_id(&metadata);
         let record = OutRecord::attributes(&self.config, &metadata, self.delta, self.activity_ms);
         self.records.push(record);
@@ -273,6 +280,20 @@ impl MetaLines {
 /// What stands before the errors of the two kinds of upload.
 pub(crate) const UPDATE_PREFIX: &str = "Error when updating data: ";
 pub(crate) const META_PREFIX: &str = "Error when updating meta: ";
+
+/// Metadata as the messages of the reference show it.
+fn described(metadata: &Metadata) -> String {
+    let map = |labels: &Labels| {
+        let pairs = labels.hash_ordered().into_iter();
+        pairs.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(", ")
+    };
+    format!(
+        "Metadata(name:{}, labels:{{{}}}, classId:0, labelsId:0, attributes:{{{}}})",
+        metadata.class(),
+        map(&metadata.labels),
+        map(&metadata.attributes)
+    )
+}
 
 fn bad_line(number: u64, line: &str, error: LineError) -> BadLine {
     match error {

@@ -65,7 +65,7 @@ impl UpdateOptions {
             _ => config.ignore_out_of_range,
         };
         Ok(Self {
-            now: base_tick(head.header(&config.headers.now), present)?,
+            now: base_tick(head.header(&config.headers.now), present),
             oldest: limit(max_past).and_then(|past| present.checked_sub(past)),
             newest: limit(max_future).and_then(|future| present.checked_add(future)),
             ignore_out_of_range: ignore,
@@ -96,19 +96,17 @@ fn number(text: &str) -> Result<i64, Refused> {
     text.parse().map_err(|_| (SERVER_ERROR, format!("For input string: \"{text}\"")))
 }
 
-/// `X-Warp10-Now`: an absolute tick, a distance from the present, or `*`.
-fn base_tick(header: Option<&str>, present: i64) -> Result<Option<i64>, Refused> {
-    let Some(text) = header else { return Ok(Some(present)) };
+/// `X-Warp10-Now`: an absolute tick, a distance from the present, or `*`. Anything else leaves the
+/// present: the reference takes no notice of the header, and senders of nonsense go on working.
+fn base_tick(header: Option<&str>, present: i64) -> Option<i64> {
+    let Some(text) = header else { return Some(present) };
     let parsed = match text.as_bytes().first() {
-        Some(b'*') if text == "*" => return Ok(None),
+        Some(b'*') if text == "*" => return None,
         Some(b'+') => text[1..].parse().ok().map(|delta: i64| present.wrapping_add(delta)),
         Some(b'-') => text[1..].parse().ok().map(|delta: i64| present.wrapping_sub(delta)),
         _ => text.parse().ok(),
     };
-    match parsed {
-        Some(tick) => Ok(Some(tick)),
-        None => Err((BAD_REQUEST, "Invalid base timestamp.".to_owned())),
-    }
+    Some(parsed.unwrap_or(present))
 }
 
 /// `X-Warp10-Timeshift`: time units or an ISO 8601 duration.

@@ -138,7 +138,19 @@ impl IngressTask {
         self.request
     }
 
+    /// Reads the piece. What an error quotes is shown as the sender wrote it.
     fn read(&mut self) -> Result<(), BadLine> {
+        let result = self.read_lines();
+        let is_latin1 = self.reader.body.is_latin1();
+        result.map_err(|mut bad| {
+            if is_latin1 {
+                bad.messages.iter_mut().for_each(|text| *text = as_sent(text));
+            }
+            bad
+        })
+    }
+
+    fn read_lines(&mut self) -> Result<(), BadLine> {
         let Reader { body, lines } = &mut *self.reader;
         let present = self.present;
         for chunk in &self.chunks {
@@ -150,6 +162,24 @@ impl IngressTask {
             fed.map_err(|stop| stop.into_bad_line(lines))?;
         }
         Ok(())
+    }
+}
+
+/// Text that was read byte by byte, as the UTF-8 that it most likely was; of anything else what can
+/// be shown.
+fn as_sent(text: &str) -> String {
+    let mut bytes = weft_gts::utf8::to_latin1(text);
+    match String::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            bytes = error.into_bytes();
+            for byte in &mut bytes {
+                if matches!(byte, 0..0x20 | 0x7f..0xa0) {
+                    *byte = b'?';
+                }
+            }
+            String::from_utf8_lossy(&bytes).into_owned()
+        }
     }
 }
 

@@ -18,6 +18,9 @@ use crate::cors;
 use crate::messages::{chain, chain_after};
 use crate::time::Now;
 
+/// Characters of a message that quotes the metadata of a series.
+const METADATA_MESSAGE_MAX: usize = 32_768;
+
 /// Bytes received and not yet read at which the client is told to wait.
 const WAITING_MAX: usize = 1 << 20;
 
@@ -195,7 +198,8 @@ impl Upload {
             let messages: Vec<&str> = bad.messages.iter().map(String::as_str).collect();
             let message = match messages.split_first() {
                 Some((prefix, rest)) if !rest.is_empty() => chain_after(prefix, rest),
-                _ => chain(&messages, crate::messages::MESSAGE_MAX),
+                // One message alone quotes metadata, which is bounded in itself.
+                _ => chain(&messages, METADATA_MESSAGE_MAX),
             };
             let line = (bad.number > 0).then_some(bad.number);
             self.fail(Failure { status: bad.status, message, line });

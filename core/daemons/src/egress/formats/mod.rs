@@ -72,6 +72,8 @@ pub(crate) struct FormatOptions {
     pub(crate) dedup: bool,
     /// Whether owner and producer are shown.
     pub(crate) expose: bool,
+    /// Whether labels and attributes of `fulltsv` are sorted by name; all else always is.
+    pub(crate) sort: bool,
     /// Whether text has attributes.
     pub(crate) show_attributes: bool,
     /// Set when values are wrapped encoders to unpack: the suffix that their classes lose.

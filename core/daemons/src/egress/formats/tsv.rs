@@ -1,8 +1,10 @@
 //! `tsv` and `fulltsv`: tab-separated columns.
 
 use weft_gts::geo::hhcode;
-use weft_gts::text::{write_labels, write_long, write_name, write_series, write_value};
-use weft_gts::{Metadata, NO_ELEVATION, NO_LOCATION, write_double};
+use weft_gts::text::{
+    OWNER_LABEL, PRODUCER_LABEL, write_labels, write_long, write_name, write_series, write_value,
+};
+use weft_gts::{Labels, Metadata, NO_ELEVATION, NO_LOCATION, write_double};
 
 use super::{Format, FormatOptions, Point};
 
@@ -12,6 +14,7 @@ use super::{Format, FormatOptions, Point};
 pub(super) struct TsvSink {
     is_full: bool,
     expose: bool,
+    sort: bool,
     /// What names the current series: a line of its own, or the first columns of each line.
     series: Vec<u8>,
     is_named: bool,
@@ -22,6 +25,7 @@ impl TsvSink {
         Self {
             is_full: options.format == Format::FullTsv,
             expose: options.expose,
+            sort: options.sort,
             series: Vec::new(),
             is_named: false,
         }
@@ -34,11 +38,8 @@ impl TsvSink {
             write_name(series, metadata.class());
             for (labels, expose) in [(&metadata.labels, self.expose), (&metadata.attributes, true)]
             {
-                // The opening brace gives way to a tab, the closing one is left out.
-                let start = series.len();
-                write_labels(series, labels, expose);
-                series[start] = b'\t';
-                series.pop();
+                series.push(b'\t');
+                write_list(series, labels, expose, self.sort);
             }
             series.push(b'\t');
         } else {
@@ -72,5 +73,23 @@ impl TsvSink {
         out.push(b'\t');
         write_value(out, point.value);
         out.push(b'\n');
+    }
+}
+
+/// Columns have no braces that would set labels apart from the rest of the line: readers compare
+/// whole lines, so the order is the reference's.
+fn write_list(out: &mut Vec<u8>, labels: &Labels, expose: bool, sort: bool) {
+    let sorted = labels.sorted();
+    let pairs = if sort { sorted.iter().collect() } else { labels.copied_hash_ordered() };
+    let shown = pairs
+        .into_iter()
+        .filter(|(name, _)| expose || *name != OWNER_LABEL && *name != PRODUCER_LABEL);
+    for (index, (name, value)) in shown.enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        write_name(out, name);
+        out.push(b'=');
+        write_name(out, value);
     }
 }
