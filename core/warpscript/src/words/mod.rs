@@ -3,6 +3,7 @@
 mod aggregators;
 mod capabilities;
 mod control;
+mod conversions;
 pub(crate) mod frameworks;
 mod limits;
 mod lists;
@@ -23,6 +24,7 @@ pub(crate) const FAMILIES: &[&Family] = &[
     &aggregators::FAMILY,
     &capabilities::FAMILY,
     &control::FAMILY,
+    &conversions::FAMILY,
     &frameworks::FAMILY,
     &limits::FAMILY,
     &lists::FAMILY,

@@ -230,6 +230,14 @@ impl Object for Bits {
     }
 }
 
+/// The bytes of a value that is a BITSET.
+pub(in crate::words) fn bit_set(vm: &Machine, value: Value) -> Option<Arc<[u8]>> {
+    match value {
+        Value::Object(object) => vm.heap.object::<Bits>(object).map(|bits| Arc::clone(&bits.0)),
+        _ => None,
+    }
+}
+
 /// Takes a BITSET.
 fn pop_bits(vm: &mut Machine, message: &str) -> Result<Bits> {
     if let Value::Object(object) = vm.pop()?

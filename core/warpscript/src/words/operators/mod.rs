@@ -11,6 +11,7 @@ mod series;
 use crate::machine::Machine;
 use crate::registry::{Family, word};
 use crate::value::Value;
+pub(in crate::words) use bits::bit_set;
 
 pub(super) static ARITHMETIC: Family = Family {
     name: "arithmetic",
