@@ -414,6 +414,8 @@ impl Machine for Egress {
                 self.finish_stop();
             }
         }
+        // Whatever made somebody want more of a find: what is wanted may be here already.
+        self.found(now);
     }
 
     fn poll(&mut self) -> Option<Effect<FormatTask>> {

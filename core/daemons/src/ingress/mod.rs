@@ -647,6 +647,8 @@ impl Machine for Ingress {
                 self.finish_stop();
             }
         }
+        // Whatever made somebody want more of a find: what is wanted may be here already.
+        self.found(now);
     }
 
     fn poll(&mut self) -> Option<Effect<IngressTask>> {
