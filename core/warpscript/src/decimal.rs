@@ -1,4 +1,6 @@
-//! Exact decimals as text.
+//! Exact decimals: as text, in order, and their arithmetic.
+
+mod ops;
 
 mod arithmetic;
 
@@ -7,6 +9,7 @@ use std::cmp::Ordering;
 use num_bigint::{BigInt, Sign};
 
 use crate::heap::Decimal;
+pub(crate) use ops::*;
 
 pub(crate) use arithmetic::{
     add, divide, from_double, from_double_exactly, from_long, multiply, remainder, subtract,
@@ -59,14 +62,18 @@ pub(crate) fn compare(a: &Decimal, b: &Decimal) -> Ordering {
         return a.unscaled.cmp(&b.unscaled);
     }
     // Numbers of different magnitude need no common scale, which might be enormous.
-    let magnitude =
-        |d: &Decimal| d.unscaled.magnitude().to_string().len() as i64 - i64::from(d.scale);
+    let magnitude = |d: &Decimal| precision(d) as i64 - i64::from(d.scale);
     let order = magnitude(a).cmp(&magnitude(b));
     if order != Ordering::Equal {
         return if signum_a == Sign::Minus { order.reverse() } else { order };
     }
     let scale = a.scale.max(b.scale);
     rescale(a, scale).cmp(&rescale(b, scale))
+}
+
+/// How many digits the unscaled value has; 1 for zero.
+pub(crate) fn precision(decimal: &Decimal) -> usize {
+    decimal.unscaled.magnitude().to_string().len()
 }
 
 /// The unscaled value at a larger scale. Callers bound the difference.

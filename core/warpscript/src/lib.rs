@@ -57,6 +57,8 @@ pub mod machine;
 pub mod macros;
 mod parser;
 pub mod position;
+mod prime;
+pub mod random;
 pub mod registry;
 pub mod requests;
 pub mod snapshot;

@@ -103,6 +103,8 @@ pub struct Settings {
     pub fetched: i64,
     /// Series fetched so far.
     pub fetched_series: i64,
+    /// The generator that `PRNG` seeded.
+    pub prng: Option<crate::random::Random>,
 }
 
 /// A stop watch of `CHRONOSTART` and `CHRONOEND`.
@@ -137,6 +139,7 @@ impl Default for Settings {
             elapsed: Vec::new(),
             fetched: 0,
             fetched_series: 0,
+            prng: None,
         }
     }
 }
