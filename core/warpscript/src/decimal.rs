@@ -1,17 +1,14 @@
 //! Exact decimals: as text, in order, and their arithmetic.
 
-mod ops;
-
-mod arithmetic;
+pub(crate) mod ops;
 
 use std::cmp::Ordering;
 
 use num_bigint::{BigInt, Sign};
 
 use crate::heap::Decimal;
-pub(crate) use ops::*;
 
-pub(crate) use arithmetic::{
+pub(crate) use ops::{
     add, divide, from_double, from_double_exactly, from_long, multiply, remainder, subtract,
     to_double, to_integer, to_long,
 };

@@ -112,19 +112,21 @@ pub(crate) fn test(number: &BigUint, certainty: i32) -> bool {
     !has_small_factor(number) && is_probable(number, certainty.max(64), &mut Fixed::new())
 }
 
+/// Products of small primes that fit 64 bits, and their factors.
+const PRODUCTS: [(u64, &[u64]); 2] = [
+    (
+        3 * 5 * 7 * 11 * 13 * 17 * 19 * 23 * 29 * 31 * 37 * 41,
+        &[3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41],
+    ),
+    (43 * 47 * 53 * 59 * 61 * 67 * 71 * 73 * 79, &[43, 47, 53, 59, 61, 67, 71, 73, 79]),
+];
+
 /// Whether one of the first primes divides a number that is not that prime itself.
 fn has_small_factor(number: &BigUint) -> bool {
-    const PRODUCTS: [(u64, &[u64]); 2] = [
-        (
-            3 * 5 * 7 * 11 * 13 * 17 * 19 * 23 * 29 * 31 * 37 * 41,
-            &[3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41],
-        ),
-        (43 * 47 * 53 * 59 * 61 * 67 * 71 * 73 * 79, &[43, 47, 53, 59, 61, 67, 71, 73, 79]),
-    ];
     let small = if number.bits() <= 7 { number.iter_u64_digits().next() } else { None };
     PRODUCTS.iter().any(|(product, primes)| {
         let rest = (number % *product).iter_u64_digits().next().unwrap_or(0);
-        primes.iter().any(|p| rest % p == 0 && small != Some(*p))
+        primes.iter().any(|p| rest.is_multiple_of(*p) && small != Some(*p))
     })
 }
 
@@ -224,8 +226,8 @@ fn small_candidate(bits: u64, draw: &mut dyn Draw) -> Option<BigUint> {
         return Some(candidate);
     }
     if bits > 6 {
-        let rest = (&candidate % 152_125_131_763_605_u64).iter_u64_digits().next().unwrap_or(0);
-        if [3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41].iter().any(|p| rest % p == 0) {
+        let rest = (&candidate % PRODUCTS[0].0).iter_u64_digits().next().unwrap_or(0);
+        if PRODUCTS[0].1.iter().any(|p| rest.is_multiple_of(*p)) {
             return None;
         }
     }
@@ -253,18 +255,18 @@ mod tests {
             last = next(last).iter_u64_digits().next().expect("not zero");
             primes.push(last);
         }
-        let expected: Vec<u64> =
-            (2..=211).filter(|n| (2..*n).all(|d| n % d != 0)).collect();
+        let expected: Vec<u64> = (2..=211).filter(|n| (2..*n).all(|d| n % d != 0)).collect();
         assert_eq!(primes, expected);
         assert!(!test(&561u32.into(), 20) && test(&561u32.into(), 0) && !test(&1u32.into(), 9));
     }
 
     #[test]
     fn random_primes_have_the_bits_asked_for() {
+        let mut draw = Fixed::new();
         for bits in [2, 3, 4, 7, 31, 64, 95, 160] {
             let mut search = Search::random(bits);
             let prime = loop {
-                if let Some(prime) = search.step(&mut Fixed::new()) {
+                if let Some(prime) = search.step(&mut draw) {
                     break prime;
                 }
             };

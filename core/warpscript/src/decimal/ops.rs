@@ -57,8 +57,7 @@ fn pow10(places: u64) -> Result<BigInt> {
 }
 
 fn checked_scale(scale: i64) -> Result<i32> {
-    i32::try_from(scale)
-        .map_err(|_| arithmetic(if scale > 0 { "Underflow" } else { "Overflow" }))
+    i32::try_from(scale).map_err(|_| arithmetic(if scale > 0 { "Underflow" } else { "Overflow" }))
 }
 
 fn saturated(scale: i64) -> i32 {
@@ -79,7 +78,7 @@ pub(crate) fn from_value(vm: &Machine, value: Value) -> Result<Decimal> {
     match value {
         Value::Decimal(handle) => Ok(vm.heap.decimal(handle).clone()),
         Value::Long(v) => Ok(BigInt::from(v).into()),
-        Value::Double(v) => from_f64(v),
+        Value::Double(v) => from_double(v),
         Value::String(text) => from_text(vm.heap.text(text)),
         Value::Bytes(bytes) => {
             let bytes = vm.heap.bytes(bytes);
@@ -89,9 +88,8 @@ pub(crate) fn from_value(vm: &Machine, value: Value) -> Result<Decimal> {
             bounded(bytes.len() as u64 * 8)?;
             Ok(BigInt::from_signed_bytes_be(bytes).into())
         }
-        _ => Err(vm.error(
-            "can only be applied to a BIGDECIMAL, STRING, BYTES, LONG or DOUBLE argument.",
-        )),
+        _ => Err(vm
+            .error("can only be applied to a BIGDECIMAL, STRING, BYTES, LONG or DOUBLE argument.")),
     }
 }
 
@@ -101,7 +99,7 @@ pub(crate) fn from_value(vm: &Machine, value: Value) -> Result<Decimal> {
 /// When the value is something else, or has a fraction.
 pub(crate) fn integer_from_value(vm: &Machine, value: Value) -> Result<BigInt> {
     let decimal = from_value(vm, value)?;
-    match to_integer(&decimal)? {
+    match truncate(&decimal)? {
         (integer, true) => Ok(integer),
         _ => Err(vm.error("can only be applied to a BIGDECIMAL with no fractional part.")),
     }
@@ -111,10 +109,68 @@ pub(crate) fn integer_from_value(vm: &Machine, value: Value) -> Result<BigInt> {
 ///
 /// # Errors
 /// When the double is no finite number.
-pub(crate) fn from_f64(value: f64) -> Result<Decimal> {
+pub(crate) fn from_double(value: f64) -> Result<Decimal> {
     let mut text = Vec::new();
     weft_gts::double::write_double(&mut text, value);
     parse(&String::from_utf8_lossy(&text))
+}
+
+/// Exactly the value of the double.
+///
+/// # Errors
+/// When the double is no finite number.
+pub(crate) fn from_double_exactly(value: f64) -> Result<Decimal> {
+    if !value.is_finite() {
+        return Err(Fault::kind(Kind::Argument, "Infinite or NaN"));
+    }
+    let bits = value.to_bits();
+    let exponent = (bits >> 52 & 0x7ff) as i32;
+    let fraction = bits & ((1 << 52) - 1);
+    let (mantissa, exponent) =
+        if exponent == 0 { (fraction, -1074) } else { (fraction | 1 << 52, exponent - 1075) };
+    if mantissa == 0 {
+        return Ok(Decimal { unscaled: BigInt::ZERO, scale: 0 });
+    }
+    let zeros = mantissa.trailing_zeros();
+    let (mantissa, exponent) = (BigInt::from(mantissa >> zeros), exponent + zeros as i32);
+    let mantissa = if value < 0.0 { -mantissa } else { mantissa };
+    Ok(if exponent >= 0 {
+        Decimal { unscaled: mantissa << exponent, scale: 0 }
+    } else {
+        let places = exponent.unsigned_abs();
+        Decimal { unscaled: mantissa * BigInt::from(5).pow(places), scale: -exponent }
+    })
+}
+
+/// An integer.
+pub(crate) fn from_long(value: i64) -> Decimal {
+    Decimal { unscaled: value.into(), scale: 0 }
+}
+
+/// The nearest double.
+pub(crate) fn to_double(decimal: &Decimal) -> f64 {
+    let exponent = -i64::from(decimal.scale);
+    format!("{}e{exponent}", decimal.unscaled).parse().unwrap_or(f64::NAN)
+}
+
+/// `longValue`: the low 64 bits of the integral part.
+pub(crate) fn to_long(value: &Decimal) -> i64 {
+    // 10^64 is a multiple of 2^64.
+    if value.scale <= -64 {
+        return 0;
+    }
+    let Ok((whole, _)) = truncate(value) else { return 0 };
+    let low = whole.magnitude().iter_u64_digits().next().unwrap_or(0) as i64;
+    if whole.sign() == Sign::Minus { low.wrapping_neg() } else { low }
+}
+
+/// The integer that a decimal is; `None` when it has a fraction.
+///
+/// # Errors
+/// When it is too large.
+pub(crate) fn to_integer(value: &Decimal) -> Result<Option<BigInt>> {
+    let (whole, exact) = truncate(value)?;
+    Ok(exact.then_some(whole))
 }
 
 /// A decimal, or with a prefix an integer of base 16 or 2.
@@ -194,30 +250,13 @@ fn parse_exponent(text: &str) -> Option<i64> {
 ///
 /// # Errors
 /// When it is too large.
-pub(crate) fn to_integer(value: &Decimal) -> Result<(BigInt, bool)> {
+pub(crate) fn truncate(value: &Decimal) -> Result<(BigInt, bool)> {
     if value.scale <= 0 || value.unscaled.sign() == Sign::NoSign {
         return Ok((set_scale(value, 0, Rounding::Unnecessary)?.unscaled, true));
     }
     let whole = set_scale(value, 0, Rounding::Down)?.unscaled;
     let exact = compare(&whole.clone().into(), value) == Ordering::Equal;
     Ok((whole, exact))
-}
-
-/// `longValue`: the low 64 bits of the integral part.
-pub(crate) fn to_i64(value: &Decimal) -> i64 {
-    // 10^64 is a multiple of 2^64.
-    if value.scale <= -64 {
-        return 0;
-    }
-    let Ok((whole, _)) = to_integer(value) else { return 0 };
-    let low = whole.magnitude().iter_u64_digits().next().unwrap_or(0) as i64;
-    if whole.sign() == Sign::Minus { low.wrapping_neg() } else { low }
-}
-
-/// `doubleValue`: the nearest double.
-pub(crate) fn to_f64(value: &Decimal) -> f64 {
-    let exponent = -i64::from(value.scale);
-    format!("{}e{exponent}", value.unscaled).parse().unwrap_or(f64::NAN)
 }
 
 /// The same number with another scale.
@@ -280,7 +319,7 @@ pub(crate) fn add(a: &Decimal, b: &Decimal) -> Result<Decimal> {
 ///
 /// # Errors
 /// When the result is too large.
-pub(crate) fn sub(a: &Decimal, b: &Decimal) -> Result<Decimal> {
+pub(crate) fn subtract(a: &Decimal, b: &Decimal) -> Result<Decimal> {
     let (left, right, scale) = aligned(a, b)?;
     Ok(Decimal { unscaled: left - right, scale })
 }
@@ -289,7 +328,7 @@ pub(crate) fn sub(a: &Decimal, b: &Decimal) -> Result<Decimal> {
 ///
 /// # Errors
 /// When the result is too large.
-pub(crate) fn mul(a: &Decimal, b: &Decimal) -> Result<Decimal> {
+pub(crate) fn multiply(a: &Decimal, b: &Decimal) -> Result<Decimal> {
     bounded(a.unscaled.bits() + b.unscaled.bits())?;
     let unscaled = &a.unscaled * &b.unscaled;
     let scale = i64::from(a.scale) + i64::from(b.scale);
@@ -302,7 +341,7 @@ pub(crate) fn mul(a: &Decimal, b: &Decimal) -> Result<Decimal> {
 ///
 /// # Errors
 /// When `b` is zero or the quotient has no end.
-pub(crate) fn div(a: &Decimal, b: &Decimal) -> Result<Decimal> {
+pub(crate) fn divide(a: &Decimal, b: &Decimal) -> Result<Decimal> {
     check_divisor(a, b)?;
     let preferred = i64::from(a.scale) - i64::from(b.scale);
     if a.unscaled.sign() == Sign::NoSign {
@@ -351,10 +390,8 @@ fn check_divisor(a: &Decimal, b: &Decimal) -> Result {
 pub(crate) fn div_integral(a: &Decimal, b: &Decimal) -> Result<Decimal> {
     check_divisor(a, b)?;
     let preferred = saturated(i64::from(a.scale) - i64::from(b.scale));
-    let positive = |d: &Decimal| Decimal {
-        unscaled: d.unscaled.magnitude().clone().into(),
-        scale: d.scale,
-    };
+    let positive =
+        |d: &Decimal| Decimal { unscaled: d.unscaled.magnitude().clone().into(), scale: d.scale };
     if compare(&positive(a), &positive(b)) == Ordering::Less {
         return Ok(Decimal { unscaled: BigInt::ZERO, scale: preferred });
     }
@@ -370,7 +407,7 @@ pub(crate) fn div_integral(a: &Decimal, b: &Decimal) -> Result<Decimal> {
 ///
 /// # Errors
 /// When `b` is zero or a number gets too large.
-pub(crate) fn rem(a: &Decimal, b: &Decimal) -> Result<Decimal> {
+pub(crate) fn remainder(a: &Decimal, b: &Decimal) -> Result<Decimal> {
     div_rem(a, b).map(|(_, rest)| rest)
 }
 
@@ -380,7 +417,7 @@ pub(crate) fn rem(a: &Decimal, b: &Decimal) -> Result<Decimal> {
 /// When `b` is zero or a number gets too large.
 pub(crate) fn div_rem(a: &Decimal, b: &Decimal) -> Result<(Decimal, Decimal)> {
     let quotient = div_integral(a, b)?;
-    let rest = sub(a, &mul(&quotient, b)?)?;
+    let rest = subtract(a, &multiply(&quotient, b)?)?;
     Ok((quotient, rest))
 }
 
@@ -461,14 +498,14 @@ mod tests {
 
     #[test]
     fn quotients_keep_the_preferred_scale_where_they_can() {
-        assert_eq!(text(div(&d("10.00"), &d("2.0"))), "5.0");
-        assert_eq!(text(div(&d("1"), &d("8"))), "0.125");
-        assert_eq!(text(div(&d("-1"), &d("80"))), "-0.0125");
-        assert!(text(div(&d("1"), &d("3"))).starts_with("!Non-terminating"));
+        assert_eq!(text(divide(&d("10.00"), &d("2.0"))), "5.0");
+        assert_eq!(text(divide(&d("1"), &d("8"))), "0.125");
+        assert_eq!(text(divide(&d("-1"), &d("80"))), "-0.0125");
+        assert!(text(divide(&d("1"), &d("3"))).starts_with("!Non-terminating"));
         assert_eq!(text(div_integral(&d("100.00"), &d("3"))), "33.00");
         assert_eq!(text(div_integral(&d("1E3"), &d("1"))), "1E+3");
         assert_eq!(text(div_integral(&d("0.000"), &d("2"))), "0.000");
-        assert_eq!(text(rem(&d("-5.5"), &d("2"))), "-1.5");
+        assert_eq!(text(remainder(&d("-5.5"), &d("2"))), "-1.5");
     }
 
     #[test]
@@ -477,7 +514,34 @@ mod tests {
         assert_eq!(text(pow(&d("12345"), 999_999_999)), "!Number too large.");
         assert_eq!(text(pow(&d("-1"), 999_999_999)), "-1");
         assert_eq!(text(set_scale(&d("1E-999999999"), 0, Rounding::Ceiling)), "1");
-        assert_eq!(to_i64(&d("-18446744073709551617.5")), -1);
-        assert_eq!(to_f64(&d("1E400")), f64::INFINITY);
+        assert_eq!(text(add(&d("1E+999999"), &d("1"))), "!Number too large.");
+    }
+
+    #[test]
+    fn scales_of_java() {
+        assert_eq!(text(add(&d("1.10"), &d("2"))), "3.10");
+        assert_eq!(text(multiply(&d("1.10"), &d("2.0"))), "2.200");
+        assert_eq!(text(divide(&d("1.00"), &d("2"))), "0.50");
+        assert_eq!(text(divide(&d("100"), &d("2.0"))), "5E+1");
+        assert_eq!(text(divide(&d("1"), &d("0"))), "!Division by zero");
+        assert_eq!(text(remainder(&d("10"), &d("0.3"))), "0.1");
+        assert_eq!(text(remainder(&d("-7"), &d("3"))), "-1");
+        assert_eq!(text(remainder(&d("2000"), &d("0.2"))), "0");
+    }
+
+    #[test]
+    fn conversions() {
+        assert_eq!(text(from_double(1.5e10)), "1.5E+10");
+        assert_eq!(text(from_double(0.1)), "0.1");
+        assert_eq!(text(from_double_exactly(0.5)), "0.5");
+        assert_eq!(text(from_double_exactly(3.0)), "3");
+        assert!(from_double(f64::NAN).is_err());
+        assert_eq!(to_long(&d("18446744073709551617.9")), 1);
+        assert_eq!(to_long(&d("-1.9")), -1);
+        assert_eq!(to_double(&d("1.25")).to_bits(), 1.25f64.to_bits());
+        assert_eq!(to_double(&d("1E400")), f64::INFINITY);
+        assert_eq!(to_integer(&d("2.00")).expect("small"), Some(2.into()));
+        assert_eq!(to_integer(&d("2.5")).expect("small"), None);
+        assert!(parse("1e").is_err() && parse(".").is_err() && parse("1_0").is_err());
     }
 }

@@ -1,6 +1,7 @@
 //! The words, by family.
 
 mod aggregators;
+mod bigdec;
 mod capabilities;
 mod control;
 mod conversions;
@@ -22,6 +23,7 @@ use crate::registry::{Family, Word, word};
 #[rustfmt::skip]
 pub(crate) const FAMILIES: &[&Family] = &[
     &aggregators::FAMILY,
+    &bigdec::FAMILY,
     &capabilities::FAMILY,
     &control::FAMILY,
     &conversions::FAMILY,

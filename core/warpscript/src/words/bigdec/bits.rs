@@ -3,7 +3,7 @@
 use num_bigint::{BigInt, Sign};
 
 use super::{pop_integer, push};
-use crate::decimal;
+use crate::decimal::ops as decimal;
 use crate::error::Result;
 use crate::machine::Machine;
 use crate::registry::{Word, word};

@@ -5,7 +5,8 @@ mod primes;
 
 use num_bigint::BigInt;
 
-use crate::decimal::{self, Rounding};
+use crate::decimal::ops::{self as decimal, Rounding};
+use crate::decimal::{compare as order, to_plain};
 use crate::error::{Fault, Kind, Result};
 use crate::heap::Decimal;
 use crate::machine::Machine;
@@ -44,7 +45,7 @@ const WORDS: &[Word] = &[
     ),
     word(
         "BDSUB",
-        |vm| binary(vm, decimal::sub),
+        |vm| binary(vm, decimal::subtract),
         "3.1.0",
         "a<ANY> b<ANY> BDSUB difference<BIGDECIMAL>",
         "Exact difference.",
@@ -52,7 +53,7 @@ const WORDS: &[Word] = &[
     ),
     word(
         "BDMUL",
-        |vm| binary(vm, decimal::mul),
+        |vm| binary(vm, decimal::multiply),
         "3.1.0",
         "a<ANY> b<ANY> BDMUL product<BIGDECIMAL>",
         "Exact product; the scales add up.",
@@ -60,7 +61,7 @@ const WORDS: &[Word] = &[
     ),
     word(
         "BDDIV",
-        |vm| binary(vm, decimal::div),
+        |vm| binary(vm, decimal::divide),
         "3.1.0",
         "a<ANY> b<ANY> BDDIV quotient<BIGDECIMAL>",
         "Exact quotient; fails when it has no end.",
@@ -76,7 +77,7 @@ const WORDS: &[Word] = &[
     ),
     word(
         "BDREM",
-        |vm| binary(vm, decimal::rem),
+        |vm| binary(vm, decimal::remainder),
         "3.1.0",
         "a<ANY> b<ANY> BDREM rest<BIGDECIMAL>",
         "What BDDIVINT leaves over; it has the sign of the dividend.",
@@ -117,7 +118,7 @@ const WORDS: &[Word] = &[
     word(
         "BDMAX",
         // Of equal numbers the top wins.
-        |vm| choose(vm, |top, below| decimal::compare(top, below).is_ge()),
+        |vm| choose(vm, |top, below| order(top, below).is_ge()),
         "3.1.0",
         "a<ANY> b<ANY> BDMAX larger<BIGDECIMAL>",
         "The larger of two numbers.",
@@ -125,7 +126,7 @@ const WORDS: &[Word] = &[
     ),
     word(
         "BDMIN",
-        |vm| choose(vm, |top, below| decimal::compare(top, below).is_le()),
+        |vm| choose(vm, |top, below| order(top, below).is_le()),
         "3.1.0",
         "a<ANY> b<ANY> BDMIN smaller<BIGDECIMAL>",
         "The smaller of two numbers.",
@@ -147,7 +148,11 @@ const WORDS: &[Word] = &[
          number<ANY> scale<LONG> BDSCALE decimal<BIGDECIMAL>",
         "How many digits stand behind the point; or the same number with another scale, if that \
          needs no rounding.",
-        &[("'1.50' ->BD BDSCALE", "[2]"), ("1 2 BDSCALE", "[1.00]"), ("'1.55' 1 BDSCALE", "!Rounding")],
+        &[
+            ("'1.50' ->BD BDSCALE", "[2]"),
+            ("1 2 BDSCALE", "[1.00]"),
+            ("'1.55' 1 BDSCALE", "!Rounding"),
+        ],
     ),
     word(
         "BDSTRIP",
@@ -192,7 +197,7 @@ const WORDS: &[Word] = &[
     ),
     word(
         "BDCLEAR",
-        |vm| unary(vm, |v| Ok(decimal::to_integer(v)?.0.into())),
+        |vm| unary(vm, |v| Ok(decimal::truncate(v)?.0.into())),
         "3.3.0",
         "a<ANY> BDCLEAR integer<BIGDECIMAL>",
         "The number without its fraction.",
@@ -289,9 +294,9 @@ fn from_decimal(vm: &mut Machine) -> Result {
     };
     let value = vm.heap.decimal(handle).clone();
     if !bytes {
-        return vm.push_string(decimal::to_plain(&value));
+        return vm.push_string(to_plain(&value));
     }
-    match decimal::to_integer(&value)? {
+    match decimal::truncate(&value)? {
         (integer, true) => {
             let bytes = vm.heap.alloc_bytes(integer.to_signed_bytes_be().into())?;
             vm.push(Value::Bytes(bytes))
@@ -318,9 +323,10 @@ fn pow(vm: &mut Machine) -> Result {
         Value::Long(v) => exact_int(v)?,
         Value::Decimal(handle) => {
             let value = vm.heap.decimal(handle).clone();
-            match decimal::to_integer(&value)? {
-                (integer, true) => i32::try_from(integer)
-                    .map_err(|_| decimal::arithmetic("Overflow"))?,
+            match decimal::truncate(&value)? {
+                (integer, true) => {
+                    i32::try_from(integer).map_err(|_| decimal::arithmetic("Overflow"))?
+                }
                 _ => return Err(decimal::arithmetic("Rounding necessary")),
             }
         }
@@ -333,7 +339,7 @@ fn pow(vm: &mut Machine) -> Result {
 fn compare(vm: &mut Machine) -> Result {
     let b = pop(vm)?;
     let a = pop(vm)?;
-    vm.push(decimal::compare(&a, &b) as i64)
+    vm.push(order(&a, &b) as i64)
 }
 
 fn scale(vm: &mut Machine) -> Result {

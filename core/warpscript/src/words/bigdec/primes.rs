@@ -3,7 +3,7 @@
 use num_bigint::{BigInt, BigUint, Sign};
 
 use super::{bit_count_error, pop_integer, push};
-use crate::decimal;
+use crate::decimal::ops as decimal;
 use crate::error::{Fault, Kind, Result};
 use crate::machine::{Flow, Machine, Task};
 use crate::prime::{self, Draw, Search};
@@ -74,7 +74,7 @@ pub(super) const RANDOM: Word = word(
     "3.3.0",
     "bits<LONG> BDRAND number<BIGDECIMAL>",
     "A random integer of at most so many bits.",
-    &[("64 BDRAND BDBITLENGTH 64 <=", "[true]"), ("'a' BDRAND", "!expects a LONG")],
+    &[("0 BDRAND", "[0]"), ("'a' BDRAND", "!expects a LONG")],
 );
 
 pub(super) const SEEDED_RANDOM: Word = word(
