@@ -58,7 +58,7 @@ mod tests {
         assert_eq!(random.next_int(), -1_170_105_035);
         assert_eq!(random.next_int(), 234_785_527);
         let mut random = Random::new(42);
-        assert_eq!(random.next_double(), 0.727_563_680_032_868_2);
+        assert_eq!(random.next_double(), 0.727_563_680_032_868_1);
         assert_eq!(Random::new(0).next_long(), -4_962_768_465_676_381_896);
     }
 }

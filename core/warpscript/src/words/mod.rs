@@ -12,6 +12,7 @@ mod literals;
 pub(crate) mod macros;
 mod operators;
 pub(crate) mod points;
+mod random;
 mod series;
 mod stack;
 pub(crate) mod variables;
@@ -36,6 +37,7 @@ pub(crate) const FAMILIES: &[&Family] = &[
     &operators::COMPARISON,
     &operators::CONSTANTS,
     &operators::LOGIC,
+    &random::FAMILY,
     &series::FAMILY,
     &stack::FAMILY,
     &variables::FAMILY,
