@@ -187,6 +187,11 @@ impl Egress {
                 self.advance(now, request);
             }
             Err(refusal) => {
+                if refusal == Refusal::FindWindow {
+                    let message = refusal.to_string();
+                    let (head, body) = cors::plain_error_response(refusal.status(), &message);
+                    return self.work.answer(request, head, body);
+                }
                 let headers = if is_fetch { self.fetch_headers() } else { Vec::new() };
                 self.work.refuse(request, refusal.status(), &refusal, &headers);
             }
