@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use weft_gts::{Columns, Labels, NO_ELEVATION, NO_LOCATION, Value as PointValue, ValueRef};
+use weft_gts::{
+    Columns, Labels, NO_ELEVATION, NO_LOCATION, PointRef, Value as PointValue, ValueRef,
+};
 
 use crate::error::Result;
+use crate::heap::Gts;
 use crate::machine::Machine;
 use crate::macros::Macro;
 use crate::value::{Handle, Value};
@@ -109,22 +112,56 @@ impl Aggregator {
     }
 }
 
-/// Code that chooses among series: takes the series of one class of equivalence, answers with
-/// those to keep. The second argument holds the parameters, the third the labels.
-pub type Filter = fn(&mut Machine, &[Value], &Labels, &[Value]) -> Result<Vec<Value>>;
+/// Prepares code that chooses among series, from the filter's parameters.
+pub type Filter = fn(&mut Machine, &[Value]) -> Result<Selection>;
 
-/// Code that fills one missing point from its neighbours.
-#[derive(Debug)]
+/// Code that chooses among series: takes those of one class of equivalence by the collection that
+/// they come from, and the labels they have in common; answers with those to keep.
+pub type Selection =
+    Box<dyn FnMut(&mut Machine, &[Vec<Handle<Gts>>], &Labels) -> Result<Vec<Value>>>;
+
+/// Code that fills gaps of a series, in one way or in both.
+///
+/// Where both would do, FILL takes `near` to fill two series from each other, else `whole`.
+#[derive(Clone, Copy, Debug)]
 pub struct Filler {
+    /// Fills a gap from its neighbours.
+    pub near: Option<Near>,
+    /// Fills gaps from all that is known of the series.
+    pub whole: Option<Whole>,
+}
+
+/// Code that fills one gap from its neighbours.
+#[derive(Clone, Copy, Debug)]
+pub struct Near {
     /// How many points before and after the gap it wants.
     pub window: (usize, usize),
     /// The code.
     pub run: Fill,
 }
 
-/// Makes the point at a tick from the points before it and after it (nearest first) and the
-/// parameters.
-pub type Fill = fn(&mut Machine, i64, &[Point], &[Point], &[Value]) -> Result<Point>;
+/// Makes the point at a tick from the points before it and after it, both oldest first and `None`
+/// where there are not as many as wanted, and the parameters.
+pub type Fill =
+    fn(&mut Machine, i64, &[Option<PointRef>], &[Option<PointRef>], &[Value]) -> Result<Point>;
+
+/// Prepares a curve through the points of a series, oldest first, from the filler's parameters.
+pub type Whole = fn(&mut Machine, &Columns, &[Value]) -> Result<Box<dyn Curve>>;
+
+/// A curve through the points of a series.
+pub trait Curve: Send {
+    /// Does a part of what must be done before the curve can be asked; `true` when all is done.
+    ///
+    /// # Errors
+    /// When memory is used up.
+    fn prepare(&mut self, _vm: &mut Machine) -> Result<bool> {
+        Ok(true)
+    }
+
+    /// The point at a tick; one without a value where the curve has none; `None` where nothing
+    /// may be filled in.
+    fn at(&mut self, vm: &mut Machine, tick: i64) -> Option<Point>;
+}
 
 /// The points that an aggregator sees.
 #[derive(Clone, Debug)]

@@ -4,6 +4,7 @@ use weft_gts::double::JavaDouble;
 
 use crate::decimal::to_plain;
 use crate::error::{Fault, Result};
+use crate::function::{Purpose, Role};
 use crate::literal::{escape_readable, url_encode};
 use crate::machine::Machine;
 use crate::macros::Instruction;
@@ -34,8 +35,16 @@ enum Open {
 /// # Errors
 /// When collections are nested too deeply, or the text is larger than memory allows.
 pub fn value(vm: &Machine, value: Value, style: Style) -> Result<String> {
+    nested(vm, value, style, 0)
+}
+
+/// As [`value`], inside of functions inside of functions.
+fn nested(vm: &Machine, value: Value, style: Style, depth: usize) -> Result<String> {
+    if depth >= NESTING_MAX {
+        return Err(Fault::text(format!("Functions exceeded {NESTING_MAX} levels.")));
+    }
     let mut out = String::new();
-    Writer { vm, out: &mut out, style, open: Vec::new() }.run(value)?;
+    Writer { vm, out: &mut out, style, open: Vec::new(), depth }.run(value)?;
     Ok(out)
 }
 
@@ -44,6 +53,8 @@ struct Writer<'a> {
     out: &'a mut String,
     style: Style,
     open: Vec<Open>,
+    /// Functions around.
+    depth: usize,
 }
 
 impl Writer<'_> {
@@ -142,15 +153,50 @@ impl Writer<'_> {
             self.reference(name);
             return Ok(());
         }
+        let wrapped = match function.role {
+            Role::Macro(body, purpose) => {
+                let text = nested(self.vm, Value::Macro(body), self.style, self.depth + 1)?;
+                self.out.push_str(&format!("<% {text}"));
+                if let Purpose::Filler(before, after) = purpose {
+                    self.out.push_str(&format!("{before} {after} "));
+                }
+                true
+            }
+            _ => false,
+        };
         for parameter in &function.parameters {
-            // Parameters are simple, or macros: written on their own.
-            let text = value(self.vm, *parameter, self.style)?;
-            self.out.push_str(&text);
+            self.parameter(*parameter)?;
         }
         if let Some(word) = function.word {
+            // The reference writes a space more here.
+            if word.name.ends_with("lowess") {
+                self.out.push(' ');
+            }
             self.out.push_str(word.name);
             self.out.push(' ');
         }
+        if wrapped {
+            self.out.push_str("%> EVAL ");
+        }
+        Ok(())
+    }
+
+    /// A parameter of a function: simple, a macro, or a list of such, which is written as a literal.
+    fn parameter(&mut self, parameter: Value) -> Result {
+        let items = match parameter {
+            Value::List(list) | Value::Vector(list) => self.vm.heap.list(list).as_slice(),
+            _ => {
+                let text = nested(self.vm, parameter, self.style, self.depth + 1)?;
+                self.out.push_str(&text);
+                return Ok(());
+            }
+        };
+        self.out.push_str("[ ");
+        for item in items {
+            let text = nested(self.vm, *item, self.style, self.depth + 1)?;
+            self.out.push_str(&text);
+        }
+        self.out.push_str("] ");
         Ok(())
     }
 

@@ -5,11 +5,14 @@ mod bigdec;
 mod capabilities;
 mod control;
 mod conversions;
+mod fillers;
+pub(crate) mod filters;
 pub(crate) mod frameworks;
 mod limits;
 mod lists;
 mod literals;
 pub(crate) mod macros;
+mod mappers;
 mod operators;
 pub(crate) mod points;
 mod random;
@@ -28,10 +31,21 @@ pub(crate) const FAMILIES: &[&Family] = &[
     &capabilities::FAMILY,
     &control::FAMILY,
     &conversions::FAMILY,
+    &fillers::FAMILY,
+    &filters::BY_METADATA,
+    &filters::BY_VALUE,
+    &filters::FAMILY,
+    &filters::LATENCIES,
     &frameworks::FAMILY,
     &limits::FAMILY,
     &lists::FAMILY,
     &literals::FAMILY,
+    &mappers::CALENDAR,
+    &mappers::COMPARE,
+    &mappers::CONVERT,
+    &mappers::KERNEL,
+    &mappers::NUMBERS,
+    &mappers::TEXT,
     &operators::ARITHMETIC,
     &operators::BITS,
     &operators::COMPARISON,

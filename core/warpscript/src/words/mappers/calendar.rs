@@ -1,0 +1,222 @@
+//! Mappers that take a tick apart as a time of the calendar.
+
+use std::any::Any;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use weft_gts::Value as PointValue;
+use weft_gts::time::civil_from_days;
+
+use super::{maker, single, with_value};
+use crate::error::{Fault, Kind, Result};
+use crate::function::{Aggregator, Point, Role, Window};
+use crate::heap::Object;
+use crate::literal::url_encode;
+use crate::machine::Machine;
+use crate::registry::{Family, Word};
+use crate::value::Value;
+use crate::words::filters::push_function;
+
+pub(in crate::words) static FAMILY: Family = Family { name: "calendar mappers", words: WORDS };
+
+macro_rules! calendar_word {
+    ($name:literal, $what:literal, $answer:literal) => {
+        maker(
+            $name,
+            make,
+            "1.0.0",
+            concat!(
+                "zone<STRING> ",
+                $name,
+                " mapper<AGGREGATOR>\noffset<LONG> ",
+                $name,
+                " mapper<AGGREGATOR>"
+            ),
+            concat!($what, " of the tick in a time zone, given by its name or as milliseconds."),
+            &[(
+                concat!(
+                    "[ NEWGTS 0 NaN NaN NaN 5 ADDVALUE 'UTC' ",
+                    $name,
+                    " 0 0 0 ] MAP 0 GET VALUES"
+                ),
+                $answer,
+            )],
+        )
+    };
+}
+
+const WORDS: &[Word] = &[
+    calendar_word!("mapper.year", "The year", "[[1970]]"),
+    calendar_word!("mapper.month", "The month, from 1,", "[[1]]"),
+    calendar_word!("mapper.day", "The day of the month", "[[1]]"),
+    calendar_word!("mapper.weekday", "The day of the week, 1 for Monday,", "[[4]]"),
+    calendar_word!("mapper.hour", "The hour", "[[0]]"),
+    calendar_word!("mapper.minute", "The minute", "[[0]]"),
+    calendar_word!("mapper.second", "The second with its fraction, a DOUBLE,", "[[0.0]]"),
+];
+
+/// A time zone as a parameter.
+#[derive(Debug)]
+struct Zone {
+    name: String,
+    zone: TimeZone,
+}
+
+impl Object for Zone {
+    fn type_name(&self) -> &'static str {
+        "STRING"
+    }
+
+    fn footprint(&self) -> usize {
+        self.name.len() + size_of::<Self>()
+    }
+
+    fn snapshot(&self) -> Option<String> {
+        Some(format!("'{}' ", url_encode(&self.name)))
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+}
+
+/// A fixed offset of milliseconds.
+fn fixed(milliseconds: i64) -> Option<Zone> {
+    let name = if milliseconds == 0 {
+        "UTC".to_owned()
+    } else {
+        let sign = if milliseconds < 0 { '-' } else { '+' };
+        let seconds = milliseconds.abs() / 1000;
+        let mut name = format!("{sign}{:02}:{:02}", seconds / 3600, seconds / 60 % 60);
+        if seconds % 60 != 0 {
+            name.push_str(&format!(":{:02}", seconds % 60));
+        }
+        name
+    };
+    let offset = jiff::tz::Offset::from_seconds(i32::try_from(milliseconds / 1000).ok()?).ok()?;
+    (milliseconds.abs() < 86_400_000).then(|| Zone { name, zone: TimeZone::fixed(offset) })
+}
+
+/// `+02:00`, `-0330` and the like, in milliseconds.
+fn parse_offset(text: &str) -> Option<i64> {
+    let negative = text.starts_with('-');
+    let digits: String = text.get(1..)?.chars().filter(|c| *c != ':').collect();
+    let plain = digits.bytes().all(|b| b.is_ascii_digit());
+    if !text.starts_with(['+', '-']) || !plain || !matches!(digits.len(), 2 | 4 | 6) {
+        return None;
+    }
+    let part = |at: usize| digits.get(at..at + 2).map_or(Some(0), |d| d.parse::<i64>().ok());
+    let (hours, minutes, seconds) = (part(0)?, part(2)?, part(4)?);
+    if hours > 23 || minutes > 59 || seconds > 59 {
+        return None;
+    }
+    let seconds = (hours * 60 + minutes) * 60 + seconds;
+    Some(if negative { -seconds * 1000 } else { seconds * 1000 })
+}
+
+/// The zone of a name.
+fn named(name: &str) -> Option<Zone> {
+    if let Some(milliseconds) = parse_offset(name) {
+        return fixed(milliseconds);
+    }
+    let zone = TimeZone::get(name).ok()?;
+    // Names are matched as they are written.
+    let exact = name == "UTC" || zone.iana_name() == Some(name);
+    exact.then(|| Zone { name: name.to_owned(), zone })
+}
+
+fn make(vm: &mut Machine) -> Result {
+    let zone = match vm.pop()? {
+        Value::String(text) => {
+            let name = vm.heap.text(text);
+            let unknown = || format!("The datetime zone id '{name}' is not recognised");
+            named(name).ok_or_else(|| Fault::kind(Kind::Argument, unknown()))?
+        }
+        number @ (Value::Long(_) | Value::Double(_)) => {
+            let offset = number.as_i64().unwrap_or(0) as i32;
+            let bad = || Fault::kind(Kind::Argument, format!("Millis out of range: {offset}"));
+            fixed(i64::from(offset)).ok_or_else(bad)?
+        }
+        _ => {
+            return Err(vm.error("expects a STRING timezone or a NUMBER millisecond offset."));
+        }
+    };
+    let zone = vm.heap.new_object(zone)?;
+    static CALENDAR: Aggregator = Aggregator::mapper(run);
+    push_function(vm, Role::Aggregator(&CALENDAR), vec![zone])
+}
+
+fn run(vm: &mut Machine, window: &Window<'_>, parameters: &[Value]) -> Result<Point> {
+    if single(vm, window)?.is_none() {
+        return Ok(Point::none(0));
+    }
+    let Some(Value::Object(object)) = parameters.first() else {
+        return Ok(Point::none(0));
+    };
+    let Some(zone) = vm.heap.object::<Zone>(*object) else {
+        return Ok(Point::none(0));
+    };
+    let unit = vm.config.time_unit;
+    let second = unit.per_second();
+    let milliseconds = window.tick / unit.per_ms();
+    let local = Local::new(milliseconds, &zone.zone);
+    let value = match vm.word.name {
+        "mapper.year" => local.year,
+        "mapper.month" => local.month,
+        "mapper.day" => local.day,
+        "mapper.weekday" => local.weekday,
+        "mapper.hour" => local.second / 3600,
+        "mapper.minute" => local.second / 60 % 60,
+        _ => {
+            let fraction = (window.tick % second) as f64 / second as f64;
+            let value = (local.second % 60) as f64 + fraction;
+            return Ok(with_value(window, PointValue::Double(value)));
+        }
+    };
+    vm.charge(4);
+    Ok(with_value(window, PointValue::Long(value)))
+}
+
+/// A time of the Gregorian calendar, which goes on without end in both directions.
+struct Local {
+    year: i64,
+    month: i64,
+    day: i64,
+    weekday: i64,
+    /// Of the day.
+    second: i64,
+}
+
+impl Local {
+    fn new(milliseconds: i64, zone: &TimeZone) -> Self {
+        let seconds = milliseconds.div_euclid(1000);
+        // Beyond the years that zones know, the offsets of the last of those hold.
+        let (first, last) = (Timestamp::MIN.as_second(), Timestamp::MAX.as_second());
+        let known = Timestamp::from_second(seconds.clamp(first, last)).unwrap_or_default();
+        let seconds = seconds + i64::from(zone.to_offset(known).seconds());
+        let days = seconds.div_euclid(86_400);
+        let (year, month, day) = civil_from_days(days);
+        Self {
+            year,
+            month,
+            day,
+            weekday: (days + 3).rem_euclid(7) + 1,
+            second: seconds.rem_euclid(86_400),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offsets_are_read() {
+        assert_eq!(parse_offset("-03:30"), Some(-12_600_000));
+        assert_eq!(parse_offset("+25:00"), None);
+    }
+}
