@@ -1,13 +1,20 @@
 //! `geo2.jsonl`: cells, distances and shapes.
 
 use serde_json::Value as Json;
-use weft_gts::geo::{cell, distance, hhcode};
+use weft_gts::geo::cover::resolution_for;
+use weft_gts::geo::{Cover, cell, distance, hhcode, wkt};
 
 use crate::json::{array, bits, hex, long, string};
 use crate::{Checker, Outcome, all};
 
 /// How far distances may differ, relatively: Java's trigonometry is not ours to the last bit.
 const TOLERANCE: f64 = 1e-9;
+
+/// More cells than any shape of the file has.
+const CELLS_MAX: usize = 100_000;
+
+/// More cells than have to be looked at for any shape of the file.
+const VISITS_MAX: usize = 10_000_000;
 
 /// Checks `geo2.jsonl`.
 pub(crate) struct Geo2Checker;
@@ -17,6 +24,7 @@ impl Checker for Geo2Checker {
         match kind {
             "cells" => cells(line),
             "distance" => distances(line),
+            "shape" => shape(line),
             _ => Outcome::Skip("unknown kind"),
         }
     }
@@ -80,6 +88,44 @@ fn distances(line: &Json) -> Outcome {
         close(distance::orthodromic(from, to), bits(&line["orthodromic_bits"])),
         close(distance::loxodromic(from, to), bits(&line["loxodromic_bits"])),
     ])
+}
+
+/// The resolution is a number, or a text that begins with an error as a part of the diagonal.
+fn shape(line: &Json) -> Outcome {
+    let geometry = match wkt::parse(string(&line["wkt"])) {
+        Ok(geometry) => geometry,
+        Err(error) => return Outcome::Fail(error.to_string()),
+    };
+    let resolution = match line["arg"].as_i64() {
+        Some(resolution) => resolution.unsigned_abs() as u32,
+        None => {
+            let error = string(&line["arg"]).split(' ').next().unwrap_or_default();
+            resolution_for(&geometry, error.parse().expect("a number"))
+        }
+    };
+    let cover = Cover {
+        coarsest: 2,
+        finest: resolution,
+        inside: line["inside"] == true,
+        cells_max: CELLS_MAX,
+        visits_max: VISITS_MAX,
+    };
+    let shape = match cover.shape(&geometry) {
+        Ok(shape) => shape,
+        Err(error) => return Outcome::Fail(error.to_string()),
+    };
+    let mut asked = longs(&line["cells"]);
+    asked.sort_unstable();
+    let contains = array(&line["contains_tests"]).iter().map(|test| {
+        let code = long(&test[0]);
+        Outcome::equal(&(code, shape.contains(code)), &(code, test[1] == true))
+    });
+    all([
+        Outcome::equal(&shape.cells(), &asked.as_slice()),
+        Outcome::equal(&hex(&shape.to_bytes()).as_str(), &string(&line["serialized"])),
+    ]
+    .into_iter()
+    .chain(contains))
 }
 
 fn close(got: f64, asked: f64) -> Outcome {

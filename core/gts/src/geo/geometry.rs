@@ -111,7 +111,7 @@ impl Rectangle {
             && max.x >= self.min.x
             && min.y <= self.max.y
             && max.y >= self.min.y
-            && self.sides(edge).is_some_and(|[left, right, on]| on || left && right)
+            && self.sides(edge).is_none_or(|[left, right, on]| on || left && right)
     }
 
     /// Whether an edge has a position in the rectangle, its border left out.
@@ -218,7 +218,9 @@ mod tests {
             (edge(1.0, 1.0, 1.0, 1.0), true, false),
             (edge(-1.0, 0.0, 0.0, -1.0), false, false),
             (edge(-0.5, 0.4, 0.4, -0.5), false, false),
-            (edge(-1.0, 0.99, 1.0, 1.01), true, true),
+            (edge(-1.0, 0.98, 1.0, 1.01), true, true),
+            // Through a corner: 1.0 is halfway between the doubles of 0.99 and 1.01.
+            (edge(-1.0, 0.99, 1.0, 1.01), true, false),
             (edge(0.0, 1.0, 2.0, 1.0), true, false),
             (edge(2.0, 2.0, 3.0, 3.0), false, false),
         ] {
