@@ -22,7 +22,7 @@ const DIGITS_MAX: usize = 18;
 /// An exact decimal, `unscaled × 10^-scale`, as plain decimals of the text format are kept.
 ///
 /// Equality is exact (`1.5` is not `1.50`); [`Decimal::normalized`] makes equal numbers equal.
-/// The encoder writes a decimal as a double when it is too wide ([`Decimal::compact`]), so a
+/// The encoder writes a decimal as a double when it is too wide, so a
 /// decimal that does not fit here is best made a [`crate::Value::Double`] at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Decimal {

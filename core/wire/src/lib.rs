@@ -11,11 +11,13 @@
 //! allocates no more than what it was given justifies.
 
 pub mod envelope;
+pub mod hyperloglog;
 pub mod kafka;
 pub mod keys;
 pub mod opb64;
 pub mod rows;
 pub mod sign;
+pub mod streaming;
 pub mod thrift;
 pub mod token;
 pub mod wrapper;

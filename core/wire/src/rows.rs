@@ -97,6 +97,35 @@ pub fn delete_range(series: SeriesId, start: i64, end: i64) -> (Vec<u8>, Vec<u8>
     (first.to_vec(), stop)
 }
 
+/// The reference's HBase filter `SlicedRowFilter` for datapoints, as the region servers read it:
+/// lets keys within any of the ranges through, both ends included, and `count` rows of each.
+///
+/// ```text
+/// count: u64 | length of a slice: u32 | 2: u32 | first byte: u32 | last byte: u32
+/// | length of the ranges: u32 | first key, last key, …: sorted, apart from each other
+/// ```
+pub fn row_filter(ranges: &[([u8; DATA_KEY_LEN], [u8; DATA_KEY_LEN])], count: i64) -> Vec<u8> {
+    let mut sorted: Vec<_> = ranges.iter().map(|&(a, b)| (a.min(b), a.max(b))).collect();
+    sorted.sort_unstable();
+    let mut apart: Vec<([u8; DATA_KEY_LEN], [u8; DATA_KEY_LEN])> = Vec::new();
+    for (first, last) in sorted {
+        match apart.last_mut() {
+            Some(before) if first <= before.1 => before.1 = before.1.max(last),
+            _ => apart.push((first, last)),
+        }
+    }
+    let mut filter = count.to_be_bytes().to_vec();
+    let keys_len = 2 * DATA_KEY_LEN * apart.len();
+    for number in [DATA_KEY_LEN, 2, 0, DATA_KEY_LEN - 1, keys_len] {
+        filter.extend_from_slice(&u32::try_from(number).unwrap_or(u32::MAX).to_be_bytes());
+    }
+    for (first, last) in apart {
+        filter.extend_from_slice(&first);
+        filter.extend_from_slice(&last);
+    }
+    filter
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -113,5 +142,16 @@ mod tests {
             prop_assert_eq!(read_metadata_key(&metadata_key(series)), Some(series));
             prop_assert_eq!(read_data_key(&metadata_key(series)), None);
         }
+    }
+
+    #[test]
+    fn a_filter_keeps_ranges_apart() {
+        let key = |byte: u8| [byte; DATA_KEY_LEN];
+        let ranges = [(key(7), key(9)), (key(3), key(1)), (key(2), key(4)), (key(2), key(2))];
+        let filter = row_filter(&ranges, 5);
+        assert_eq!(filter[..8], 5i64.to_be_bytes());
+        let keys: Vec<u8> = filter[28..].chunks(DATA_KEY_LEN).map(|key| key[0]).collect();
+        assert_eq!(keys, [1, 4, 7, 9]);
+        assert_eq!(filter[24..28], 100u32.to_be_bytes());
     }
 }

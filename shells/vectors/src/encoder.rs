@@ -5,6 +5,8 @@ use weft_gts::{
     Block, DecodeError, Decoder, Encoder, Metadata, NO_ELEVATION, NO_LOCATION, PointRef, ValueRef,
     WrapKey, dedup, text, varint,
 };
+use weft_wire::thrift::{GtsWrapper, MetadataMessage};
+use weft_wire::wrapper::{RATIO_DEFAULT, WrapOptions};
 
 use crate::json::{add, array, hex, labels, long, point, points, show, string, unhex};
 use crate::{Checker, Outcome, all};
@@ -26,7 +28,8 @@ impl Checker for EncoderChecker {
             "flush" => flush(line),
             "dedup" => deduplicate(line),
             "dump" => dump(line),
-            "wrapper" | "gts-wrapper" => Outcome::Skip("checked by the Thrift structs"),
+            "wrapper" => wrapper(line),
+            "gts-wrapper" => series_wrapper(line),
             _ => Outcome::Skip("unknown kind"),
         }
     }
@@ -187,6 +190,106 @@ fn dump_text(encoder: &Encoder, line: &Json) -> String {
     String::from_utf8_lossy(&lines).into_owned()
 }
 
+/// An encoder wrapped as it was, and the recorded wrapper read.
+fn wrapper(line: &Json) -> Outcome {
+    let encoder = filled(long(&line["base"]), &line["points"]);
+    let is_set = line["ids_set"] == true;
+    let options = WrapOptions {
+        ratio: line["ratio"].as_f64().unwrap_or(RATIO_DEFAULT),
+        passes_max: match line["compress"] == true {
+            true => u32::try_from(long(&line["maxpasses"])).unwrap_or(u32::MAX),
+            false => 0,
+        },
+        count: line["set_count"] == true,
+    };
+    let mut metadata = Metadata {
+        name: line["class"].as_str().map(str::to_owned),
+        labels: labels(&line["labels"]),
+        ..Metadata::default()
+    };
+    if is_set {
+        metadata.attributes = labels(&line["attributes"]);
+        metadata.id.class_id = long(&line["classId"]);
+        metadata.id.labels_id = long(&line["labelsId"]);
+    }
+    // Metadata that says nothing is left out.
+    let message = (metadata != Metadata::default())
+        .then_some(MetadataMessage { metadata, has_attributes: true });
+    let wrapper = GtsWrapper { metadata: message, ..GtsWrapper::of(&encoder, options) };
+    same_wrapper(&wrapper, &encoder, line)
+}
+
+/// A series wrapped as it was, and the recorded wrapper read.
+fn series_wrapper(line: &Json) -> Outcome {
+    let mut builder = weft_gts::SeriesBuilder::default();
+    let points = points(&line["points"]);
+    for point in &points {
+        builder.push(point.tick, point.location, point.elevation, (&point.value).into());
+    }
+    let columns = builder.finish();
+    let mut encoder = Encoder::new(0);
+    if line["optimized"] == true {
+        encoder.add_columns_optimized(&columns);
+    } else {
+        encoder.add_columns(&columns);
+    }
+    let metadata = Metadata::new(string(&line["class"]), weft_gts::Labels::default());
+    let bucket = line["lastbucket_span_count"].as_array();
+    let part = |index: usize| bucket.map(|parts| long(&parts[index]));
+    let wrapper = GtsWrapper {
+        metadata: Some(MetadataMessage { metadata, has_attributes: true }),
+        last_bucket: part(0),
+        bucket_span: part(1),
+        bucket_count: part(2),
+        ..GtsWrapper::of(&encoder, WrapOptions { passes_max: 0, ..WrapOptions::default() })
+    };
+    all([
+        same_bytes(encoder.clear_bytes(), &line["encoded"]),
+        same_wrapper(&wrapper, &encoder, line),
+    ])
+}
+
+/// Compressed bytes depend on who compresses; all the rest is the same.
+fn same_wrapper(ours: &GtsWrapper, encoder: &Encoder, line: &Json) -> Outcome {
+    let recorded = unhex(&line["wrapper"]);
+    let theirs = match GtsWrapper::decode(&recorded) {
+        Ok(theirs) => theirs,
+        Err(error) => return Outcome::Fail(error.to_string()),
+    };
+    let clear = encoder.bytes();
+    let both = [ours, &theirs].map(|wrapper| match wrapper.datapoints(BLOCK_LENGTH_MAX) {
+        Ok(bytes) => all([
+            Outcome::equal(&&*bytes, &&*clear),
+            same_datapoints(Decoder::new(wrapper.base.unwrap_or(0), &bytes, None), line),
+        ]),
+        Err(error) => Outcome::Fail(error.to_string()),
+    });
+    let without = |wrapper: &GtsWrapper| GtsWrapper { encoded: None, ..wrapper.clone() };
+    all(both.into_iter().chain([
+        Outcome::equal(&like(without(ours), &theirs), &without(&theirs)),
+        Outcome::equal(&hex(&theirs.encode()).as_str(), &string(&line["wrapper"])),
+    ]))
+}
+
+/// What was decoded is listed, or the same as what went in.
+fn same_datapoints(got: Decoder<'_>, line: &Json) -> Outcome {
+    if line["decoded"] != "same" {
+        return same_points(got, &line["decoded"]);
+    }
+    Outcome::equal(&show(&read(got)), &show(&many(string(&line["points"]))))
+}
+
+/// Whether attributes that are empty are written is up to who made the metadata; which passes of
+/// compression are worth it, to who compresses.
+fn like(mut ours: GtsWrapper, theirs: &GtsWrapper) -> GtsWrapper {
+    if let (Some(ours), Some(theirs)) = (&mut ours.metadata, &theirs.metadata)
+        && ours.metadata.attributes.is_empty()
+    {
+        ours.has_attributes = theirs.has_attributes;
+    }
+    GtsWrapper { compressed: theirs.compressed, passes: theirs.passes, ..ours }
+}
+
 /// The key of a line that has one.
 fn key(line: &Json) -> Option<WrapKey> {
     if line["key"].is_null() {
@@ -198,8 +301,27 @@ fn key(line: &Json) -> Option<WrapKey> {
     }
 }
 
+/// Datapoints that the file describes instead of listing them: `"N points …"`.
+fn many(text: &str) -> Vec<PointRef> {
+    let count = text.split(' ').next().and_then(|count| count.parse().ok()).unwrap_or(0);
+    (0..count)
+        .map(|index: i64| PointRef {
+            tick: 1_000 * index,
+            location: NO_LOCATION,
+            elevation: NO_ELEVATION,
+            value: weft_gts::Value::Long(7),
+        })
+        .collect()
+}
+
 fn filled(base: i64, list: &Json) -> Encoder {
     let mut encoder = Encoder::new(base);
+    if let Some(text) = list.as_str() {
+        for point in many(text) {
+            add(&mut encoder, &point);
+        }
+        return encoder;
+    }
     for point in points(list) {
         add(&mut encoder, &point);
     }

@@ -5,7 +5,7 @@ use weft_gts::{NO_ELEVATION, NO_LOCATION, SeriesId};
 use weft_wire::rows;
 
 use crate::envelopes::aes;
-use crate::json::{hex, long, string, value};
+use crate::json::{array, hex, long, string, unhex, value};
 use crate::kafka::metadata_message;
 use crate::{Checker, Outcome, all};
 
@@ -28,7 +28,7 @@ impl Checker for HbaseChecker {
             "datapoint" => datapoint(line),
             "metadata" => metadata(line),
             "scan" => scan(line),
-            "slicedrowfilter" => Outcome::Skip("the filter belongs to the HBase client"),
+            "slicedrowfilter" => row_filter(line),
             _ => Outcome::Skip("unknown kind"),
         }
     }
@@ -83,5 +83,20 @@ fn scan(line: &Json) -> Outcome {
         same(&sliced.1, "sliced_upper_incl"),
         same(&delete.0, "delete_start"),
         same(&delete.1, "delete_stop_exclusive"),
+    ])
+}
+
+fn row_filter(line: &Json) -> Outcome {
+    let key = |key: &Json| unhex(key).try_into().expect("a key of a datapoint");
+    let ranges: Vec<_> = array(&line["ranges_lower_upper"])
+        .iter()
+        .map(|range| (key(&range[0]), key(&range[1])))
+        .collect();
+    let filter = rows::row_filter(&ranges, long(&line["count"]));
+    let (first, last) = (&filter[28..53], &filter[filter.len() - rows::DATA_KEY_LEN..]);
+    all([
+        Outcome::equal(&hex(&filter).as_str(), &string(&line["serialized"])),
+        Outcome::equal(&hex(first).as_str(), &string(&line["start_key"])),
+        Outcome::equal(&hex(last).as_str(), &string(&line["stop_key"])),
     ])
 }

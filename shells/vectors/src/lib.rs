@@ -3,11 +3,13 @@
 //! [`run`] checks every known file of a folder and counts by kind; `weft vectors DIR` prints the
 //! report. One module a file, found by the file's name in [`CHECKERS`].
 
+mod directory;
 mod encoder;
 mod envelopes;
 mod geo;
 mod geo2;
 mod hbase;
+mod hll;
 mod ids;
 mod ingress;
 mod json;
@@ -75,11 +77,13 @@ type MakeChecker = fn() -> Box<dyn Checker>;
 
 /// The files that are known, and their checkers.
 const CHECKERS: &[(&str, MakeChecker)] = &[
+    ("directory.jsonl", || Box::new(directory::DirectoryChecker::default())),
     ("encoder.jsonl", || Box::new(encoder::EncoderChecker)),
     ("envelopes.jsonl", || Box::new(envelopes::EnvelopesChecker)),
     ("geo.jsonl", || Box::new(geo::GeoChecker)),
     ("geo2.jsonl", || Box::new(geo2::Geo2Checker)),
     ("hbase.jsonl", || Box::new(hbase::HbaseChecker)),
+    ("hll.jsonl", || Box::new(hll::HllChecker)),
     ("ids.jsonl", || Box::new(ids::IdsChecker::default())),
     ("ingress.jsonl", || Box::new(ingress::IngressChecker::default())),
     ("kafka.jsonl", || Box::new(kafka::KafkaChecker::default())),

@@ -18,7 +18,11 @@ impl Checker for ZookeeperChecker {
         match kind {
             "service-instance" => service_instance(line),
             "znode" => node(line),
-            "leader-latch" => Outcome::Skip("who leads is not a format"),
+            // Who leads is no format: all there is to say is that one does.
+            "leader-latch" => Outcome::equal(
+                &(line["first_has_leadership"] == true, line["second"] == true),
+                &(true, false),
+            ),
             "plasma-subscription" => subscription(line),
             _ => Outcome::Skip("unknown kind"),
         }

@@ -165,12 +165,12 @@ fn map(labels: Option<&Labels>) -> Value {
 }
 
 fn id(text: &str) -> Result<Vec<u8>, String> {
-    parse_uuid(text).map(|id| id.to_vec()).ok_or(format!("{text}: not a UUID"))
+    parse_uuid(text).map(|id| id.to_vec()).ok_or_else(|| format!("{text}: not a UUID"))
 }
 
 fn pairs(texts: &[String]) -> Result<Option<Labels>, String> {
     let pair = |text: &String| {
-        let pair = text.split_once('=').ok_or(format!("{text}: not NAME=VALUE"))?;
+        let pair = text.split_once('=').ok_or_else(|| format!("{text}: not NAME=VALUE"))?;
         Ok((pair.0.to_owned(), pair.1.to_owned()))
     };
     let labels: Labels =
@@ -182,7 +182,7 @@ fn expiry_ms(now_ms: i64, days: i64) -> Result<i64, String> {
     let ttl_ms = days.checked_mul(24 * 3_600 * 1_000).filter(|ttl| *ttl > 0);
     ttl_ms
         .and_then(|ttl| now_ms.checked_add(ttl))
-        .ok_or(format!("{days} days: too few or too many"))
+        .ok_or_else(|| format!("{days} days: too few or too many"))
 }
 
 /// Milliseconds since the epoch.

@@ -16,6 +16,9 @@ pub type InstanceId = std::sync::Arc<str>;
 pub struct FindRequest {
     /// Series that match any of these, each once.
     pub selectors: Vec<SelectorText>,
+    /// Whether they come in the order of ids; else those of the first selector come first, and so
+    /// on. With one selector there is no difference.
+    pub sorted: bool,
     /// Only series active after this moment, milliseconds since the epoch.
     pub active_after: Option<i64>,
     /// Only series quiet after this moment, milliseconds since the epoch.
@@ -66,7 +69,7 @@ pub enum PeerAction {
 /// One piece of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// Series in the order of their ids, at most [`FIND_CHUNK_MAX`].
+    /// Series in the order that was asked for, at most [`FIND_CHUNK_MAX`].
     Found(Vec<Metadata>),
     /// There are no more.
     End,

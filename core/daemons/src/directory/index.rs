@@ -4,6 +4,7 @@
 //! against the whole selector. Answers come in the order of ids and can be resumed after any id.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter::Peekable;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -12,6 +13,9 @@ use weft_gts::{Labels, Metadata, SeriesId};
 
 /// Ids in the order of answers.
 type Postings = BTreeSet<SeriesId>;
+
+/// A selector, and the ids that it may mean and that were not looked at yet.
+type Head<'a> = (&'a Selector, Peekable<Box<dyn Iterator<Item = SeriesId> + 'a>>);
 
 /// The index.
 #[derive(Debug, Default)]
@@ -87,11 +91,11 @@ impl Index {
         Some(metadata)
     }
 
-    /// Series after `after` that match, looking at no more than `scan_max` candidates and
-    /// returning no more than `found_max`.
+    /// Series after `after` that match any of the selectors, each once, looking at no more than
+    /// `scan_max` candidates and returning no more than `found_max`.
     pub fn find(
         &self,
-        selector: &Selector,
+        selectors: &[Selector],
         activity: Activity,
         after: Option<SeriesId>,
         found_max: usize,
@@ -99,14 +103,22 @@ impl Index {
     ) -> Found {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let mut found = Found::default();
-        for (scanned, id) in self.candidates(selector, from).enumerate() {
-            if let Some(metadata) = self.series.get(&id)
-                && activity.allows(metadata)
-                && selector.matches(metadata)
-            {
-                found.series.push(metadata.clone());
+        let mut heads: Vec<Head<'_>> = selectors
+            .iter()
+            .map(|selector| (selector, self.candidates(selector, from).peekable()))
+            .collect();
+        let mut scanned = 0;
+        while let Some(id) = heads.iter_mut().filter_map(|(_, ids)| ids.peek().copied()).min() {
+            let metadata = self.series.get(&id).filter(|metadata| activity.allows(metadata));
+            let mut is_found = false;
+            for (selector, ids) in &mut heads {
+                if ids.next_if_eq(&id).is_some() {
+                    scanned += 1;
+                    is_found |= metadata.is_some_and(|metadata| selector.matches(metadata));
+                }
             }
-            if found.series.len() >= found_max || scanned + 1 >= scan_max {
+            found.series.extend(metadata.filter(|_| is_found).cloned());
+            if found.series.len() >= found_max || scanned >= scan_max {
                 found.next = Some(id);
                 break;
             }
@@ -171,6 +183,59 @@ fn remove_posting(postings: &mut BTreeMap<String, Postings>, key: &str, id: Seri
         ids.remove(&id);
         if ids.is_empty() {
             postings.remove(key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn index(series: &[(u8, u8, u8)]) -> Index {
+        let mut index = Index::default();
+        for &(id, class, label) in series {
+            let labels = [("l", format!("v{label}"))].into_iter().collect();
+            let mut metadata = Metadata::new(format!("c{class}"), labels);
+            metadata.id = SeriesId { class_id: i64::from(class), labels_id: i64::from(id) };
+            index.insert(metadata);
+        }
+        index
+    }
+
+    fn selectors() -> impl Strategy<Value = Vec<Selector>> {
+        let text = prop::sample::select(vec!["c0{}", "c1{l=v1}", "~c[12]{l~v[01]}", "~.*{l=v2}"]);
+        vec(text.prop_map(|text| Selector::parse(text, false).expect("a selector")), 0..4)
+    }
+
+    proptest! {
+        #[test]
+        fn a_find_in_pieces_is_every_match_once_and_in_order(
+            series in vec((any::<u8>(), 0u8..3, 0u8..3), 0..60),
+            selectors in selectors(),
+            found_max in 1usize..8,
+            scan_max in 1usize..8,
+        ) {
+            let index = index(&series);
+            let asked: Vec<SeriesId> = index
+                .iter()
+                .filter(|metadata| selectors.iter().any(|selector| selector.matches(metadata)))
+                .map(|metadata| metadata.id)
+                .collect();
+            let (mut got, mut after) = (Vec::new(), None);
+            loop {
+                let all = Activity::default();
+                let found = index.find(&selectors, all, after, found_max, scan_max);
+                prop_assert!(found.series.len() <= found_max);
+                got.extend(found.series.iter().map(|metadata| metadata.id));
+                if found.next.is_none() {
+                    break;
+                }
+                after = found.next;
+            }
+            prop_assert_eq!(got, asked);
         }
     }
 }

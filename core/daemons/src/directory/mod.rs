@@ -16,6 +16,7 @@
 //! ```
 
 mod index;
+mod stats;
 mod writer;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -29,6 +30,7 @@ use weft_wire::envelope::Envelope;
 use weft_wire::thrift::{decode_metadata, encode_metadata};
 
 pub use index::{Activity, Found, Index};
+pub use stats::{Estimates, Stats, StatsLimits};
 
 use crate::consumer::{Change, Consumer};
 use crate::contract::log::{LogAction, LogEvent, Record, Start, Topic};
@@ -138,7 +140,8 @@ enum State {
 /// One find under way.
 #[derive(Debug)]
 struct Find {
-    selectors: VecDeque<Selector>,
+    /// What is walked through, one after the other; those of one are walked through together.
+    passes: VecDeque<Vec<Selector>>,
     /// Selectors that are done: what they match was answered already.
     done: Vec<Selector>,
     activity: Activity,
@@ -511,10 +514,10 @@ impl Directory {
             let error = PeerError::Unavailable("(it has too many finds under way)".to_owned());
             return self.answer(ask, Answer::Failed(error));
         }
-        let mut selectors = VecDeque::new();
+        let mut selectors = Vec::new();
         for text in &request.selectors {
             match Selector::new(text, self.config.absent_labels) {
-                Ok(selector) => selectors.push_back(selector),
+                Ok(selector) => selectors.push(selector),
                 Err(error) => {
                     let error = PeerError::Refused(error.to_string());
                     return self.answer(ask, Answer::Failed(error));
@@ -523,7 +526,12 @@ impl Directory {
         }
         let activity =
             Activity { active_after: request.active_after, quiet_after: request.quiet_after };
-        let find = Find { selectors, done: Vec::new(), activity, after: None, chunk: Vec::new() };
+        let passes = if request.sorted {
+            VecDeque::from([selectors])
+        } else {
+            selectors.into_iter().map(|selector| vec![selector]).collect()
+        };
+        let find = Find { passes, done: Vec::new(), activity, after: None, chunk: Vec::new() };
         self.finds.insert(ask, find);
         self.working.push_back(ask);
         self.effects.push_back(Effect::Metric(Metric::add("weft_directory_finds_total", 1)));
@@ -533,7 +541,7 @@ impl Directory {
     fn work(&mut self) {
         let Some(ask) = self.working.pop_front() else { return };
         let Some(find) = self.finds.get_mut(&ask) else { return };
-        let Some(selector) = find.selectors.front() else {
+        let Some(selectors) = find.passes.front() else {
             let chunk = std::mem::take(&mut find.chunk);
             if chunk.is_empty() {
                 self.finds.remove(&ask);
@@ -544,12 +552,12 @@ impl Directory {
             return;
         };
         let room = FIND_CHUNK_MAX - find.chunk.len();
-        let found = self.index.find(selector, find.activity, find.after, room, SCAN_MAX);
+        let found = self.index.find(selectors, find.activity, find.after, room, SCAN_MAX);
         let news = found.series.iter().filter(|m| !find.done.iter().any(|s| s.matches(m)));
         find.chunk.extend(news.map(|metadata| Metadata::clone(metadata)));
         find.after = found.next;
         if found.next.is_none() {
-            find.done.extend(find.selectors.pop_front());
+            find.done.extend(find.passes.pop_front().into_iter().flatten());
         }
         if find.chunk.len() == FIND_CHUNK_MAX {
             let chunk = std::mem::take(&mut find.chunk);

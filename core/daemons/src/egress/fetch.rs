@@ -1,11 +1,10 @@
 //! One fetch: finds series, reads their datapoints, writes them.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use weft_gts::selector::SelectorText;
-use weft_gts::{Metadata, SeriesId};
+use weft_gts::Metadata;
 
 use super::config::EgressConfig;
 use super::error::Refusal;
@@ -51,13 +50,13 @@ pub(super) struct Fetch {
 
 /// Which series.
 #[derive(Debug)]
-struct Finding {
-    /// Those that were not asked for yet.
-    selectors: VecDeque<SelectorText>,
-    /// The find under way, and whether an event of it is to come.
-    current: Option<(FindId, bool)>,
-    /// With several selectors: what was found before.
-    seen: Option<BTreeSet<SeriesId>>,
+enum Finding {
+    /// Nobody was asked yet.
+    Asked(FindRequest),
+    /// A find is under way; whether an event of it is to come.
+    Current(FindId, bool),
+    /// There are no more.
+    Done,
 }
 
 /// A stream of datapoints.
@@ -125,12 +124,11 @@ impl Fetch {
         draw: impl FnMut() -> u64,
     ) -> Result<Self, Refusal> {
         let mut plan = FetchPlan::new(config, head, params, now, draw)?;
-        let selectors = VecDeque::from(std::mem::take(&mut plan.find.selectors));
-        let seen = (selectors.len() > 1).then(BTreeSet::new);
+        let find = std::mem::take(&mut plan.find);
         let formatter = Box::new(Formatter::new(plan.format.clone()));
         Ok(Self {
             plan,
-            finding: Finding { selectors, current: None, seen },
+            finding: Finding::Asked(find),
             found: VecDeque::new(),
             reading: None,
             chunks: Vec::new(),
@@ -159,22 +157,15 @@ impl Fetch {
     pub(super) fn found(&mut self, event: FindEvent) {
         match event {
             FindEvent::Failed(message) => {
-                self.finding.current = None;
+                self.finding = Finding::Done;
                 self.failed = Some(Refusal::Unavailable(message));
             }
-            FindEvent::End => self.finding.current = None,
+            FindEvent::End => self.finding = Finding::Done,
             FindEvent::Found(series) => {
-                if let Some((_, is_wanted)) = &mut self.finding.current {
+                if let Finding::Current(_, is_wanted) = &mut self.finding {
                     *is_wanted = false;
                 }
                 for metadata in series {
-                    let is_new = match &mut self.finding.seen {
-                        None => true,
-                        Some(seen) => seen.insert(metadata.id),
-                    };
-                    if !is_new {
-                        continue;
-                    }
                     if self.plan.series_skip > 0 {
                         self.plan.series_skip -= 1;
                     } else if self.plan.series_count > 0 {
@@ -266,7 +257,7 @@ impl Fetch {
 
     /// Nobody wants the rest.
     pub(super) fn cancel(&self, work: &mut Work) {
-        if let Some((id, _)) = self.finding.current {
+        if let Finding::Current(id, _) = self.finding {
             work.finds.remove(&id);
             work.directory.cancel(id);
         }
@@ -278,26 +269,28 @@ impl Fetch {
 
     /// Looks for more series while few are at hand.
     fn find(&mut self, work: &mut Work, request: RequestId) -> Result<(), Refusal> {
-        let finding = &mut self.finding;
         if self.plan.series_count == 0 {
-            finding.selectors.clear();
-            if let Some((id, _)) = finding.current.take() {
+            if let Finding::Current(id, _) = self.finding {
                 work.finds.remove(&id);
                 work.directory.cancel(id);
             }
+            self.finding = Finding::Done;
         }
         if self.found.len() >= SERIES_AHEAD {
             return Ok(());
         }
-        if let Some((id, is_wanted)) = &mut finding.current {
-            if !std::mem::replace(is_wanted, true) {
-                work.directory.next(*id);
+        match &mut self.finding {
+            Finding::Current(id, is_wanted) => {
+                if !std::mem::replace(is_wanted, true) {
+                    work.directory.next(*id);
+                }
             }
-        } else if let Some(selector) = finding.selectors.pop_front() {
-            let find = FindRequest { selectors: vec![selector], ..self.plan.find.clone() };
-            let id = work.directory.find(&find, &mut work.ids).map_err(Refusal::Unavailable)?;
-            work.finds.insert(id, request);
-            finding.current = Some((id, true));
+            Finding::Asked(find) => {
+                let id = work.directory.find(find, &mut work.ids).map_err(Refusal::Unavailable)?;
+                work.finds.insert(id, request);
+                self.finding = Finding::Current(id, true);
+            }
+            Finding::Done => {}
         }
         Ok(())
     }
@@ -328,8 +321,7 @@ impl Fetch {
 
     /// Writes what was read, unless the client is slow.
     fn write(&mut self, work: &mut Work, request: RequestId) {
-        let is_complete = self.finding.current.is_none()
-            && self.finding.selectors.is_empty()
+        let is_complete = matches!(self.finding, Finding::Done)
             && self.found.is_empty()
             && self.reading.is_none();
         let Writing::Here(formatter) = &self.writing else { return };

@@ -75,7 +75,7 @@ impl Find {
         let is_json = params.get("format") == Some("json");
         Ok(Self {
             selectors: selectors.into(),
-            request: FindRequest { selectors: Vec::new(), active_after, quiet_after },
+            request: FindRequest { active_after, quiet_after, ..FindRequest::default() },
             current: None,
             skip: u64::try_from(skip).unwrap_or(0),
             count: u64::try_from(count).unwrap_or(0),

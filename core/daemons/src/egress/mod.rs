@@ -5,7 +5,7 @@
 //!   the consumers run in the same process; otherwise what directory and store have applied.
 //! - An answer that could not be completed never looks as if it were: it has an error status, ends
 //!   in a line `# ERROR:` when that was asked for, or breaks off.
-//! - A series that several selectors of a fetch mean is fetched once, with the first of them.
+//! - A fetch returns series in the order of their ids, each once, however many selectors mean it.
 //! - Nobody sees more than the token allows: its labels replace those of the selectors, its
 //!   attributes narrow range, count and boundaries.
 //! - What is read ahead of a client is bounded: nothing more is read from directory or table until

@@ -310,6 +310,7 @@ impl Plan {
     /// What to ask of the directory.
     pub(super) fn find_request(&self) -> FindRequest {
         FindRequest {
+            sorted: true,
             selectors: vec![self.selector.clone()],
             active_after: self.active_after,
             quiet_after: self.quiet_after,

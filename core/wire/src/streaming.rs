@@ -1,0 +1,90 @@
+//! What egress asks of a directory's streaming port, and what comes back.
+//!
+//! ```text
+//! POST /directory-streaming     X-Warp10-Directory-Signature: hex(ms):hex(SipHash)
+//! selector=OPB64(CLASS{…})&activeafter=MS&quietafter=MS
+//!
+//! OPB64(Thrift metadata) CR LF  for each series
+//! ```
+
+use weft_gts::selector::SelectorText;
+use weft_gts::{Metadata, SipKey};
+
+use crate::opb64;
+use crate::sign::signature;
+use crate::thrift::{decode_metadata, encode_metadata};
+
+/// Where the request goes.
+pub const PATH: &str = "/directory-streaming";
+
+/// A request for the series that one selector means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamingRequest {
+    /// The value of `X-Warp10-Directory-Signature`.
+    pub signature: String,
+    /// The form that is posted.
+    pub body: String,
+}
+
+impl StreamingRequest {
+    /// A request, signed with the key that the directories share with those who ask.
+    pub fn new(
+        key: SipKey,
+        now_ms: i64,
+        selector: &SelectorText,
+        active_after: Option<i64>,
+        quiet_after: Option<i64>,
+    ) -> Self {
+        let mut text = Vec::new();
+        selector.write(&mut text);
+        // A selector is written as text.
+        let text = String::from_utf8_lossy(&text).into_owned();
+        let mut body = format!("selector={}", opb64::encode(text.as_bytes()));
+        for (name, moment) in [("activeafter", active_after), ("quietafter", quiet_after)] {
+            if let Some(moment) = moment {
+                body.push_str(&format!("&{name}={moment}"));
+            }
+        }
+        Self { signature: signature(key, now_ms, &text), body }
+    }
+}
+
+/// The line of one series.
+pub fn write_line(out: &mut Vec<u8>, metadata: &Metadata) {
+    opb64::encode_into(out, &encode_metadata(metadata));
+    out.extend_from_slice(b"\r\n");
+}
+
+/// The series of a line, its end left out; `None` when it is none.
+pub fn read_line(line: &[u8]) -> Option<Metadata> {
+    decode_metadata(&opb64::decode(line).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sign::is_signed;
+
+    #[test]
+    fn a_request_is_signed_for_its_selector() {
+        let key = SipKey::new(3, 4);
+        let selector = SelectorText::parse("~a%20b.*{l=v}").expect("a selector");
+        let request = StreamingRequest::new(key, 1_000, &selector, None, Some(7));
+        let (name, text) = request.body.split_once('=').expect("a form");
+        let (text, rest) = text.split_once('&').expect("two parameters");
+        assert_eq!((name, rest), ("selector", "quietafter=7"));
+        let text = String::from_utf8(opb64::decode(text.as_bytes()).expect("OPB64")).expect("text");
+        assert_eq!(text, "%7Ea%20b.*{l=v}");
+        assert!(is_signed(key, 1_000, 0, &text, &request.signature));
+    }
+
+    #[test]
+    fn lines_round_trip() {
+        let metadata = Metadata::new("a", [("l", "v")].into_iter().collect());
+        let mut line = Vec::new();
+        write_line(&mut line, &metadata);
+        let line = line.strip_suffix(b"\r\n").expect("a line");
+        assert_eq!(read_line(line), Some(metadata));
+        assert_eq!(read_line(b"!"), None);
+    }
+}
