@@ -26,7 +26,9 @@ use crate::registry::{Family, Word, word};
 /// All families. A new module is one line here.
 #[rustfmt::skip]
 pub(crate) const FAMILIES: &[&Family] = &[
-    &aggregators::FAMILY,
+    &aggregators::bucketizers::FAMILY,
+    &aggregators::mappers::FAMILY,
+    &aggregators::reducers::FAMILY,
     &bigdec::FAMILY,
     &capabilities::FAMILY,
     &control::FAMILY,

@@ -2,17 +2,10 @@
 
 use weft_gts::{NO_ELEVATION, NO_LOCATION, Value as PointValue, ValueRef, geo::hhcode};
 
-use super::bulk;
 use crate::error::{Fault, Kind, Result};
-use crate::function::{Aggregator, Point, Window};
+use crate::function::{Point, Window};
 use crate::machine::Machine;
 use crate::value::Value;
-
-pub(super) static MEAN: Aggregator = Aggregator::shared(mean::<false>).with_bulk(bulk::mean);
-pub(super) static SUM: Aggregator = Aggregator::shared(sum::<true>).with_bulk(bulk::sum);
-pub(super) static COUNT: Aggregator = Aggregator::shared(count::<false>).with_bulk(bulk::count);
-pub(super) static FIRST: Aggregator = Aggregator::shared(first);
-pub(super) static LAST: Aggregator = Aggregator::shared(last);
 
 /// The error of a cast that the reference does without asking.
 #[cold]
@@ -235,10 +228,10 @@ pub(super) fn newest(ticks: &[i64]) -> Option<usize> {
     (0..ticks.len()).min_by_key(|i| !ticks[*i])
 }
 
-fn first(_: &mut Machine, window: &Window<'_>, _: &[Value]) -> Result<Point> {
+pub(super) fn first(_: &mut Machine, window: &Window<'_>, _: &[Value]) -> Result<Point> {
     Ok(oldest(window.ticks).map_or(Point::none(i64::MAX), |i| point_at(window, i)))
 }
 
-fn last(_: &mut Machine, window: &Window<'_>, _: &[Value]) -> Result<Point> {
+pub(super) fn last(_: &mut Machine, window: &Window<'_>, _: &[Value]) -> Result<Point> {
     Ok(newest(window.ticks).map_or(Point::none(i64::MAX), |i| point_at(window, i)))
 }

@@ -1,79 +1,123 @@
 //! Code that reduces windows, shared by mappers, bucketizers and reducers.
+//!
+//! One piece of code serves all three; what differs is how it treats missing values, which only
+//! REDUCE has.
 
 mod basic;
+pub(super) mod bucketizers;
 mod bulk;
+mod logic;
+pub(super) mod mappers;
+mod motion;
+mod ranked;
+pub(super) mod reducers;
+mod spread;
 
+use crate::error::Result;
 use crate::function::{Aggregator, Role};
-use crate::registry::{Family, Word, function};
+use crate::heap::Function;
+use crate::machine::Machine;
+use crate::value::Value;
 
-/// An aggregator as a word.
-const fn shared(
-    name: &'static str,
-    aggregator: &'static Aggregator,
-    since: &'static str,
-    doc: &'static str,
-    examples: &'static [(&'static str, &'static str)],
-) -> Word {
-    function(name, Role::Aggregator(aggregator), since, name, doc, examples)
+static AND: Aggregator = Aggregator::shared(logic::and::<false>);
+static AND_SKIP: Aggregator = Aggregator::shared(logic::and::<true>);
+static ARGMAX: Aggregator = Aggregator::shared(logic::extreme_labels::<false>);
+static ARGMIN: Aggregator = Aggregator::shared(logic::extreme_labels::<true>);
+static CIRCULAR: Aggregator = Aggregator::shared(spread::circular::<true>);
+static CIRCULAR_SKIP: Aggregator = Aggregator::shared(spread::circular::<false>);
+static COUNT: Aggregator = Aggregator::shared(basic::count::<false>).with_bulk(bulk::count);
+static COUNT_SKIP: Aggregator = Aggregator::shared(basic::count::<true>).with_bulk(bulk::count);
+static COURSE: Aggregator = Aggregator::shared(motion::course);
+static DELTA: Aggregator = Aggregator::shared(motion::delta);
+static ENTROPY: Aggregator = Aggregator::shared(spread::entropy::<false>);
+static ENTROPY_1: Aggregator = Aggregator::shared(spread::entropy::<true>);
+static FIRST: Aggregator = Aggregator::shared(basic::first).with_bulk(bulk::first);
+static HDIST: Aggregator = Aggregator::shared(motion::hdist);
+static HIGHEST: Aggregator = Aggregator::shared(ranked::elevated::<true>);
+static HSPEED: Aggregator = Aggregator::shared(motion::hspeed);
+static JOIN: Aggregator = Aggregator::shared(logic::joined::<true, false>);
+static JOIN_ENCODED: Aggregator = Aggregator::shared(logic::joined::<false, true>);
+static JOIN_FORBID: Aggregator = Aggregator::shared(logic::joined::<false, false>);
+static LAST: Aggregator = Aggregator::shared(basic::last).with_bulk(bulk::last);
+static LOWEST: Aggregator = Aggregator::shared(ranked::elevated::<false>);
+static MAD: Aggregator = Aggregator::shared(ranked::deviation);
+static MAX: Aggregator =
+    Aggregator::shared(ranked::extreme::<true, true>).with_bulk(bulk::extreme::<true>);
+static MAX_FORBID: Aggregator =
+    Aggregator::shared(ranked::extreme::<true, false>).with_bulk(bulk::extreme::<true>);
+static MEAN: Aggregator = Aggregator::shared(basic::mean::<false>).with_bulk(bulk::mean);
+static MEAN_SKIP: Aggregator = Aggregator::shared(basic::mean::<true>).with_bulk(bulk::mean);
+static MEDIAN: Aggregator = Aggregator::shared(ranked::median::<false>);
+static MEDIAN_FORBID: Aggregator = Aggregator::shared(ranked::median::<true>);
+static MIN: Aggregator =
+    Aggregator::shared(ranked::extreme::<false, true>).with_bulk(bulk::extreme::<false>);
+static MIN_FORBID: Aggregator =
+    Aggregator::shared(ranked::extreme::<false, false>).with_bulk(bulk::extreme::<false>);
+static OR: Aggregator = Aggregator::shared(logic::or::<false>);
+static OR_SKIP: Aggregator = Aggregator::shared(logic::or::<true>);
+static PERCENTILE: Aggregator = Aggregator::shared(ranked::percentile::<false>);
+static PERCENTILE_FORBID: Aggregator = Aggregator::shared(ranked::percentile::<true>);
+static PRODUCT: Aggregator = Aggregator::mapper_reducer(logic::product);
+static RATE: Aggregator = Aggregator::shared(motion::rate);
+static RMS: Aggregator = Aggregator::shared(spread::rms::<false>);
+static RMS_SKIP: Aggregator = Aggregator::shared(spread::rms::<true>);
+static SD: Aggregator = Aggregator::shared(spread::sd::<false, false>);
+static SD_FORBID: Aggregator = Aggregator::shared(spread::sd::<true, false>);
+static SD_WELFORD: Aggregator = Aggregator::shared(spread::sd::<false, true>);
+static SD_WELFORD_FORBID: Aggregator = Aggregator::shared(spread::sd::<true, true>);
+static SUM: Aggregator = Aggregator::shared(basic::sum::<true>).with_bulk(bulk::sum);
+static SUM_FORBID: Aggregator = Aggregator::shared(basic::sum::<false>).with_bulk(bulk::sum);
+static VAR: Aggregator = Aggregator::shared(spread::var::<false, false>);
+static VAR_FORBID: Aggregator = Aggregator::shared(spread::var::<true, false>);
+static VAR_WELFORD: Aggregator = Aggregator::shared(spread::var::<false, true>);
+static VAR_WELFORD_FORBID: Aggregator = Aggregator::shared(spread::var::<true, true>);
+static VDIST: Aggregator = Aggregator::shared(motion::vdist);
+static VSPEED: Aggregator = Aggregator::shared(motion::vspeed);
+
+/// Pushes an aggregator with parameters, under the name of the running word.
+fn push(vm: &mut Machine, aggregator: &'static Aggregator, parameters: Vec<Value>) -> Result {
+    let role = Role::Aggregator(aggregator);
+    let function = Function { word: Some(vm.word), name: None, role, parameters };
+    let function = vm.heap.alloc_function(function)?;
+    vm.push(Value::Function(function))
 }
 
-pub(super) static FAMILY: Family = Family {
-    name: "aggregators",
-    words: &[
-        shared(
-            "mapper.mean",
-            &basic::MEAN,
-            "1.0.11",
-            "The mean of the values, its position and elevation the means of those.",
-            &[(
-                "[ NEWGTS 1 NaN NaN NaN 10 ADDVALUE 2 NaN NaN NaN 15 ADDVALUE mapper.mean 1 0 0 ] \
-                 MAP 0 GET VALUES",
-                "[[10.0,12.5]]",
-            )],
-        ),
-        shared(
-            "mapper.sum",
-            &basic::SUM,
-            "1.0.11",
-            "The sum of the values. Position and elevation are those of the newest point.",
-            &[(
-                "[ NEWGTS 1 NaN NaN NaN 10 ADDVALUE 2 NaN NaN NaN 15 ADDVALUE mapper.sum 1 0 0 ] \
-                 MAP 0 GET VALUES",
-                "[[10,25]]",
-            )],
-        ),
-        shared(
-            "mapper.count",
-            &basic::COUNT,
-            "1.0.11",
-            "How many points there are. Position and elevation are those of the newest.",
-            &[(
-                "[ NEWGTS 1 NaN NaN NaN 'a' ADDVALUE 2 NaN NaN NaN 'b' ADDVALUE mapper.count 1 0 0 ] \
-                 MAP 0 GET VALUES",
-                "[[1,2]]",
-            )],
-        ),
-        shared(
-            "mapper.first",
-            &basic::FIRST,
-            "1.0.11",
-            "The oldest point.",
-            &[(
-                "[ NEWGTS 1 NaN NaN NaN 'a' ADDVALUE 2 NaN NaN NaN 'b' ADDVALUE mapper.first 1 0 0 ] \
-                 MAP 0 GET VALUES",
-                "[[\"a\",\"a\"]]",
-            )],
-        ),
-        shared(
-            "mapper.last",
-            &basic::LAST,
-            "1.0.11",
-            "The newest point.",
-            &[(
-                "[ NEWGTS 1 NaN NaN NaN 'a' ADDVALUE 2 NaN NaN NaN 'b' ADDVALUE mapper.last 0 1 0 ] \
-                 MAP 0 GET VALUES",
-                "[[\"b\",\"b\"]]",
-            )],
-        ),
-    ],
-};
+/// With the text that joins others.
+fn separator(vm: &mut Machine, aggregator: &'static Aggregator) -> Result {
+    match vm.pop()? {
+        value @ Value::String(_) => push(vm, aggregator, vec![value]),
+        _ => Err(vm.error("expects a STRING seperator.")),
+    }
+}
+
+/// With a percentile and perhaps its definition.
+fn percentile(vm: &mut Machine, aggregator: &'static Aggregator) -> Result {
+    let parameters = ranked::percentile_parameters(vm)?;
+    push(vm, aggregator, parameters)
+}
+
+/// With the circumference of a circle.
+fn period(vm: &mut Machine, aggregator: &'static Aggregator) -> Result {
+    let period = vm.pop()?;
+    match period.as_f64() {
+        Some(v) if v.is_finite() && v > 0.0 => push(vm, aggregator, vec![Value::Double(v)]),
+        _ => Err(vm.error("expects a finite, strictly positive, numeric 'period' parameter.")),
+    }
+}
+
+/// With or without Bessel's correction.
+fn bessel(vm: &mut Machine, aggregator: &'static Aggregator) -> Result {
+    match vm.pop()? {
+        value @ Value::Boolean(_) => push(vm, aggregator, vec![value]),
+        _ => Err(vm.error("expects a boolean: whether to apply Bessel's correction.")),
+    }
+}
+
+/// With a label and how many of its values to give.
+fn label(vm: &mut Machine, aggregator: &'static Aggregator) -> Result {
+    let count = vm.pop_long("expects how many values to report, 0 for all.")?;
+    match vm.pop()? {
+        value @ Value::String(_) => push(vm, aggregator, vec![value, Value::Long(count)]),
+        _ => Err(vm.error("expects the name of a label under the count.")),
+    }
+}

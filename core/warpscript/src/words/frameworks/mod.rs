@@ -3,56 +3,57 @@
 //! - `callee`: what a framework runs; `output`: what macros leave; `build`: series in the making.
 //! - `map`: one word, one module.
 
+mod apply;
+mod bucketize;
 pub(crate) mod build;
 pub(crate) mod callee;
 mod map;
+mod merge;
 pub(crate) mod output;
+mod partition;
+mod reduce;
 pub(crate) mod seek;
+mod table;
+mod wrap;
 
-use weft_gts::Columns;
+use weft_gts::{Columns, Metadata};
 
 use crate::error::Result;
 use crate::heap::Gts;
 use crate::machine::Machine;
-use crate::registry::{Family, word};
-use crate::value::Handle;
+use crate::value::{Handle, Value};
 use crate::words::points;
 
-pub(super) static FAMILY: Family = Family {
-    name: "frameworks",
-    words: &[word(
-        "MAP",
-        map::map,
-        "1.0.0",
-        "[ series<GTS> mapper<AGGREGATOR> pre<LONG> post<LONG> occurrences<LONG> step<LONG> \
-             override<BOOLEAN> ] MAP result<LIST>\n\
-             series<GTS> parameters<MAP> MAP result<LIST>\n\
-             series<LIST> parameters<MAP> MAP result<LIST>",
-        "Runs a mapper or a macro over a window that slides along each series, tick by tick or, \
-             in bucketised series, bucket by bucket, and makes a series of what it answers.\n\
-             The window reaches `pre` points before the tick and `post` points after it; negative \
-             numbers are time units. `occurrences` limits how many ticks are visited; a negative \
-             number starts at the newest. A sorted list of ticks in its place gives the ticks of \
-             the result. `step` leaves ticks out; with `override` results stand at the tick that \
-             the mapper says.\n\
-             A macro gets the window as a series and leaves tick, latitude, longitude, elevation \
-             and value, the same as a list, or a map of such lists by name, which makes several \
-             series.",
-        &[
-            (
-                "[ NEWGTS 1 NaN NaN NaN 10 ADDVALUE 2 NaN NaN NaN 20 ADDVALUE mapper.sum 1 0 0 ] \
-                 MAP 0 GET VALUES",
-                "[[10,30]]",
-            ),
-            (
-                "NEWGTS 1 NaN NaN NaN 10 ADDVALUE 2 NaN NaN NaN 20 ADDVALUE \
-                 { 'mapper' <% SIZE 1 ->LIST %> 'post' 1 } MAP 0 GET VALUES",
-                "[[2,1]]",
-            ),
-            ("[ NEWGTS 5 0 0 ] MAP", "!expects a mapper function or a macro"),
-        ],
-    )],
-};
+pub(super) use table::FAMILY;
+
+/// The series that macros are given, made when it is needed: one for all windows, whose name and
+/// labels become those of the result.
+fn shown(
+    vm: &mut Machine,
+    place: &mut Option<Handle<Gts>>,
+    metadata: &Metadata,
+    renamed: bool,
+) -> Result<Handle<Gts>> {
+    if let Some(shown) = *place {
+        return Ok(shown);
+    }
+    let mut gts = Gts::default();
+    gts.series.metadata = metadata.clone();
+    gts.renamed = renamed;
+    Ok(*place.insert(vm.heap.alloc_gts(gts)?))
+}
+
+/// What macros made of the metadata of the series that they were given.
+fn shown_metadata(vm: &Machine, shown: Option<Handle<Gts>>) -> Option<(Metadata, bool)> {
+    let gts = vm.heap.gts(shown?);
+    Some((gts.series.metadata.clone(), gts.renamed))
+}
+
+/// Pushes the point that there is not.
+fn no_point(vm: &mut Machine) -> Result {
+    let nan = Value::Double(f64::NAN);
+    vm.push_list(vec![nan, nan, nan, nan, Value::Null])
+}
 
 /// The points of a series, oldest first. The series itself is sorted, as the reference does it.
 fn sorted(vm: &mut Machine, input: Handle<Gts>) -> Result<Columns> {

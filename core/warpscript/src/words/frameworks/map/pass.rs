@@ -9,11 +9,11 @@ use super::super::build::Building;
 use super::super::callee::{Code, push_lists, window_of};
 use super::super::output::{self, Output};
 use super::super::seek::{lower_bound, upper_bound};
-use super::super::sorted;
+use super::super::{shown, shown_metadata, sorted};
 use super::{Plan, no_mapper, takes_series};
 use crate::error::Result;
 use crate::function::Bulk;
-use crate::heap::{Gts, List};
+use crate::heap::{Gts, List, Order};
 use crate::machine::Machine;
 use crate::value::{Handle, Value};
 use crate::words::points;
@@ -278,9 +278,7 @@ impl Pass {
         vm.heap.claim((self.made.len() + ticks.len()) * Building::POINT_BYTES)?;
         vm.charge(work);
         if let Some(columns) = bulk(&self.points, &ranges) {
-            if columns.values.len() == ticks.len() {
-                self.made.extend(&ticks, &columns);
-            }
+            self.made.extend(&ticks, &columns);
         }
         Ok(step)
     }
@@ -319,19 +317,11 @@ impl Pass {
         vm.charge((end - first) * 2);
         vm.heap.claim((end - first) * Building::POINT_BYTES)?;
         let points = self.points.slice(first..end);
-        let shown = match self.shown {
-            Some(shown) => shown,
-            None => {
-                let mut gts = Gts::default();
-                gts.series.metadata = self.metadata.clone();
-                gts.renamed = self.renamed;
-                *self.shown.insert(vm.heap.alloc_gts(gts)?)
-            }
-        };
+        let shown = shown(vm, &mut self.shown, &self.metadata, self.renamed)?;
         let mut gts = vm.heap.change_gts(shown)?;
         gts.series.points = points;
         gts.series.bucket = None;
-        gts.order = crate::heap::Order::Ascending;
+        gts.order = Order::Ascending;
         drop(gts);
         vm.push(Value::Gts(shown))
     }
@@ -362,13 +352,8 @@ impl Pass {
     /// The series that were made.
     pub(super) fn finish(self, vm: &mut Machine, plan: &Plan) -> Result<List> {
         let bucket = if plan.output.is_some() { None } else { self.bucket };
-        let (metadata, renamed) = match self.shown {
-            Some(shown) => {
-                let gts = vm.heap.gts(shown);
-                (gts.series.metadata.clone(), gts.renamed)
-            }
-            None => (self.metadata, self.renamed),
-        };
+        let (metadata, renamed) =
+            shown_metadata(vm, self.shown).unwrap_or((self.metadata, self.renamed));
         let mut results = Vec::new();
         let Some(many) = self.many else {
             let mut gts = self.made.into_gts(metadata, bucket);
