@@ -1,6 +1,7 @@
 //! The words, by family.
 
 mod aggregators;
+mod apply_operators;
 mod bigdec;
 mod capabilities;
 mod control;
@@ -29,6 +30,7 @@ pub(crate) const FAMILIES: &[&Family] = &[
     &aggregators::bucketizers::FAMILY,
     &aggregators::mappers::FAMILY,
     &aggregators::reducers::FAMILY,
+    &apply_operators::FAMILY,
     &bigdec::FAMILY,
     &capabilities::FAMILY,
     &control::FAMILY,
