@@ -43,6 +43,7 @@
 //! - The platform: `vm.request(Request::…)`, then a task that answers [`machine::Flow::Wait`] until
 //!   `vm.take_answer(id)` has something.
 
+mod calendar;
 pub mod config;
 mod decimal;
 mod entropy;

@@ -6,6 +6,7 @@
 mod apply;
 mod bucketize;
 pub(crate) mod build;
+mod calendar;
 pub(crate) mod callee;
 mod map;
 mod merge;

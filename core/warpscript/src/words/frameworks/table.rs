@@ -1,6 +1,6 @@
 //! The words of the frameworks.
 
-use super::{apply, bucketize, map, partition, reduce, wrap};
+use super::{apply, bucketize, calendar, map, partition, reduce, wrap};
 use crate::registry::{Family, word};
 
 pub(in super::super) static FAMILY: Family = Family {
@@ -50,6 +50,22 @@ pub(in super::super) static FAMILY: Family = Family {
                 "[ [ 1 2 3 ] [ ] [ ] [ ] [ 4 8 3 ] MAKEGTS bucketizer.sum 4 2 2 ] BUCKETIZE \
                  0 GET DUP TICKLIST SWAP VALUES",
                 "[[3,12],[4,2]]",
+            )],
+        ),
+        word(
+            "BUCKETIZE.CALENDAR",
+            calendar::bucketize_calendar,
+            "2.5.0",
+            "[ series<GTS> bucketizer<AGGREGATOR> last<LONG> duration<STRING> count<LONG> \
+             zone<STRING> ] BUCKETIZE.CALENDAR result<LIST>",
+            "Reduces the points of calendar durations (`P1M`, `P1D`) to one. `last` is the end of \
+             the newest bucket; `count` limits how many buckets are filled, 0 does not. Ticks of \
+             the result number the durations since 1970; attributes keep duration, offset and time \
+             zone for UNBUCKETIZE.CALENDAR.",
+            &[(
+                "[ [ 1 2678400000000 ] [ ] [ ] [ ] [ 4 8 ] MAKEGTS bucketizer.sum 2678400000001 \
+                 'P1M' 0 ] BUCKETIZE.CALENDAR 0 GET DUP TICKLIST SWAP VALUES",
+                "[[4,8],[0,1]]",
             )],
         ),
         word(
@@ -218,6 +234,20 @@ pub(in super::super) static FAMILY: Family = Family {
                 "[ [ 1 2 3 ] [ ] [ ] [ ] [ 4 8 3 ] MAKEGTS NULL 4 2 2 ] BUCKETIZE 0 GET \
                  UNBUCKETIZE BUCKETCOUNT",
                 "[0]",
+            )],
+        ),
+        word(
+            "UNBUCKETIZE.CALENDAR",
+            calendar::unbucketize_calendar,
+            "2.5.0",
+            "series<GTS> UNBUCKETIZE.CALENDAR result<GTS>\n\
+             series<LIST> UNBUCKETIZE.CALENDAR result<LIST>",
+            "Gives the points of a series that BUCKETIZE.CALENDAR made the ticks at the ends of \
+             their buckets.",
+            &[(
+                "[ [ 1 2678400000000 ] [ ] [ ] [ ] [ 4 8 ] MAKEGTS bucketizer.sum 2678400000001 \
+                 'P1M' 0 ] BUCKETIZE.CALENDAR UNBUCKETIZE.CALENDAR 0 GET TICKLIST",
+                "[[1,2678400000001]]",
             )],
         ),
         word(

@@ -2,12 +2,11 @@
 
 use std::any::Any;
 
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use weft_gts::Value as PointValue;
 use weft_gts::time::civil_from_days;
 
 use super::{maker, single, with_value};
+use crate::calendar::Zone;
 use crate::error::{Fault, Kind, Result};
 use crate::function::{Aggregator, Point, Role, Window};
 use crate::heap::Object;
@@ -55,13 +54,6 @@ const WORDS: &[Word] = &[
     calendar_word!("mapper.second", "The second with its fraction, a DOUBLE,", "[[0.0]]"),
 ];
 
-/// A time zone as a parameter.
-#[derive(Debug)]
-struct Zone {
-    name: String,
-    zone: TimeZone,
-}
-
 impl Object for Zone {
     fn type_name(&self) -> &'static str {
         "STRING"
@@ -84,62 +76,13 @@ impl Object for Zone {
     }
 }
 
-/// A fixed offset of milliseconds.
-fn fixed(milliseconds: i64) -> Option<Zone> {
-    let name = if milliseconds == 0 {
-        "UTC".to_owned()
-    } else {
-        let sign = if milliseconds < 0 { '-' } else { '+' };
-        let seconds = milliseconds.abs() / 1000;
-        let mut name = format!("{sign}{:02}:{:02}", seconds / 3600, seconds / 60 % 60);
-        if seconds % 60 != 0 {
-            name.push_str(&format!(":{:02}", seconds % 60));
-        }
-        name
-    };
-    let offset = jiff::tz::Offset::from_seconds(i32::try_from(milliseconds / 1000).ok()?).ok()?;
-    (milliseconds.abs() < 86_400_000).then(|| Zone { name, zone: TimeZone::fixed(offset) })
-}
-
-/// `+02:00`, `-0330` and the like, in milliseconds.
-fn parse_offset(text: &str) -> Option<i64> {
-    let negative = text.starts_with('-');
-    let digits: String = text.get(1..)?.chars().filter(|c| *c != ':').collect();
-    let plain = digits.bytes().all(|b| b.is_ascii_digit());
-    if !text.starts_with(['+', '-']) || !plain || !matches!(digits.len(), 2 | 4 | 6) {
-        return None;
-    }
-    let part = |at: usize| digits.get(at..at + 2).map_or(Some(0), |d| d.parse::<i64>().ok());
-    let (hours, minutes, seconds) = (part(0)?, part(2)?, part(4)?);
-    if hours > 23 || minutes > 59 || seconds > 59 {
-        return None;
-    }
-    let seconds = (hours * 60 + minutes) * 60 + seconds;
-    Some(if negative { -seconds * 1000 } else { seconds * 1000 })
-}
-
-/// The zone of a name.
-fn named(name: &str) -> Option<Zone> {
-    if let Some(milliseconds) = parse_offset(name) {
-        return fixed(milliseconds);
-    }
-    let zone = TimeZone::get(name).ok()?;
-    // Names are matched as they are written.
-    let exact = name == "UTC" || zone.iana_name() == Some(name);
-    exact.then(|| Zone { name: name.to_owned(), zone })
-}
-
 fn make(vm: &mut Machine) -> Result {
     let zone = match vm.pop()? {
-        Value::String(text) => {
-            let name = vm.heap.text(text);
-            let unknown = || format!("The datetime zone id '{name}' is not recognised");
-            named(name).ok_or_else(|| Fault::kind(Kind::Argument, unknown()))?
-        }
+        Value::String(text) => Zone::find(vm.heap.text(text))?,
         number @ (Value::Long(_) | Value::Double(_)) => {
             let offset = number.as_i64().unwrap_or(0) as i32;
             let bad = || Fault::kind(Kind::Argument, format!("Millis out of range: {offset}"));
-            fixed(i64::from(offset)).ok_or_else(bad)?
+            Zone::fixed(i64::from(offset)).ok_or_else(bad)?
         }
         _ => {
             return Err(vm.error("expects a STRING timezone or a NUMBER millisecond offset."));
@@ -163,7 +106,7 @@ fn run(vm: &mut Machine, window: &Window<'_>, parameters: &[Value]) -> Result<Po
     let unit = vm.config.time_unit;
     let second = unit.per_second();
     let milliseconds = window.tick / unit.per_ms();
-    let local = Local::new(milliseconds, &zone.zone);
+    let local = Local::new(milliseconds, zone);
     let value = match vm.word.name {
         "mapper.year" => local.year,
         "mapper.month" => local.month,
@@ -192,12 +135,8 @@ struct Local {
 }
 
 impl Local {
-    fn new(milliseconds: i64, zone: &TimeZone) -> Self {
-        let seconds = milliseconds.div_euclid(1000);
-        // Beyond the years that zones know, the offsets of the last of those hold.
-        let (first, last) = (Timestamp::MIN.as_second(), Timestamp::MAX.as_second());
-        let known = Timestamp::from_second(seconds.clamp(first, last)).unwrap_or_default();
-        let seconds = seconds + i64::from(zone.to_offset(known).seconds());
+    fn new(milliseconds: i64, zone: &Zone) -> Self {
+        let seconds = (milliseconds + zone.offset_ms(milliseconds)).div_euclid(1000);
         let days = seconds.div_euclid(86_400);
         let (year, month, day) = civil_from_days(days);
         Self {
@@ -207,16 +146,5 @@ impl Local {
             weekday: (days + 3).rem_euclid(7) + 1,
             second: seconds.rem_euclid(86_400),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn offsets_are_read() {
-        assert_eq!(parse_offset("-03:30"), Some(-12_600_000));
-        assert_eq!(parse_offset("+25:00"), None);
     }
 }
