@@ -100,7 +100,7 @@ impl Zone {
     }
 
     /// Local milliseconds as those of Greenwich.
-    pub(crate) fn from_local_ms(&self, local: i64) -> i64 {
+    pub(crate) fn utc_ms(&self, local: i64) -> i64 {
         let ambiguous = civil(local.div_euclid(1000))
             .and_then(|time| self.zone.to_ambiguous_timestamp(time).compatible().ok());
         match ambiguous {
@@ -211,14 +211,14 @@ impl Duration {
         for months in months {
             if months != 0 {
                 let local = ms.checked_add(zone.offset_ms(ms)).ok_or_else(overflow)?;
-                ms = zone.from_local_ms(add_months(local, months)?);
+                ms = zone.utc_ms(add_months(local, months)?);
             }
         }
         let days = [product(self.weeks, 7 * DAY_MS)?, product(self.days, DAY_MS)?];
         for days in days {
             if days != 0 {
                 let local = ms.checked_add(zone.offset_ms(ms)).ok_or_else(overflow)?;
-                ms = zone.from_local_ms(local.checked_add(days).ok_or_else(overflow)?);
+                ms = zone.utc_ms(local.checked_add(days).ok_or_else(overflow)?);
             }
         }
         let exact = [
