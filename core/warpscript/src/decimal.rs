@@ -9,7 +9,7 @@ use num_bigint::{BigInt, Sign};
 use crate::heap::Decimal;
 
 pub(crate) use ops::{
-    add, divide, from_double, from_double_exactly, from_long, multiply, remainder, subtract,
+    add, divide, from_double, from_double_exactly, from_long, multiply, parse, remainder, subtract,
     to_double, to_integer, to_long,
 };
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::error::Result;
 use crate::heap::{Function, Text};
-use crate::machine::Machine;
+use crate::machine::{Machine, Place};
 use crate::registry::{self, Word};
 use crate::value::{Handle, Value};
 
@@ -99,7 +99,6 @@ impl Machine {
     ///
     /// # Errors
     /// When the memory limit is reached.
-    #[allow(dead_code, reason = "for words that rewrite macros")]
     pub(crate) fn statements(&mut self, body: Handle<Macro>) -> Result<Vec<Instruction>> {
         let code = Arc::clone(&self.heap.macro_(body).code);
         self.charge(code.len());
@@ -134,7 +133,6 @@ impl Machine {
     ///
     /// # Errors
     /// When the memory limit is reached.
-    #[allow(dead_code, reason = "for words that rewrite macros")]
     pub(crate) fn compile(&mut self, statements: &[Instruction]) -> Result<Vec<Instruction>> {
         let mut code = Vec::with_capacity(statements.len());
         for statement in statements {
@@ -153,6 +151,8 @@ pub struct Macro {
     pub name: Option<Symbol>,
     /// Whether its contents are hidden from snapshots and errors.
     pub secure: bool,
+    /// Where each instruction stands in the script, if `STMTPOS` was on.
+    pub positions: Option<Arc<[Place]>>,
 }
 
 impl Instruction {
@@ -172,7 +172,7 @@ impl Instruction {
 impl Macro {
     /// A macro of instructions.
     pub fn new(code: impl Into<Arc<[Instruction]>>) -> Self {
-        Self { code: code.into(), name: None, secure: false }
+        Self { code: code.into(), name: None, secure: false, positions: None }
     }
 
     /// How many statements there are.

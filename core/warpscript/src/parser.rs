@@ -9,7 +9,7 @@
 use crate::error::{Fault, Kind, Result};
 use crate::heap::Text;
 use crate::literal;
-use crate::machine::{Flow, Machine, Task};
+use crate::machine::{Finding, Flow, Machine, Place, Task};
 use crate::macros::{Instruction, Macro, Symbol};
 use crate::registry::{self, Action};
 use crate::value::Value;
@@ -21,10 +21,24 @@ const MULTILINE_END: &str = "'>";
 #[derive(Debug, Default)]
 pub(crate) struct ParseState {
     /// Macros being read, outermost first.
-    macros: Vec<Vec<Instruction>>,
+    macros: Vec<Open>,
     in_comment: bool,
     multiline: Option<String>,
     secure: Option<String>,
+    /// Where the statement being read stands.
+    place: Place,
+    /// Where the word stands that the script itself called last.
+    running: Option<Place>,
+    /// Mistakes are noted instead of failing, until the outermost macro is closed.
+    pub(crate) auditing: bool,
+}
+
+/// A macro that is being read.
+#[derive(Debug, Default)]
+struct Open {
+    code: Vec<Instruction>,
+    /// Where each instruction stands, if that is to be kept.
+    places: Vec<Place>,
 }
 
 /// A text that runs: the script itself, or a string given to EVAL.
@@ -43,6 +57,8 @@ pub(crate) struct Source {
     top: bool,
     /// XEVAL: the setting to restore.
     restore_xeval: Option<bool>,
+    /// When the line was started, nanoseconds.
+    started: u64,
 }
 
 /// How many statements are read before the machine looks around.
@@ -50,7 +66,7 @@ const STATEMENTS_PER_STEP: usize = 256;
 
 impl ParseState {
     pub(crate) fn trace(&self, visit: &mut dyn FnMut(Value)) {
-        for instruction in self.macros.iter().flatten() {
+        for instruction in self.macros.iter().flat_map(|open| &open.code) {
             match instruction {
                 Instruction::Push(value) => visit(*value),
                 Instruction::Apply(function) => visit(Value::Function(*function)),
@@ -93,6 +109,7 @@ impl Source {
             statement: (0, 0),
             top: true,
             restore_xeval: None,
+            started: 0,
         }
     }
 
@@ -126,6 +143,7 @@ impl Source {
     fn start_line(&mut self, vm: &mut Machine) -> Result {
         let (start, end) = self.line.unwrap_or_default();
         let line = &self.text[start..end];
+        self.started = vm.clock.mono_ns;
         if self.top {
             vm.line = self.number;
         }
@@ -134,6 +152,7 @@ impl Source {
             if line.trim_matches(|c| c <= ' ') == MULTILINE_END {
                 let text = vm.parse.multiline.take().unwrap_or_default();
                 self.position = line.len();
+                vm.parse.place = (0, line.len().saturating_sub(1) as u32);
                 return vm.literal_text(&text);
             }
             if !text.is_empty() {
@@ -164,14 +183,7 @@ impl Source {
         vm.check_ops()?;
         let bytes = line.as_bytes();
         if matches!(bytes[position], b'"' | b'\'') {
-            let close = string_end(line, position).ok_or_else(|| {
-                self.statement = (position, position);
-                Fault::text("Cannot find end of string")
-            })?;
-            self.statement = (position, close);
-            self.position = close + 2;
-            let content = literal::url_decode(&line[position + 1..close])?;
-            return vm.literal_string(&content).map(|()| true);
+            return self.string(vm, line, position);
         }
         let length = bytes[position..].iter().position(|b| *b <= b' ');
         let close = length.map_or(line.len(), |l| position + l);
@@ -179,16 +191,45 @@ impl Source {
         self.position = close + 1;
         let statement = &line[position..close];
         if statement == MULTILINE_START {
-            if line.trim_matches(|c| c <= ' ') != MULTILINE_START {
-                return Err(Fault::text(
-                    "Can only start multiline strings by using <' on a line by itself.",
-                ));
+            if line.trim_matches(|c| c <= ' ') == MULTILINE_START {
+                vm.parse.multiline = Some(String::new());
+            } else {
+                let message = "Can only start multiline strings by using <' on a line by itself.";
+                vm.mistake(message, position, position + message.len())?;
             }
-            vm.parse.multiline = Some(String::new());
             self.position = line.len();
             return Ok(false);
         }
+        vm.parse.place = (position as u32, (close - 1) as u32);
         vm.statement(statement)?;
+        Ok(true)
+    }
+
+    /// A quoted string; `false` when nothing more on the line can be read.
+    fn string(&mut self, vm: &mut Machine, line: &str, position: usize) -> Result<bool> {
+        let Some(close) = string_end(line, position) else {
+            self.statement = (position, position);
+            vm.mistake("Cannot find end of string", position, line.len().saturating_sub(1))?;
+            self.position = line.len();
+            return Ok(false);
+        };
+        self.statement = (position, close);
+        self.position = close + 2;
+        vm.parse.place = (position as u32, close as u32);
+        let quoted = &line[position + 1..close];
+        if vm.parse.auditing && quoted.contains(&line[position..=position]) {
+            let text = "Separator found inside the string".to_owned();
+            vm.note(Finding { kind: "WS_WARNING", start: position, end: close + 1, text })?;
+        }
+        match literal::url_decode(quoted) {
+            Ok(content) => vm.literal_string(&content)?,
+            Err(fault) => {
+                if !vm.is_auditing() {
+                    return Err(fault);
+                }
+                vm.mistake(fault.into_error().message(), position, close + 1)?;
+            }
+        }
         Ok(true)
     }
 
@@ -213,7 +254,7 @@ impl Source {
             if rest.starts_with(b"*/") {
                 if !vm.parse.in_comment {
                     self.statement = (position, self.statement.1.max(position));
-                    return Err(Fault::text("Not inside a comment."));
+                    vm.mistake("Not inside a comment.", position, position + 1)?;
                 }
                 if rest.len() == 2 || rest[2] == b' ' {
                     vm.parse.in_comment = false;
@@ -301,6 +342,11 @@ impl Source {
                 Ok(false) => {
                     self.line = None;
                     vm.level -= 1;
+                    if self.top && vm.settings.timings {
+                        vm.heap.book(size_of::<i64>())?;
+                        let elapsed = vm.clock.mono_ns.saturating_sub(self.started);
+                        vm.settings.elapsed.push(elapsed as i64);
+                    }
                 }
                 // A macro that could not be entered tells where itself: its frame is above.
                 Err(fault) if vm.frames.len() > frames => return Err(fault),
@@ -361,12 +407,57 @@ impl Machine {
     }
 
     fn literal(&mut self, value: Value) -> Result {
-        match self.parse.macros.last_mut() {
-            Some(code) => {
-                code.push(Instruction::Push(value));
-                Ok(())
-            }
-            None => self.push(value),
+        if self.parse.macros.is_empty() {
+            return self.push(value);
+        }
+        self.add_to_macro(Instruction::Push(value))
+    }
+
+    /// Adds an instruction to the macro being read.
+    fn add_to_macro(&mut self, instruction: Instruction) -> Result {
+        let Some(mut open) = self.parse.macros.pop() else { return Ok(()) };
+        let added = if self.settings.positions {
+            // One place an instruction: none may be joined.
+            open.places.resize(open.code.len(), (0, 0));
+            open.places.push(self.parse.place);
+            open.code.push(instruction);
+            Ok(())
+        } else {
+            self.append(&mut open.code, instruction)
+        };
+        self.parse.macros.push(open);
+        added
+    }
+
+    /// Whether mistakes are noted instead of failing.
+    fn is_auditing(&self) -> bool {
+        self.parse.auditing && !self.parse.macros.is_empty()
+    }
+
+    /// Notes what an audit found.
+    fn note(&mut self, finding: Finding) -> Result {
+        self.heap.book(finding.text.len() + size_of::<Finding>())?;
+        self.settings.audit.get_or_insert_default().push(finding);
+        Ok(())
+    }
+
+    /// A mistake of the script: fails, or in an audit is noted and fails when the macro runs.
+    fn mistake(&mut self, message: &str, start: usize, end: usize) -> Result {
+        if !self.is_auditing() {
+            return Err(Fault::text(message.to_owned()));
+        }
+        let text = message.to_owned();
+        self.note(Finding { kind: "WS_EXCEPTION", start, end, text })?;
+        self.fail_later(&format!("Exception ({message}) (line -1, position {start})."))
+    }
+
+    /// Adds a failure to the macro being read.
+    fn fail_later(&mut self, message: &str) -> Result {
+        let value = self.heap.string(message)?;
+        self.add_to_macro(Instruction::Push(value))?;
+        match registry::find("MSGFAIL") {
+            Some(word) => self.add_to_macro(Instruction::Call(word)),
+            None => Ok(()),
         }
     }
 
@@ -376,7 +467,7 @@ impl Machine {
             "S>" => return self.close_secure(),
             "<S" => {
                 if self.parse.secure.is_some() {
-                    return Err(Fault::text("Already inside a secure script definition."));
+                    return self.misplaced("Already inside a secure script definition.");
                 }
                 self.parse.secure = Some(String::new());
                 return Ok(());
@@ -391,8 +482,8 @@ impl Machine {
         match statement {
             "%>" => return self.close_macro(),
             "<%" => {
-                self.heap.book(size_of::<Vec<Instruction>>())?;
-                self.parse.macros.push(Vec::new());
+                self.heap.book(size_of::<Open>())?;
+                self.parse.macros.push(Open::default());
                 return Ok(());
             }
             _ => (),
@@ -408,15 +499,53 @@ impl Machine {
         }
         if let Some(name) = statement.strip_prefix('@') {
             let symbol = self.intern(name)?;
-            return self.instruction(Instruction::Run(symbol));
+            if self.is_auditing() {
+                // The reference leaves the name on the stack, too.
+                self.literal_string(name)?;
+            }
+            return self.named(symbol, Instruction::Run(symbol), "RUN");
         }
-        let instruction = self.resolve(statement)?;
-        self.instruction(instruction)
+        match self.resolve(statement) {
+            Ok(instruction) => self.instruction(instruction),
+            Err(_) if self.is_auditing() => {
+                let start = self.parse.place.0 as usize;
+                let (text, end) = (statement.to_owned(), start + statement.len());
+                self.note(Finding { kind: "UNKNOWN", start, end, text })?;
+                let place = format!("(line -1, position {start})");
+                self.fail_later(&format!("Unknown function ({statement}) {place}."))
+            }
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// A mistake in the place of the statement being read.
+    fn misplaced(&mut self, message: &str) -> Result {
+        let start = self.parse.place.0 as usize;
+        self.mistake(message, start, start + message.len())
+    }
+
+    /// A constant and a word in one instruction; in two where places are kept.
+    fn named(&mut self, symbol: Symbol, joined: Instruction, word: &str) -> Result {
+        if !self.settings.positions || self.parse.macros.is_empty() {
+            return self.instruction(joined);
+        }
+        let name = Text::clone(self.symbols.name(symbol));
+        let name = self.heap.string(name)?;
+        self.add_to_macro(Instruction::Push(name))?;
+        match registry::find(word) {
+            Some(word) => self.add_to_macro(Instruction::Call(word)),
+            None => Ok(()),
+        }
     }
 
     /// Runs an instruction, or adds it to the macro being read.
     fn instruction(&mut self, instruction: Instruction) -> Result {
         if self.parse.macros.is_empty() {
+            if self.settings.positions {
+                // The one before has ended: only then it is the last.
+                let place = Some(self.parse.place);
+                self.settings.last_position = std::mem::replace(&mut self.parse.running, place);
+            }
             return match instruction {
                 Instruction::Push(value) => self.push(value),
                 Instruction::Call(word) => self.call_word(word),
@@ -425,22 +554,26 @@ impl Machine {
                 _ => Ok(()),
             };
         }
-        let Some(mut code) = self.parse.macros.pop() else { return Ok(()) };
-        let added = self.append(&mut code, instruction);
-        self.parse.macros.push(code);
-        added
+        self.add_to_macro(instruction)
     }
 
     fn load_statement(&mut self, name: &str) -> Result {
         let symbol = self.intern(name)?;
         if self.parse.depth() > 0 {
-            return self.instruction(Instruction::Load(symbol));
+            return self.named(symbol, Instruction::Load(symbol), "LOAD");
         }
         let value = self.variable(symbol, name)?;
         self.push(value)
     }
 
     fn early_binding(&mut self, name: &str) -> Result {
+        if self.is_auditing() {
+            let start = self.parse.place.0;
+            let place = format!("(line -1, position {start})");
+            return self.fail_later(&format!(
+                "WSAUDITMODE does not support early binding. ({name}) {place}."
+            ));
+        }
         let symbol = self.intern(name)?;
         if self.symbols.get(symbol).is_none() && self.parse.depth() > 1 {
             return Err(Fault::text("Early binding is not possible inside a macro."));
@@ -455,10 +588,14 @@ impl Machine {
     }
 
     fn close_macro(&mut self) -> Result {
-        let Some(code) = self.parse.macros.pop() else {
+        let Some(Open { code, places }) = self.parse.macros.pop() else {
             return Err(Fault::text("Not inside a macro definition."));
         };
+        self.parse.auditing &= !self.parse.macros.is_empty();
         let mut body = Macro::new(code);
+        if !places.is_empty() {
+            body.positions = Some(places.into());
+        }
         if !self.settings.in_xeval {
             body.secure = self.in_secure;
         }
@@ -469,8 +606,11 @@ impl Machine {
     /// `S>`: what was read becomes a secure script.
     fn close_secure(&mut self) -> Result {
         let Some(script) = self.parse.secure.take() else {
-            return Err(Fault::text("Not inside a secure script definition."));
+            return self.misplaced("Not inside a secure script definition.");
         };
+        if self.parse.auditing {
+            return Ok(());
+        }
         self.push_string(script)?;
         match registry::find("SECURE").map(|w| w.action) {
             Some(Action::Run(run)) => run(self),

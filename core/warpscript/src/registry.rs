@@ -91,6 +91,11 @@ pub fn find(name: &str) -> Option<&'static Word> {
     WORDS.get(name).copied()
 }
 
+/// The names of all words.
+pub fn names() -> impl ExactSizeIterator<Item = &'static str> {
+    WORDS.keys().copied()
+}
+
 /// All families.
 pub fn families() -> &'static [&'static Family] {
     crate::words::FAMILIES

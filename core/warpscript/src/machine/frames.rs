@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Machine;
+use super::{Machine, Place};
 use crate::error::{Fault, Kind, Result};
 use crate::heap::Text;
 use crate::macros::{Instruction, Macro, Symbol};
@@ -237,7 +237,11 @@ impl Machine {
         };
         let code = Arc::clone(&frame.code);
         let mut pc = frame.pc;
+        let numbered = self.settings.positions;
         loop {
+            if numbered {
+                self.set_pc(index, pc);
+            }
             let Some(instruction) = code.get(pc) else {
                 if !self.end_of_macro(index, pc)? {
                     return Ok(());
@@ -251,7 +255,8 @@ impl Machine {
             };
             self.fuel -= 1;
             if let Err(fault) = self.execute(*instruction) {
-                self.set_pc_if_there(index, pc);
+                // As after a call: the frame stands behind the instruction that failed.
+                self.set_pc_if_there(index, pc + 1);
                 return Err(fault);
             }
             pc += 1;
@@ -334,7 +339,7 @@ impl Machine {
     /// The macro in frame `index` ran to its end. `true`: a loop wants it once more.
     fn end_of_macro(&mut self, index: usize, pc: usize) -> Result<bool> {
         if let Err(fault) = self.check_ops() {
-            self.set_pc(index, pc);
+            self.set_pc(index, pc + 1);
             return Err(fault);
         }
         if index > 0 && matches!(self.frames[index - 1], Frame::Loop { .. }) {
@@ -417,6 +422,9 @@ impl Machine {
     /// A fault leaves the macro on top; `None` when it was a RETURN that ends here.
     fn unwind_macro(&mut self, fault: Fault) -> Option<Fault> {
         let secure = self.in_secure;
+        if self.settings.positions {
+            self.settings.last_failure = self.place_before().or(self.settings.last_failure);
+        }
         let message = match &fault {
             Fault::Error(error) if error.kind() != Kind::Control && !secure => {
                 Some(self.describe_failure())
@@ -437,14 +445,29 @@ impl Machine {
         let Some(Frame::Macro(frame)) = self.frames.last() else {
             return String::new();
         };
-        let at = match frame.code.get(frame.pc) {
+        let at = match frame.pc.checked_sub(1).and_then(|pc| frame.code.get(pc)) {
             Some(instruction) => format!(" at '{}'", self.statement_text(*instruction)),
+            None => String::new(),
+        };
+        let place = match self.settings.last_failure {
+            Some((start, end)) => format!(" at position -1:{start}:{end}"),
             None => String::new(),
         };
         let section = self.symbols.name(self.section);
         let name: Option<&Text> = self.macro_name.map(|n| self.symbols.name(n));
         let caller = name.map_or(String::new(), |n| format!(" called from macro '{n}'"));
-        format!("Exception{at} in section '{section}'{caller}")
+        format!("Exception{at} in section '{section}'{place}{caller}")
+    }
+
+    /// Where the statement stands that is before the one where the macro on top is: while a word
+    /// runs the one before it, after a fault the one that failed.
+    pub(crate) fn place_before(&self) -> Option<Place> {
+        let frame = self.frames.iter().rev().find_map(|frame| match frame {
+            Frame::Macro(frame) => Some(frame),
+            _ => None,
+        })?;
+        let places = self.heap.macro_(frame.handle).positions.as_ref()?;
+        places.get(frame.pc.checked_sub(1)?).copied()
     }
 
     fn statement_text(&self, instruction: Instruction) -> String {

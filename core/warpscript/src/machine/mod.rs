@@ -95,8 +95,30 @@ pub struct Settings {
     pub capabilities: IndexMap<Text, Text, FxBuildHasher>,
     /// Capabilities that a guarded macro hands on; `None` outside.
     pub exported_capabilities: Option<Vec<Option<Text>>>,
-    /// Elapsed time at each `CHRONOSTART`, by name.
+    /// Stop watches of `CHRONOSTART`, by name.
     pub chronos: IndexMap<Text, Chrono, FxBuildHasher>,
+    /// The key that secure scripts are made and read with (`SECUREKEY`).
+    pub secure_key: Option<Text>,
+    /// Whether `INFO` ends the script with its map (`INFOMODE`).
+    pub info: bool,
+    /// Whether statements remember where they stand (`STMTPOS`).
+    pub positions: bool,
+    /// Where the statement stands that ran last.
+    pub last_position: Option<Place>,
+    /// Where the statement stands that failed last.
+    pub last_failure: Option<Place>,
+    /// What `WSAUDITMODE` found; `None` when it never ran.
+    pub audit: Option<Vec<Finding>>,
+    /// How long a macro of a repository may be kept, milliseconds (`MACROTTL`).
+    pub macro_ttl: Option<i64>,
+    /// Repositories that macros are looked up in, as the script set them.
+    pub repositories: Option<Vec<Text>>,
+    /// When the runner should run the script again: at an instant, milliseconds (`RUNNERAT`).
+    pub rerun_at: Option<i64>,
+    /// When the runner should run the script again: after a span, milliseconds (`RUNNERIN`).
+    pub rerun_in: Option<i64>,
+    /// Configuration keys that the script set (`SETMACROCONFIG`).
+    pub macro_config: IndexMap<Text, Option<Text>, FxBuildHasher>,
     /// Time spent in lines (`TIMINGS`).
     pub elapsed: Vec<i64>,
     /// Datapoints fetched so far.
@@ -114,10 +136,26 @@ pub struct Chrono {
     pub started: u64,
     /// How many runs are open.
     pub open: i64,
-    /// Time of finished runs, nanoseconds.
-    pub total: u64,
-    /// How many runs finished.
-    pub count: i64,
+    /// How many runs were started since none was open.
+    pub calls: i64,
+    /// Time of finished runs in nanoseconds, and how many there were; `None` before the first.
+    pub finished: Option<(u64, i64)>,
+}
+
+/// Where a statement stands in its line: first and last place.
+pub type Place = (u32, u32);
+
+/// A mistake that `WSAUDITMODE` found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What kind: `UNKNOWN`, `WS_EXCEPTION`, `WS_WARNING`.
+    pub kind: &'static str,
+    /// Where in the line it starts.
+    pub start: usize,
+    /// Where it ends.
+    pub end: usize,
+    /// The statement, or what is wrong.
+    pub text: String,
 }
 
 impl Default for Settings {
@@ -136,6 +174,17 @@ impl Default for Settings {
             capabilities: IndexMap::default(),
             exported_capabilities: None,
             chronos: IndexMap::default(),
+            secure_key: None,
+            info: false,
+            positions: false,
+            last_position: None,
+            last_failure: None,
+            audit: None,
+            macro_ttl: None,
+            repositories: None,
+            rerun_at: None,
+            rerun_in: None,
+            macro_config: IndexMap::default(),
             elapsed: Vec::new(),
             fetched: 0,
             fetched_series: 0,

@@ -4,6 +4,7 @@ use crate::error::{Fault, Result};
 use crate::heap::{Map, Text};
 use crate::machine::Machine;
 use crate::registry::{Family, word};
+use crate::tokens;
 use crate::value::Value;
 
 pub(super) static FAMILY: Family = Family {
@@ -17,6 +18,14 @@ pub(super) static FAMILY: Family = Family {
             "The value of a capability, NULL when the script does not have it. With a list, a map \
              of those; with an empty list or NULL, of all.",
             &[("'x' CAPGET", "[null]"), ("NULL CAPGET", "[{}]")],
+        ),
+        word(
+            "CAPADD",
+            capadd,
+            "2.7.2",
+            "token<STRING> CAPADD",
+            "Takes the capabilities that a token grants, except those that the script has already.",
+            &[("'x' CAPADD", "!invalid token.")],
         ),
         word(
             "CAPCHECK",
@@ -76,7 +85,6 @@ pub(crate) fn duration(vm: &Machine, text: &str) -> Option<i64> {
 }
 
 /// Adds a capability unless the script has one of that name.
-#[allow(dead_code, reason = "for words that grant capabilities")]
 pub(crate) fn add(vm: &mut Machine, name: &str, value: &str) {
     vm.settings.capabilities.entry(name.into()).or_insert_with(|| value.into());
 }
@@ -113,6 +121,26 @@ fn capget(vm: &mut Machine) -> Result {
         }
         _ => Err(vm.error("expects a capability name (STRING) or a LIST thereof.")),
     }
+}
+
+/// What names of attributes that are capabilities start with.
+const PREFIX: &str = ".cap:";
+
+fn capadd(vm: &mut Machine) -> Result {
+    let token = vm.pop_text("expects a TOKEN.")?;
+    let attributes = match tokens::read(vm, &token) {
+        Ok(token) => token.attributes,
+        Err(_) => match tokens::write(vm, &token) {
+            Ok(token) => token.attributes,
+            Err(_) => return Err(Fault::text("invalid token.")),
+        },
+    };
+    for (name, value) in attributes.iter().flat_map(weft_gts::Labels::iter) {
+        if let Some(name) = name.strip_prefix(PREFIX) {
+            add(vm, name, value);
+        }
+    }
+    Ok(())
 }
 
 fn capcheck(vm: &mut Machine) -> Result {

@@ -4,20 +4,31 @@ mod aggregators;
 mod apply_operators;
 mod bigdec;
 mod capabilities;
+mod chronos;
 mod control;
 mod conversions;
+pub(crate) mod counters;
 mod fillers;
 pub(crate) mod filters;
 pub(crate) mod frameworks;
+mod guard;
+mod kv;
 mod limits;
 mod lists;
 mod literals;
 pub(crate) mod macros;
 mod mappers;
+mod misc;
 mod operators;
+mod pickle;
+mod platform;
 pub(crate) mod points;
 mod random;
+mod rewrite;
+mod secure;
 mod series;
+mod session;
+mod snapshot;
 mod stack;
 pub(crate) mod variables;
 pub(crate) mod wrap;
@@ -33,14 +44,18 @@ pub(crate) const FAMILIES: &[&Family] = &[
     &apply_operators::FAMILY,
     &bigdec::FAMILY,
     &capabilities::FAMILY,
+    &chronos::FAMILY,
     &control::FAMILY,
     &conversions::FAMILY,
+    &counters::FAMILY,
     &fillers::FAMILY,
     &filters::BY_METADATA,
     &filters::BY_VALUE,
     &filters::FAMILY,
     &filters::LATENCIES,
     &frameworks::FAMILY,
+    &guard::FAMILY,
+    &kv::FAMILY,
     &limits::FAMILY,
     &lists::FAMILY,
     &literals::FAMILY,
@@ -50,13 +65,20 @@ pub(crate) const FAMILIES: &[&Family] = &[
     &mappers::KERNEL,
     &mappers::NUMBERS,
     &mappers::TEXT,
+    &misc::FAMILY,
     &operators::ARITHMETIC,
     &operators::BITS,
     &operators::COMPARISON,
     &operators::CONSTANTS,
     &operators::LOGIC,
+    &pickle::FAMILY,
+    &platform::FAMILY,
     &random::FAMILY,
+    &rewrite::FAMILY,
+    &secure::FAMILY,
     &series::FAMILY,
+    &session::FAMILY,
+    &snapshot::FAMILY,
     &stack::FAMILY,
     &variables::FAMILY,
     &wrap::FAMILY,

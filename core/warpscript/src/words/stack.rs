@@ -105,6 +105,64 @@ pub(super) static FAMILY: Family = Family {
             "Removes levels from the top until `depth` of them are left.",
             &[("1 2 3 1 RESET", "[1]")],
         ),
+        word(
+            "HIDE",
+            hide_levels,
+            "2.7.0",
+            "levels<LONG> HIDE hidden<LONG>",
+            "Hides the deepest levels from everything that follows and says how many that were. A \
+             negative number says how many stay visible, NULL hides all.",
+            &[("1 2 3 2 HIDE", "[2,3]"), ("1 2 3 NULL HIDE DEPTH", "[1,3]")],
+        ),
+        word(
+            "SHOW",
+            show_levels,
+            "2.7.0",
+            "levels<LONG> SHOW",
+            "Shows hidden levels again. A negative number says how many are to be visible, NULL \
+             shows all.",
+            &[("1 2 3 3 HIDE DROP 1 SHOW", "[3]"), ("1 2 HIDE NULL SHOW", "[1,1]")],
+        ),
+        word(
+            "STACKTOLIST",
+            to_list,
+            "1.0.14",
+            "x1<ANY> xN<ANY> STACKTOLIST list<LIST>",
+            "Replaces the stack by a list of its levels, bottom first.",
+            &[("1 'a' STACKTOLIST", "[[1,\"a\"]]")],
+        ),
+        word(
+            "PSTACK",
+            |_| Ok(()),
+            "2.0.0",
+            "PSTACK",
+            "Shows the stack in an interactive session. Does nothing elsewhere.",
+            &[("1 PSTACK", "[1]")],
+        ),
+        word(
+            "PEEK",
+            |_| Ok(()),
+            "2.0.0",
+            "PEEK",
+            "Shows the top in an interactive session. Does nothing elsewhere.",
+            &[("1 PEEK", "[1]")],
+        ),
+        word(
+            "PEEKN",
+            peekn,
+            "2.0.0",
+            "level<NUMBER> PEEKN level<NUMBER>",
+            "Shows one level in an interactive session. Leaves its argument.",
+            &[("1 2 PEEKN", "[2,1]"), ("'a' PEEKN", "!expects a numeric value.")],
+        ),
+        word(
+            "NPEEK",
+            |vm| vm.pop_number("expects a numeric value.").map(|_| ()),
+            "2.0.0",
+            "levels<NUMBER> NPEEK",
+            "Shows the topmost levels in an interactive session.",
+            &[("1 2 NPEEK", "[1]")],
+        ),
     ],
 };
 
@@ -229,4 +287,60 @@ fn reset(vm: &mut Machine) -> Result {
         vm.truncate(depth);
     }
     Ok(())
+}
+
+/// Hides levels, the deepest first: `count` of them, or all but `-count`, or all. How many.
+pub(super) fn hide(vm: &mut Machine, count: Option<i32>) -> usize {
+    let depth = vm.depth();
+    let hidden = match count {
+        None => depth,
+        Some(count) if count < 0 => depth.saturating_sub(count.unsigned_abs() as usize),
+        Some(count) => depth.min(count as usize),
+    };
+    vm.hidden += hidden;
+    hidden
+}
+
+/// Shows hidden levels: `count` of them, or as many as make `-count` visible, or all.
+pub(super) fn show(vm: &mut Machine, count: Option<i32>) {
+    let shown = match count {
+        None => vm.hidden,
+        Some(count) if count < 0 => (count.unsigned_abs() as usize).saturating_sub(vm.depth()),
+        Some(count) => count as usize,
+    };
+    vm.hidden -= shown.min(vm.hidden);
+}
+
+/// A number of levels that is a LONG or NULL.
+fn levels_or_all(vm: &mut Machine, message: &str) -> Result<Option<i32>> {
+    match vm.pop()? {
+        Value::Null => Ok(None),
+        Value::Long(count) => Ok(Some(count as i32)),
+        _ => Err(vm.error(message)),
+    }
+}
+
+fn hide_levels(vm: &mut Machine) -> Result {
+    let count = levels_or_all(vm, "expects a number of levels to hide.")?;
+    let hidden = hide(vm, count);
+    vm.push(hidden as i64)
+}
+
+fn show_levels(vm: &mut Machine) -> Result {
+    let count = levels_or_all(vm, "expects a number of levels to show.")?;
+    show(vm, count);
+    Ok(())
+}
+
+fn to_list(vm: &mut Machine) -> Result {
+    let values = vm.pop_many(vm.depth())?;
+    vm.charge(values.len());
+    vm.push_list(values)
+}
+
+fn peekn(vm: &mut Machine) -> Result {
+    match vm.peek(0)?.as_f64() {
+        Some(_) => Ok(()),
+        None => Err(vm.error("expects a numeric value.")),
+    }
 }

@@ -455,7 +455,7 @@ fn export(vm: &mut Machine) -> Result {
 
 /// What SAVE keeps.
 #[derive(Clone, Debug)]
-pub(super) struct Context {
+pub(crate) struct Context {
     symbols: Vec<(Symbol, Value)>,
     registers: Vec<Value>,
     defined: Vec<(Text, Handle<Function>)>,
@@ -508,7 +508,7 @@ fn restore(vm: &mut Machine) -> Result {
 }
 
 /// Puts variables, registers and words back.
-pub(super) fn restore_context(vm: &mut Machine, context: Context) {
+pub(crate) fn restore_context(vm: &mut Machine, context: Context) {
     vm.charge(context.symbols.len() + context.registers.len());
     vm.symbols.clear();
     for (symbol, value) in context.symbols {

@@ -10,6 +10,7 @@ use crate::heap::Decimal;
 use crate::machine::Machine;
 use crate::macros::Macro;
 use crate::value::Value;
+use crate::words::counters;
 
 const SUBTRACT: Arithmetic =
     Arithmetic { long: |a, b| Some(a.wrapping_sub(b)), double: |a, b| a - b };
@@ -26,6 +27,33 @@ fn quotient(a: i64, b: i64) -> Option<i64> {
 #[cold]
 pub(super) fn by_zero() -> Fault {
     Fault::kind(Kind::Arithmetic, "/ by zero")
+}
+
+/// Takes the place of a result away, as operands are gone when an operation fails.
+#[cold]
+fn failed(vm: &mut Machine, fault: Fault) -> Result {
+    vm.stack.pop();
+    Err(fault)
+}
+
+/// Counters among two values as numbers; `None` when there are none.
+fn counted(vm: &Machine, (a, b): (Value, Value)) -> Option<(Value, Value)> {
+    let number = |v: Value| matches!(counters::as_number(vm, v), Value::Long(_));
+    let counter = |v: Value| matches!(v, Value::Object(_)) && number(v);
+    let is_number =
+        |v: Value| counter(v) || matches!(v, Value::Long(_) | Value::Double(_) | Value::Decimal(_));
+    let other = |v: Value| is_number(v) || matches!(v, Value::Gts(_));
+    if (counter(a) && other(b)) || (counter(b) && other(a)) {
+        return Some((counters::as_number(vm, a), counters::as_number(vm, b)));
+    }
+    None
+}
+
+/// Puts two values back and runs the word on them again.
+fn again(vm: &mut Machine, (a, b): (Value, Value), word: fn(&mut Machine) -> Result) -> Result {
+    vm.push(a)?;
+    vm.push(b)?;
+    word(vm)
 }
 
 /// Does two numbers at once; `false` when the values are others.
@@ -79,6 +107,9 @@ pub(super) fn add(vm: &mut Machine) -> Result {
         return Ok(());
     }
     let (a, b) = pop_pair(vm)?;
+    if let Some(numbers) = counted(vm, (a, b)) {
+        return again(vm, numbers, add);
+    }
     let sum = match (a, b) {
         (Value::String(a), Value::String(b)) => {
             let (a, b) = (vm.heap.text(a), vm.heap.text(b));
@@ -138,9 +169,13 @@ fn others(
     vm: &mut Machine,
     operation: &Arithmetic,
     exact: fn(&Decimal, &Decimal) -> Result<Decimal>,
+    word: fn(&mut Machine) -> Result,
     message: &str,
 ) -> Result {
     let (a, b) = pop_pair(vm)?;
+    if let Some(numbers) = counted(vm, (a, b)) {
+        return again(vm, numbers, word);
+    }
     let is_number = |v: Value| matches!(v, Value::Long(_) | Value::Double(_) | Value::Decimal(_));
     let result = match (a, b) {
         (Value::Gts(a), Value::Gts(b)) => series::combine_numbers(vm, a, b, operation, message)?,
@@ -164,7 +199,7 @@ pub(super) fn subtract(vm: &mut Machine) -> Result {
     }
     let message =
         "can only operate on numeric values, vectors, matrices and numeric Geo Time Series.";
-    others(vm, &SUBTRACT, decimal::subtract, message)
+    others(vm, &SUBTRACT, decimal::subtract, subtract, message)
 }
 
 pub(super) fn multiply(vm: &mut Machine) -> Result {
@@ -173,34 +208,34 @@ pub(super) fn multiply(vm: &mut Machine) -> Result {
     }
     let message =
         "can only operate on numeric values, vectors, matrices and numeric Geo Time Series.";
-    others(vm, &MULTIPLY, decimal::multiply, message)
+    others(vm, &MULTIPLY, decimal::multiply, multiply, message)
 }
 
 pub(super) fn divide(vm: &mut Machine) -> Result {
     if let Some((Value::Long(a), Value::Long(b))) = pair(vm) {
-        let quotient = quotient(a, b).ok_or_else(by_zero)?;
-        replace_pair(vm, Value::Long(quotient));
-        return Ok(());
+        let quotient = quotient(a, b);
+        replace_pair(vm, quotient.map_or(Value::Null, Value::Long));
+        return if quotient.is_some() { Ok(()) } else { failed(vm, by_zero()) };
     }
     if numbers(vm, |a, _| a, |a, b| a / b) {
         return Ok(());
     }
     let message = "can only operate on numeric values, vectors and numeric Geo Time Series.";
-    others(vm, &DIVIDE, decimal::divide, message)
+    others(vm, &DIVIDE, decimal::divide, divide, message)
 }
 
 pub(super) fn modulo(vm: &mut Machine) -> Result {
     if let Some((Value::Long(a), Value::Long(b))) = pair(vm) {
-        if b == 0 {
-            return Err(by_zero());
-        }
-        replace_pair(vm, Value::Long(a.wrapping_rem(b)));
-        return Ok(());
+        replace_pair(vm, Value::Long(if b == 0 { 0 } else { a.wrapping_rem(b) }));
+        return if b == 0 { failed(vm, by_zero()) } else { Ok(()) };
     }
     if numbers(vm, |a, _| a, |a, b| a % b) {
         return Ok(());
     }
     let pair = pop_pair(vm)?;
+    if let Some(numbers) = counted(vm, pair) {
+        return again(vm, numbers, modulo);
+    }
     match decimals(vm, pair, decimal::remainder)? {
         Some(rest) => vm.push(rest),
         None => Err(vm.error("operates on numeric arguments.")),

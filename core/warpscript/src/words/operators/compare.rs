@@ -13,6 +13,7 @@ use crate::heap::{Gts, Heap, Order};
 use crate::java;
 use crate::machine::Machine;
 use crate::value::{Handle, Value};
+use crate::words::counters;
 
 /// A comparison, and what it says about NaN.
 struct Comparison {
@@ -107,7 +108,7 @@ fn equality(vm: &mut Machine, comparison: &Comparison) -> Result {
     if fast(vm, comparison) {
         return Ok(());
     }
-    let (a, b) = pop_pair(vm)?;
+    let (a, b) = pop_numbers(vm)?;
     let simple = |v| is_number(v) || matches!(v, Value::String(_) | Value::Boolean(_));
     let is_series = |v| matches!(v, Value::Gts(_));
     let ordered = (is_number(a) && is_number(b))
@@ -128,8 +129,14 @@ fn ordering(vm: &mut Machine, comparison: &Comparison) -> Result {
     if fast(vm, comparison) {
         return Ok(());
     }
-    let (a, b) = pop_pair(vm)?;
+    let (a, b) = pop_numbers(vm)?;
     compare(vm, a, b, comparison)
+}
+
+/// Takes two values; counters as the numbers that they stand at.
+fn pop_numbers(vm: &mut Machine) -> Result<(Value, Value)> {
+    let (a, b) = pop_pair(vm)?;
+    Ok((counters::as_number(vm, a), counters::as_number(vm, b)))
 }
 
 pub(super) fn equal(vm: &mut Machine) -> Result {
@@ -309,7 +316,7 @@ fn compare_series(
 
 pub(super) fn almost_equal(vm: &mut Machine) -> Result {
     let lambda = vm.pop()?;
-    let (a, b) = pop_pair(vm)?;
+    let (a, b) = pop_numbers(vm)?;
     let number = |v: Value| match v {
         Value::Decimal(h) => Some(decimal::to_double(vm.heap.decimal(h))),
         v => v.as_f64(),

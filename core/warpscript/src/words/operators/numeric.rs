@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::heap::{Gts, List};
 use crate::machine::Machine;
 use crate::value::{Handle, Value};
+use crate::words::counters;
 
 /// A function of two numbers: of LONG, of DOUBLE, or of both.
 pub(crate) struct Numeric {
@@ -70,7 +71,7 @@ struct Number {
 }
 
 fn number(vm: &Machine, value: Value) -> Option<Number> {
-    Some(match value {
+    Some(match counters::as_number(vm, value) {
         Value::Long(v) => Number { long: v, double: v as f64, is_double: false },
         Value::Double(v) => Number { long: v as i64, double: v, is_double: true },
         Value::Decimal(h) => {
