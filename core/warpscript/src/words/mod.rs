@@ -17,6 +17,7 @@ mod limits;
 mod lists;
 mod literals;
 pub(crate) mod macros;
+mod manip;
 mod mappers;
 mod misc;
 mod operators;
@@ -59,6 +60,7 @@ pub(crate) const FAMILIES: &[&Family] = &[
     &limits::FAMILY,
     &lists::FAMILY,
     &literals::FAMILY,
+    &manip::FAMILY,
     &mappers::CALENDAR,
     &mappers::COMPARE,
     &mappers::CONVERT,

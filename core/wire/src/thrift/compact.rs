@@ -241,6 +241,10 @@ impl<'a> Reader<'a> {
             0 => i16::try_from(self.zigzag()?).map_err(|_| ThriftError::Number(self.at))?,
             delta => last.wrapping_add(i16::from(delta)),
         };
+        if kind == kind::STOP {
+            // With an id, but a stop.
+            return Ok(None);
+        }
         if let Some(last) = self.fields.last_mut() {
             *last = id;
         }

@@ -148,8 +148,36 @@ impl Loop for WithMacro {
     }
 }
 
+/// Runs a mapper once for each of the given ticks of a series, on the points at that tick. Leaves a
+/// list with what MAP makes of the series.
+///
+/// # Errors
+/// When memory is used up.
+pub(crate) fn map_ticks(
+    vm: &mut Machine,
+    callee: Callee,
+    input: Handle<Gts>,
+    ticks: Vec<i64>,
+) -> Result {
+    let plan = Plan {
+        callee: Some(callee),
+        pre: 0,
+        post: 0,
+        occurrences: 0,
+        reversed: false,
+        step: 1,
+        own_ticks: false,
+        output: Some(ticks),
+    };
+    start(vm, plan, vec![input])
+}
+
 pub(super) fn map(vm: &mut Machine) -> Result {
     let (plan, inputs) = arguments::take(vm)?;
+    start(vm, plan, inputs)
+}
+
+fn start(vm: &mut Machine, plan: Plan, inputs: Vec<Handle<Gts>>) -> Result {
     let body = plan.callee.as_ref().and_then(Callee::body);
     let results = Vec::with_capacity(inputs.len());
     let mapping = Mapping { plan, inputs, next: 0, pass: None, results, waiting: false };

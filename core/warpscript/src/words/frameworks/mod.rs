@@ -25,6 +25,7 @@ use crate::machine::Machine;
 use crate::value::{Handle, Value};
 use crate::words::points;
 
+pub(crate) use map::map_ticks;
 pub(super) use table::FAMILY;
 
 /// The series that macros are given, made when it is needed: one for all windows, whose name and

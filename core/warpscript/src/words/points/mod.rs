@@ -12,7 +12,7 @@ use weft_gts::{Column, Labels, NO_ELEVATION, NO_LOCATION, PointRef, Series, Valu
 pub(crate) use each::{each, each_gts, each_nested, gts_list};
 
 use crate::error::{Fault, Kind, Result};
-use crate::heap::{Gts, Map};
+use crate::heap::{Gts, List, Map};
 use crate::machine::Machine;
 use crate::position;
 use crate::value::{Handle, Value};
@@ -266,4 +266,91 @@ pub(crate) fn sort_in_place(vm: &mut Machine, handle: Handle<Gts>, reversed: boo
     vm.heap.claim(count.saturating_mul(32))?;
     order::sort(&mut *vm.heap.change_gts(handle)?, reversed);
     Ok(())
+}
+
+/// Puts a series into the heap, as a value.
+///
+/// # Errors
+/// When the memory limit is reached.
+pub(crate) fn new_gts(vm: &mut Machine, gts: Gts) -> Result<Value> {
+    Ok(Value::Gts(vm.heap.alloc_gts(gts)?))
+}
+
+/// A copy of a series, its order included; that it was renamed is forgotten.
+pub(crate) fn copy(gts: &Gts) -> Gts {
+    Gts { order: gts.order, ..Gts::new(gts.series.clone()) }
+}
+
+/// The place-by-place value of a column, as a number; fails for texts and booleans as Java's cast
+/// does.
+///
+/// # Errors
+/// When there is no number.
+pub(crate) fn numbers(vm: &Machine, column: &Column) -> Result<Vec<f64>> {
+    vm.heap.claim(column.len().saturating_mul(8))?;
+    doubles(column).ok_or_else(not_a_number)
+}
+
+/// Asks for the memory of a copy of a series and pays for the work on it.
+///
+/// # Errors
+/// When the memory limit is reached.
+pub(crate) fn claim_copy(vm: &mut Machine, handle: Handle<Gts>) -> Result {
+    let count = vm.heap.gts(handle).series.points.len();
+    vm.charge(count);
+    vm.heap.claim(count.saturating_mul(48))
+}
+
+/// Takes a list and gives the series in it and in the lists directly inside it; anything else in
+/// the outer list is ignored.
+///
+/// # Errors
+/// When an inner list holds anything but series; `message` follows the word's name.
+pub(crate) fn flat_gts(
+    vm: &mut Machine,
+    list: Handle<List>,
+    message: &str,
+) -> Result<Vec<Handle<Gts>>> {
+    let mut series = Vec::new();
+    for value in vm.heap.list(list).clone() {
+        match value {
+            Value::Gts(handle) => series.push(handle),
+            Value::List(inner) | Value::Vector(inner) => {
+                for value in vm.heap.list(inner) {
+                    let Value::Gts(handle) = value else {
+                        return Err(vm.error(message));
+                    };
+                    series.push(*handle);
+                }
+            }
+            _ => (),
+        }
+    }
+    vm.charge(series.len());
+    Ok(series)
+}
+
+/// A value as Java's `toString` gives it.
+pub(crate) fn point_text(value: &PointValue) -> String {
+    match value {
+        PointValue::Long(v) => v.to_string(),
+        PointValue::Double(v) => weft_gts::JavaDouble(*v).to_string(),
+        PointValue::Decimal(v) => v.to_java_string(),
+        PointValue::Boolean(v) => v.to_string(),
+        PointValue::String(v) => v.to_string(),
+        PointValue::Bytes(v) => weft_gts::utf8::from_latin1(v),
+        PointValue::Deleted => "null".to_owned(),
+    }
+}
+
+/// `equals` of two values of one column: NaN equals NaN, the two zeros differ.
+pub(crate) fn same_value(column: &Column, a: usize, b: usize) -> bool {
+    match column {
+        Column::Empty => true,
+        Column::Long(v) => v[a] == v[b],
+        Column::Double(v) => crate::java::compare_doubles(v[a], v[b]).is_eq(),
+        Column::Boolean(v) => v[a] == v[b],
+        Column::String(v) => v[a] == v[b],
+        Column::Mixed(v) => v[a] == v[b],
+    }
 }

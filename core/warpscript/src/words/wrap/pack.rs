@@ -1,6 +1,8 @@
 //! Packing.
 
-use weft_gts::{Bucket, Columns, Decimal, Metadata, Series, SeriesId, Value as PointValue, utf8};
+use weft_gts::{
+    Bucket, Columns, Decimal, Labels, Metadata, Series, SeriesId, Value as PointValue, utf8,
+};
 use weft_wire::opb64;
 use weft_wire::thrift::{GtsWrapper, MetadataMessage};
 use weft_wire::wrapper::{RATIO_DEFAULT, WrapOptions};
@@ -23,6 +25,8 @@ struct Options {
     with_metadata: bool,
     /// Whether to say how many points there are.
     with_count: bool,
+    /// Labels are in order already.
+    labels_sorted: bool,
 }
 
 impl Default for Options {
@@ -32,6 +36,7 @@ impl Default for Options {
             compress: Some(RATIO_DEFAULT),
             with_metadata: true,
             with_count: true,
+            labels_sorted: false,
         }
     }
 }
@@ -54,13 +59,24 @@ fn pack_points(
     };
     let mut wrapper = GtsWrapper::of(&encoder, wrap_options);
     if options.with_metadata && is_named(metadata) {
-        let metadata = metadata.clone();
+        let mut metadata = metadata.clone();
+        if !options.labels_sorted {
+            metadata.labels = in_hash_order(&metadata.labels);
+            metadata.attributes = in_hash_order(&metadata.attributes);
+        }
         wrapper.metadata = Some(MetadataMessage { metadata, has_attributes: true });
     }
     wrapper.last_bucket = bucket.map(|b| b.last);
     wrapper.bucket_span = bucket.map(|b| b.span);
     wrapper.bucket_count = bucket.map(|b| b.count);
     wrapper.encode()
+}
+
+/// Labels in the order in which the reference writes them: that of a hash table.
+fn in_hash_order(labels: &Labels) -> Labels {
+    let mut pairs: Vec<(&str, &str)> = labels.iter().collect();
+    crate::java::hash_order(&mut pairs, |(name, _)| crate::java::hash_text(name));
+    pairs.into_iter().collect()
 }
 
 /// Whether there is anything that metadata would say.
@@ -128,8 +144,13 @@ pub(super) fn wrap(vm: &mut Machine) -> Result {
         }
         "WRAPMV" | "WRAPMV!" => {
             let compress = if name == "WRAPMV" { smallest } else { None };
-            let options =
-                Options { optimized: true, compress, with_metadata: false, with_count: false };
+            let options = Options {
+                optimized: true,
+                compress,
+                with_metadata: false,
+                with_count: false,
+                ..Options::default()
+            };
             (options, false)
         }
         "WRAPFAST" => (Options { compress: None, ..Options::default() }, false),
@@ -175,7 +196,12 @@ pub(super) fn gold_wrap(vm: &mut Machine) -> Result {
             attributes: metadata.attributes.sorted(),
             ..Metadata::default()
         };
-        let options = Options { optimized: true, compress: Some(1.0), ..Options::default() };
+        let options = Options {
+            optimized: true,
+            compress: Some(1.0),
+            labels_sorted: true,
+            ..Options::default()
+        };
         let bytes = pack_points(&sorted, None, &points, options);
         Ok(Value::Bytes(vm.heap.alloc_bytes(bytes.into())?))
     })
