@@ -60,6 +60,7 @@ mod parser;
 pub mod position;
 mod prime;
 pub mod random;
+mod regex;
 pub mod registry;
 pub mod requests;
 pub mod snapshot;

@@ -64,8 +64,18 @@ pub struct Translation {
     pub names: Vec<(String, usize)>,
 }
 
-/// Translates a Java regular expression.
+/// Translates a Java regular expression that is to match whole texts.
 pub fn translate(pattern: &str) -> Result<Translation, PatternError> {
+    translate_for(pattern, false)
+}
+
+/// Translates a Java regular expression that is to be searched for in texts: `$` and `\Z` are also
+/// met before a final line end.
+pub fn translate_search(pattern: &str) -> Result<Translation, PatternError> {
+    translate_for(pattern, true)
+}
+
+fn translate_for(pattern: &str, search: bool) -> Result<Translation, PatternError> {
     let mut translator = Translator {
         pattern,
         chars: unquote(pattern),
@@ -76,6 +86,7 @@ pub fn translate(pattern: &str) -> Result<Translation, PatternError> {
         groups: 0,
         names: Vec::new(),
         backtracks: false,
+        search,
     };
     translator.alternatives()?;
     if translator.peek().is_some() {
@@ -136,6 +147,8 @@ pub(crate) struct Translator<'p> {
     groups: usize,
     names: Vec<(String, usize)>,
     backtracks: bool,
+    /// `$` may be met before a final line end.
+    search: bool,
 }
 
 /// Replaces `\Q…\E` by escapes.
@@ -257,7 +270,8 @@ impl Translator<'_> {
         self.at += 1;
         match c {
             '^' => self.out.push_str(if self.flags.multiline { "(?m:^)" } else { r"\A" }),
-            '$' => self.out.push_str(if self.flags.multiline { "(?m:$)" } else { r"\z" }),
+            '$' if self.flags.multiline => self.out.push_str("(?m:$)"),
+            '$' => self.push_end(),
             '*' | '+' | '?' => {
                 return Err(self.error(format!("Dangling meta character '{c}'")));
             }
@@ -278,6 +292,16 @@ impl Translator<'_> {
             }
         }
         Ok(Atom::Place)
+    }
+
+    /// The end of the text; in a search, a final line end may follow.
+    fn push_end(&mut self) {
+        self.out.push_str(match (self.search, self.flags.unix_lines) {
+            (false, _) => r"\z",
+            (true, true) => r"(?=\n?\z)",
+            (true, false) => r"(?=(?:\r\n|(?<!\r)\n|[\r\x{85}\x{2028}\x{2029}])?\z)",
+        });
+        self.backtracks |= self.search;
     }
 
     fn push_dot(&mut self) {
@@ -490,7 +514,12 @@ impl Translator<'_> {
     fn escape(&mut self) -> Result<Atom, PatternError> {
         let place = match self.chars.get(self.at) {
             Some('A' | 'G') => r"\A",
-            Some('Z' | 'z') => r"\z",
+            Some('Z') => {
+                self.at += 1;
+                self.push_end();
+                return Ok(Atom::Place);
+            }
+            Some('z') => r"\z",
             Some('b') if self.chars[self.at..].starts_with(&['b', '{', 'g']) => {
                 return Err(self.error("Grapheme boundaries are not supported"));
             }

@@ -11,7 +11,7 @@ pub mod java;
 mod java_class;
 pub mod pattern;
 
-pub use self::java::{PatternError, Translation, translate};
+pub use self::java::{PatternError, Translation, translate, translate_search};
 pub use self::pattern::Pattern;
 
 use crate::Metadata;

@@ -31,6 +31,7 @@ mod series;
 mod session;
 mod snapshot;
 mod stack;
+mod texts;
 pub(crate) mod variables;
 pub(crate) mod wrap;
 
@@ -82,6 +83,7 @@ pub(crate) const FAMILIES: &[&Family] = &[
     &session::FAMILY,
     &snapshot::FAMILY,
     &stack::FAMILY,
+    &texts::FAMILY,
     &variables::FAMILY,
     &wrap::FAMILY,
 ];
