@@ -45,6 +45,7 @@
 
 mod calendar;
 pub mod config;
+mod crypto;
 mod decimal;
 mod entropy;
 pub mod error;

@@ -8,6 +8,7 @@ mod chronos;
 mod control;
 mod conversions;
 pub(crate) mod counters;
+mod crypto;
 mod fillers;
 pub(crate) mod filters;
 pub(crate) mod frameworks;
@@ -50,6 +51,8 @@ pub(crate) const FAMILIES: &[&Family] = &[
     &control::FAMILY,
     &conversions::FAMILY,
     &counters::FAMILY,
+    &crypto::DIGESTS,
+    &crypto::FAMILY,
     &fillers::FAMILY,
     &filters::BY_METADATA,
     &filters::BY_VALUE,
