@@ -127,8 +127,6 @@ pub struct Settings {
     pub fetched_series: i64,
     /// The generator that `PRNG` seeded.
     pub prng: Option<crate::random::Random>,
-    /// What `SECUREKEY` set.
-    pub secure_key: Option<Text>,
 }
 
 /// A stop watch of `CHRONOSTART` and `CHRONOEND`.
@@ -191,7 +189,6 @@ impl Default for Settings {
             fetched: 0,
             fetched_series: 0,
             prng: None,
-            secure_key: None,
         }
     }
 }

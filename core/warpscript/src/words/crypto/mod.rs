@@ -6,7 +6,6 @@ mod keys;
 mod recover;
 mod rsa;
 mod secrets;
-mod secure;
 mod signed;
 
 pub(super) use digests::DIGESTS;
@@ -90,10 +89,6 @@ pub(super) static FAMILY: Family = Family {
              `argon2.maxmem`, `argon2.maxpar` and `argon2.maxsize`.",
             &[("{ 'password' 'pw' 'iterations' 1 'memory' 16 'size' 16 } ARGON2 SIZE", "[16]")],
         ),
-        secure::SECURE,
-        secure::SECUREKEY,
-        secure::UNSECURE,
-        secure::EVALSECURE,
         rsa::RSAGEN,
         rsa::RSAPUBLIC,
         rsa::RSAPRIVATE,
