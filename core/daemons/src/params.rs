@@ -53,7 +53,7 @@ pub(crate) fn is_form(method: &str, content_type: Option<&str>) -> bool {
 }
 
 /// What cannot be decoded becomes U+FFFD.
-fn decode(text: &[u8]) -> String {
+pub(crate) fn decode(text: &[u8]) -> String {
     const REPLACEMENT: &[u8] = "\u{fffd}".as_bytes();
     let digit = |index: usize| char::from(*text.get(index)?).to_digit(16);
     let mut bytes = Vec::with_capacity(text.len());

@@ -117,6 +117,71 @@ pub struct Config {
     pub properties: Vec<(String, String)>,
 }
 
+impl Config {
+    /// Takes one key of a configuration in; `false` when no machine cares about it, or the value
+    /// is none. What came is kept for `MACROCONFIG` either way.
+    pub fn set(&mut self, key: &str, value: &str) -> bool {
+        self.properties.push((key.to_owned(), value.to_owned()));
+        if let Some(name) = key.strip_prefix("warpscript.") {
+            let (name, limits) = match name.strip_suffix(".hard") {
+                Some(name) => (name, &mut self.hard),
+                None => (name, &mut self.soft),
+            };
+            if let Some(limit) = limits.by_name(name) {
+                return assign(limit, value.parse().ok());
+            }
+        }
+        let sip = || bytes(value).and_then(|b| <[u8; 16]>::try_from(b).ok()).map(Some);
+        let keys = &mut self.keys;
+        match key {
+            "warp.hash.class" => assign(&mut keys.class, sip()),
+            "warp.hash.labels" => assign(&mut keys.labels, sip()),
+            "warp.hash.token" => assign(&mut keys.token, sip()),
+            "warp.hash.app" => assign(&mut keys.app, sip()),
+            "warp.aes.token" => assign(&mut keys.token_aes, bytes(value).map(Some)),
+            "warp.aes.scripts" => assign(&mut keys.scripts_aes, bytes(value).map(Some)),
+            "warp.aes.metasets" => assign(&mut keys.metasets_aes, bytes(value).map(Some)),
+            "warp.aes.logging" => assign(&mut keys.logging_aes, bytes(value).map(Some)),
+            "token.secret" => assign(&mut keys.token_secret, Some(Some(value.to_owned()))),
+            "warp.timeunits" => assign(&mut self.time_unit, TimeUnit::parse(value)),
+            "warp.ident" => assign(&mut self.ident, Some(Some(value.to_owned()))),
+            "warpscript.registers" => assign(&mut self.registers, value.parse().ok()),
+            "warpscript.def.unshadow" => assign(&mut self.unshadow, Some(value == "true")),
+            "warpscript.timebox.maxtime" => assign(&mut self.timebox_ms, value.parse().ok()),
+            _ => false,
+        }
+    }
+}
+
+impl Limits {
+    /// The limit of a configuration key, without `warpscript.` and `.hard`.
+    fn by_name(&mut self, name: &str) -> Option<&mut i64> {
+        Some(match name {
+            "maxops" => &mut self.ops,
+            "maxdepth" => &mut self.depth,
+            "maxsymbols" => &mut self.symbols,
+            "maxrecursion" => &mut self.recursion,
+            "maxloop" => &mut self.loop_ms,
+            "maxbuckets" => &mut self.buckets,
+            "maxfetch" => &mut self.fetch,
+            "maxgts" => &mut self.gts,
+            "maxpixels" => &mut self.pixels,
+            "maxgeocells" => &mut self.geocells,
+            "maxjson" => &mut self.json,
+            _ => return None,
+        })
+    }
+}
+
+fn assign<T>(place: &mut T, value: Option<T>) -> bool {
+    value.map(|value| *place = value).is_some()
+}
+
+/// The bytes of a key: `hex:…` or `base64:…`.
+fn bytes(value: &str) -> Option<Vec<u8>> {
+    weft_wire::keys::decode_key(value, None).ok()
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {

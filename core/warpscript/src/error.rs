@@ -126,6 +126,38 @@ impl Error {
         self.layers.last().map_or("", Layer::text)
     }
 
+    /// The whole text in at most `max` characters: causes are cut in their middles, the innermost
+    /// first.
+    pub fn brief(&self, max: usize) -> String {
+        const MESSAGE_MIN: usize = 32;
+        let mut messages: Vec<String> = self.layers().map(|l| l.text().to_owned()).collect();
+        let count = |text: &str| text.chars().count();
+        let total = |messages: &[String]| {
+            messages.iter().map(|m| count(m) + 3).sum::<usize>().saturating_sub(3)
+        };
+        let length = total(&messages);
+        if length > max {
+            let most = (max / MESSAGE_MIN).max(1);
+            if messages.len() > most {
+                messages.truncate(most.saturating_sub(1));
+                messages.push("...".to_owned());
+            }
+            let target = (max / messages.len()).saturating_sub(3);
+            let mut excess = length - max;
+            for message in messages.iter_mut().rev() {
+                if excess == 0 {
+                    break;
+                }
+                let before = count(message);
+                *message = cut_middle(message, target.max(before.saturating_sub(excess)));
+                excess = excess.saturating_sub(before - count(message));
+            }
+        }
+        let mut text = messages.join(" (");
+        text.extend(std::iter::repeat_n(')', messages.len().saturating_sub(1)));
+        text
+    }
+
     /// Bytes held, for memory accounting.
     pub fn footprint(&self) -> usize {
         self.layers
@@ -133,6 +165,20 @@ impl Error {
             .map(|l| size_of::<Layer>() + l.message.as_deref().map_or(0, str::len))
             .sum()
     }
+}
+
+/// The text with `...` for its middle, `length` characters long in all.
+fn cut_middle(text: &str, length: usize) -> String {
+    const DOTS: &str = "...";
+    let count = text.chars().count();
+    if length >= count || length < DOTS.len() + 2 {
+        return text.to_owned();
+    }
+    let kept = length - DOTS.len();
+    let (head, tail) = (kept / 2 + kept % 2, kept / 2);
+    let start: String = text.chars().take(head).collect();
+    let end: String = text.chars().skip(count - tail).collect();
+    format!("{start}{DOTS}{end}")
 }
 
 impl Layer {
@@ -234,5 +280,15 @@ mod tests {
         assert_eq!(error.wrap(Kind::Script, "b").to_string(), "b (a (/ by zero))");
         assert_eq!(Error::bare(Kind::Unsupported).to_string(), "UnsupportedOperationException");
         assert!(size_of::<Fault>() <= 16);
+    }
+
+    #[test]
+    fn long_messages_lose_their_middles() {
+        let long = "x".repeat(200);
+        let error = Error::new(Kind::Script, long).wrap(Kind::Script, "short");
+        let brief = error.brief(100);
+        assert_eq!(brief.chars().count(), 100);
+        assert!(brief.starts_with("short (xxx") && brief.ends_with("xxx)"), "{brief}");
+        assert_eq!(Error::new(Kind::Script, "a").brief(100), "a");
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::config::{Config, Keys, Limits};
+use crate::config::{Config, Limits};
 use crate::error::{Error, Kind};
 use crate::machine::{Clock, Machine, Run};
 use crate::requests::{Answer, Request, RequestId};
@@ -91,42 +91,13 @@ fn refuse(machine: &mut Machine, id: RequestId, request: &Request) {
 ///
 /// `properties` are lines `key = value` of a configuration file.
 pub fn config(properties: &str) -> Config {
-    let mut config = Config { soft: Limits::MAX, ..Config::default() };
+    let mut config = Config::default();
     let lines = properties.lines().map(str::trim).filter(|l| !l.starts_with('#'));
     for (key, value) in lines.filter_map(|l| l.split_once('=')) {
-        let (key, value) = (key.trim(), value.trim());
-        set_key(&mut config.keys, key, value);
-        if let ("warp.timeunits", Some(unit)) = (key, weft_gts::TimeUnit::parse(value)) {
-            config.time_unit = unit;
-        }
-        config.properties.push((key.to_owned(), value.to_owned()));
+        config.set(key.trim(), value.trim());
     }
+    config.soft = Limits::MAX;
     config
-}
-
-fn set_key(keys: &mut Keys, key: &str, value: &str) {
-    let bytes = || value.strip_prefix("hex:").and_then(hex);
-    let sip = || bytes().and_then(|b| <[u8; 16]>::try_from(b).ok());
-    match key {
-        "warp.hash.class" => keys.class = sip(),
-        "warp.hash.labels" => keys.labels = sip(),
-        "warp.hash.token" => keys.token = sip(),
-        "warp.hash.app" => keys.app = sip(),
-        "warp.aes.token" => keys.token_aes = bytes(),
-        "warp.aes.scripts" => keys.scripts_aes = bytes(),
-        "warp.aes.metasets" => keys.metasets_aes = bytes(),
-        "warp.aes.logging" => keys.logging_aes = bytes(),
-        "token.secret" => keys.token_secret = Some(value.to_owned()),
-        _ => (),
-    }
-}
-
-fn hex(text: &str) -> Option<Vec<u8>> {
-    if !text.len().is_multiple_of(2) {
-        return None;
-    }
-    let digits = |i| text.get(i..i + 2);
-    (0..text.len()).step_by(2).map(|i| u8::from_str_radix(digits(i)?, 16).ok()).collect()
 }
 
 #[cfg(test)]

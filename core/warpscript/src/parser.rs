@@ -55,6 +55,10 @@ pub(crate) struct Source {
     statement: (usize, usize),
     /// The script itself, as against an evaluated string.
     top: bool,
+    /// Errors read as those of the script, but its lines are not counted.
+    unnumbered: bool,
+    /// The whole script is read as one macro, to be run within a time limit.
+    boxed: bool,
     /// XEVAL: the setting to restore.
     restore_xeval: Option<bool>,
     /// When the line was started, nanoseconds.
@@ -108,9 +112,16 @@ impl Source {
             position: 0,
             statement: (0, 0),
             top: true,
+            unnumbered: false,
+            boxed: false,
             restore_xeval: None,
             started: 0,
         }
+    }
+
+    /// An expression that the platform runs before the script.
+    pub(crate) fn definition(text: Text) -> Self {
+        Self { unnumbered: true, ..Self::script(text) }
     }
 
     /// A string that EVAL or XEVAL runs.
@@ -144,7 +155,7 @@ impl Source {
         let (start, end) = self.line.unwrap_or_default();
         let line = &self.text[start..end];
         self.started = vm.clock.mono_ns;
-        if self.top {
+        if self.top && !self.unnumbered {
             vm.line = self.number;
         }
         vm.recurse_in()?;
@@ -313,27 +324,46 @@ impl Source {
         format!("Exception at '{before}=>{statement}<={after}' in section {section}")
     }
 
-    fn finish(&self, vm: &mut Machine) -> Result<Flow> {
+    fn finish(&mut self, vm: &mut Machine) -> Result<Flow> {
         if let Some(before) = self.restore_xeval {
             vm.settings.in_xeval = before;
         }
-        if self.top {
-            vm.parse.check_balanced()?;
+        if !self.top {
+            return Ok(Flow::Done);
         }
-        Ok(Flow::Done)
+        if !std::mem::take(&mut self.boxed) {
+            vm.parse.check_balanced()?;
+            return Ok(Flow::Done);
+        }
+        vm.close_macro()?;
+        vm.parse.check_balanced()?;
+        let body = vm.pop_macro("operates on a macro.")?;
+        let limit = vm.time_limit.take().unwrap_or(i64::MAX);
+        crate::words::control::run_boxed(vm, body, limit)?;
+        Ok(Flow::Again)
+    }
+
+    /// With a time limit the script is read as one macro.
+    fn begin_box(&mut self, vm: &mut Machine) {
+        if self.top && !self.unnumbered && self.number == 0 && vm.time_limit.is_some() {
+            self.boxed = true;
+            vm.parse.macros.push(Vec::new());
+        }
     }
 
     fn go_on(&mut self, vm: &mut Machine) -> Result<Flow> {
         let frames = vm.frames.len();
         for _ in 0..STATEMENTS_PER_STEP {
             if self.line.is_none() {
+                self.begin_box(vm);
                 if !self.advance() {
                     return self.finish(vm);
                 }
                 if let Err(fault) = self.start_line(vm) {
                     return Err(self.describe(vm, fault));
                 }
-                if self.top && vm.settings.line_sections && vm.parse.multiline.is_none() {
+                let sections = vm.settings.line_sections && !self.unnumbered;
+                if self.top && sections && vm.parse.multiline.is_none() {
                     self.line_section(vm)?;
                 }
             }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::{Settings, WEFT_KEYS, choose};
-use crate::{load, start, token, vectors};
+use crate::{load, script, start, token, vectors};
 
 /// The Warp 10 platform in one binary: geo time series in, found, fetched, deleted, kept.
 #[derive(Debug, Parser)]
@@ -32,6 +32,20 @@ enum Command {
                             It goes on where it stopped: a small state file beside ./weft-data \
                             remembers, by content, how much of a file was stored.")]
     Load(load::Options),
+    /// Run a script without a server; its stack goes to standard output as JSON.
+    #[command(after_help = "Examples:\n  weft exec script.mc2\n  echo '1 2 +' | weft exec -")]
+    Exec(script::Options),
+    /// List the words of the library.
+    Words {
+        /// With all that is known of them: one JSON object a line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the documentation of a word.
+    Doc {
+        /// Its name.
+        word: String,
+    },
     /// Check the codecs against a folder of golden vectors (JSON lines).
     Vectors {
         /// The folder.
@@ -64,6 +78,9 @@ pub(crate) fn run() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Start { conf } => start::start(&conf),
         Command::Load(options) => load::load(&options),
+        Command::Exec(options) => script::exec(&options),
+        Command::Words { json } => script::words(json),
+        Command::Doc { word } => script::doc(&word),
         Command::Vectors { dir } => vectors::check(&dir),
         Command::Token(command) => token::run(&command),
         Command::Keys => keys(),

@@ -9,6 +9,7 @@ mod metrics;
 mod node;
 mod peers;
 mod report;
+mod script;
 mod start;
 mod token;
 mod vectors;

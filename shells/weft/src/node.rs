@@ -12,7 +12,7 @@ use weft_daemons::contract::table::Slice;
 use weft_daemons::contract::{Event, Machine, RequestHead, Task};
 use weft_daemons::cors::CorsConfig;
 use weft_daemons::directory::{Directory, DirectoryConfig, Registration};
-use weft_daemons::egress::{ENCODER_SIZE_MAX_DEFAULT, Egress, EgressConfig};
+use weft_daemons::egress::{ENCODER_SIZE_MAX_DEFAULT, Egress, EgressConfig, ExecConfig};
 use weft_daemons::headers::HeaderNames;
 use weft_daemons::ingress::{Ingress, IngressConfig};
 use weft_daemons::store::{Store, StoreConfig};
@@ -347,6 +347,26 @@ fn egress(settings: &Settings, common: &Common) -> Result<EgressConfig, ConfigEr
             .max(1),
         directory_path: format!("{}/{DIRECTORY_SERVICE}", common.directory_root),
         wait_for: Some([common.metadata_topic.clone(), common.data_topic.clone()]),
+        exec: exec(settings)?,
+    })
+}
+
+fn exec(settings: &Settings) -> Result<ExecConfig, ConfigError> {
+    let max_time_ms = settings.long("egress.maxtime").unwrap_or(0);
+    if max_time_ms < 0 {
+        return Err(settings.error("egress.maxtime", "it must not be negative"));
+    }
+    let mut machine = settings.machine_config()?;
+    machine.memory = settings.size("weft.exec.script.memory", 1 << 30);
+    Ok(ExecConfig {
+        machine: Arc::new(machine),
+        body_max: settings.size("weft.exec.script.maxsize", 16 << 20),
+        scripts_max: settings.size("weft.exec.max", 20_000),
+        parallel: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        memory_max: settings.size("weft.exec.memory", 4 << 30),
+        max_time_ms,
+        runner_key: settings.aes_key("runner.psk")?,
+        nonce_validity_ms: settings.long("egress.runner.nonce.validity").unwrap_or(1_000),
     })
 }
 
@@ -410,7 +430,7 @@ impl Node {
             sinks.ingress = Some(sink);
         }
         if let Some(config) = plan.egress {
-            let seed = u64::from_le_bytes(home::random()?);
+            let seed = home::random()?;
             let (sink, seat) = wiring.start("egress", Egress::new(config, seed));
             wiring.peers.is_reader(seat);
             sinks.egress = Some(sink);

@@ -1,6 +1,9 @@
 //! What the configuration says of `egress`.
 
-use weft_gts::{SipKey, TimeUnit};
+use std::sync::Arc;
+
+use weft_gts::{SipKey, TimeUnit, WrapKey};
+use weft_warpscript::Config;
 use weft_wire::token::TokenAuthority;
 
 use crate::contract::log::Topic;
@@ -30,6 +33,29 @@ pub struct EgressConfig {
     pub directory_path: String,
     /// Topics whose consumers in this process a read waits for: metadata, then datapoints.
     pub wait_for: Option<[Topic; 2]>,
+    /// How scripts run.
+    pub exec: ExecConfig,
+}
+
+/// How scripts run.
+#[derive(Clone, Debug)]
+pub struct ExecConfig {
+    /// Limits and keys of machines.
+    pub machine: Arc<Config>,
+    /// Bytes of a script.
+    pub body_max: usize,
+    /// Scripts at a time; those that come beyond are refused.
+    pub scripts_max: usize,
+    /// Slices at a time: the threads of the pool.
+    pub parallel: usize,
+    /// Bytes that all scripts together may hold.
+    pub memory_max: usize,
+    /// `egress.maxtime`: milliseconds that a script may run; 0 for ever.
+    pub max_time_ms: i64,
+    /// `runner.psk`: the key of nonces with which runners' scripts may run on.
+    pub runner_key: Option<WrapKey>,
+    /// `egress.runner.nonce.validity`: milliseconds that such a nonce is good.
+    pub nonce_validity_ms: i64,
 }
 
 /// Bytes of an encoder when the configuration does not say.

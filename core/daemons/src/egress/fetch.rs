@@ -10,6 +10,7 @@ use super::config::EgressConfig;
 use super::error::Refusal;
 use super::fetch_request::FetchPlan;
 use super::formats::{FormatError, Formatter, SeriesChunk};
+use super::task::EgressTask;
 use super::{Step, UNSENT_MAX, Work};
 use crate::contract::http::{HttpAction, RequestHead, RequestId};
 use crate::contract::peer::FindRequest;
@@ -181,7 +182,7 @@ impl Fetch {
     pub(super) fn table_event(
         &mut self,
         event: TableEvent,
-        effects: &mut VecDeque<Effect<FormatTask>>,
+        effects: &mut VecDeque<Effect<EgressTask>>,
     ) {
         let Some(reading) = &mut self.reading else { return };
         match event {
@@ -336,7 +337,8 @@ impl Fetch {
         let finish = is_complete.then_some(!self.has_points);
         let id = work.ids.next_id();
         work.computing.insert(id, request);
-        work.effects.push_back(Effect::Compute(id, FormatTask { formatter, chunks, finish }));
+        let task = EgressTask::Format(FormatTask { formatter, chunks, finish });
+        work.effects.push_back(Effect::Compute(id, task));
     }
 
     /// Begins the response, if it has not begun.

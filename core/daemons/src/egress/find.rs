@@ -11,7 +11,6 @@ use weft_wire::token::uuid;
 use super::access::Reader;
 use super::config::EgressConfig;
 use super::error::Refusal;
-use super::fetch::FormatTask;
 use super::fetch_request::number;
 use super::formats::json::write_json_metadata;
 use super::{Step, UNSENT_MAX, Work};
@@ -219,7 +218,7 @@ impl Find {
     fn answer(&mut self, work: &mut Work, request: RequestId) {
         if !std::mem::replace(&mut self.has_answered, true) {
             let head = cors::ok_response();
-            work.effects.push_back(Effect::<FormatTask>::Http(HttpAction::Head { request, head }));
+            work.effects.push_back(Effect::Http(HttpAction::Head { request, head }));
         }
     }
 }

@@ -19,20 +19,26 @@
 mod access;
 mod config;
 mod error;
+mod exec;
 mod fetch;
 mod fetch_request;
 mod find;
 mod formats;
+mod task;
 mod time_range;
 mod unpack;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-pub use config::{ENCODER_SIZE_MAX_DEFAULT, EgressConfig};
+pub use config::{ENCODER_SIZE_MAX_DEFAULT, EgressConfig, ExecConfig};
+pub use exec::{Discarded, ExecDone, ExecTask};
 pub use fetch::{FormatDone, FormatTask};
+pub use task::{EgressDone, EgressTask};
+use weft_gts::SipKey;
+use weft_warpscript::requests::RequestId as NeedId;
 
 use crate::applied::{Applied, Progress};
 use crate::contract::http::{HttpAction, HttpEvent, RequestHead, RequestId, ResponseHead};
@@ -43,6 +49,7 @@ use crate::directory_client::{DirectoryClient, FindEvent, FindId};
 use crate::params::{FORM_BYTES_MAX, Params, is_form};
 use crate::time::{Mono, Now};
 use error::Refusal;
+use exec::{Exec, Schedule};
 use fetch::Fetch;
 use find::Find;
 
@@ -67,9 +74,19 @@ struct Work {
     finds: BTreeMap<FindId, RequestId>,
     streams: BTreeMap<ActionId, RequestId>,
     computing: BTreeMap<ActionId, RequestId>,
-    random: u64,
+    schedule: Schedule,
+    /// Scripts that sleep, and until when.
+    wakes: BTreeSet<(Mono, RequestId, NeedId)>,
+    random: Random,
     ids: ActionIds,
-    effects: VecDeque<Effect<FormatTask>>,
+    effects: VecDeque<Effect<EgressTask>>,
+}
+
+/// Random bits out of a seed: a hash in counter mode.
+#[derive(Debug)]
+struct Random {
+    keys: [SipKey; 2],
+    counter: u64,
 }
 
 /// A request that is served.
@@ -79,6 +96,7 @@ enum Request {
     Receiving(RequestHead, Vec<u8>),
     Find(Box<Find>),
     Fetch(Box<Fetch>),
+    Exec(Box<Exec>),
 }
 
 /// What becomes of a request.
@@ -94,7 +112,7 @@ enum Step {
 
 impl Egress {
     /// An egress. `seed` decides what is drawn at random.
-    pub fn new(config: EgressConfig, seed: u64) -> Self {
+    pub fn new(config: EgressConfig, seed: [u8; 32]) -> Self {
         let topics = config.wait_for.clone();
         let (metadata, data) = topics.map_or((None, None), |[meta, data]| (Some(meta), Some(data)));
         let work = Work {
@@ -104,7 +122,9 @@ impl Egress {
             finds: BTreeMap::new(),
             streams: BTreeMap::new(),
             computing: BTreeMap::new(),
-            random: seed,
+            schedule: Schedule::new(config.exec.parallel, config.exec.memory_max),
+            wakes: BTreeSet::new(),
+            random: Random::new(seed),
             ids: ActionIds::default(),
             effects: VecDeque::from([Effect::Ready(true)]),
         };
@@ -114,32 +134,55 @@ impl Egress {
     fn http_event(&mut self, now: Now, event: HttpEvent) {
         match event {
             HttpEvent::Head { request, head } => self.route(now, request, head),
-            HttpEvent::Body { request, bytes } => {
-                if let Some(Request::Receiving(_, body)) = self.requests.get_mut(&request) {
-                    if body.len() + bytes.len() > FORM_BYTES_MAX {
-                        self.requests.remove(&request);
-                        let refusal = Refusal::FormTooLarge { max: FORM_BYTES_MAX };
-                        return self.work.refuse(request, refusal.status(), &refusal, &[]);
-                    }
-                    body.extend_from_slice(&bytes);
-                }
-            }
-            HttpEvent::End { request } => {
-                if let Some(Request::Receiving(..)) = self.requests.get(&request)
-                    && let Some(Request::Receiving(head, form)) = self.requests.remove(&request)
-                {
-                    self.begin(now, request, &head, &form);
-                }
-            }
+            HttpEvent::Body { request, bytes } => self.body(request, &bytes),
+            HttpEvent::End { request } => self.body_end(now, request),
             HttpEvent::Gone { request } => self.forget(request),
             HttpEvent::Drained { request } => {
                 match self.requests.get_mut(&request) {
                     Some(Request::Fetch(fetch)) => fetch.drained(),
                     Some(Request::Find(find)) => find.drained(),
+                    Some(Request::Exec(exec)) => {
+                        exec.drained(&mut self.work, request);
+                        return self.dispatch(now);
+                    }
                     _ => return,
                 }
                 self.advance(now, request);
             }
+        }
+    }
+
+    fn body(&mut self, request: RequestId, bytes: &Bytes) {
+        match self.requests.get_mut(&request) {
+            Some(Request::Receiving(_, body)) => {
+                if body.len() + bytes.len() > FORM_BYTES_MAX {
+                    self.requests.remove(&request);
+                    let refusal = Refusal::FormTooLarge { max: FORM_BYTES_MAX };
+                    return self.work.refuse(request, refusal.status(), &refusal, &[]);
+                }
+                body.extend_from_slice(bytes);
+            }
+            Some(Request::Exec(exec)) => {
+                let step = exec.receive(&self.config, &mut self.work, request, bytes);
+                self.stepped(request, step);
+            }
+            _ => {}
+        }
+    }
+
+    fn body_end(&mut self, now: Now, request: RequestId) {
+        match self.requests.get_mut(&request) {
+            Some(Request::Receiving(..)) => {
+                if let Some(Request::Receiving(head, form)) = self.requests.remove(&request) {
+                    self.begin(now, request, &head, &form);
+                }
+            }
+            Some(Request::Exec(exec)) => {
+                let step = exec.ended(&self.config, &mut self.work, request, now);
+                self.stepped(request, step);
+                self.dispatch(now);
+            }
+            _ => {}
         }
     }
 
@@ -162,6 +205,7 @@ impl Egress {
                     self.begin(now, request, &head, &[]);
                 }
             }
+            path if path.starts_with(exec::PATH) => self.begin_script(now, request, head),
             _ => {
                 let (response, body) = cors::not_found_response();
                 self.work.answer(request, response, body);
@@ -196,6 +240,20 @@ impl Egress {
                 self.work.refuse(request, refusal.status(), &refusal, &headers);
             }
         }
+    }
+
+    /// A script comes in.
+    fn begin_script(&mut self, now: Now, request: RequestId, head: RequestHead) {
+        if self.stopping {
+            return self.work.refuse(request, 503, &"This egress is stopping.", &[]);
+        }
+        let is_full = self.work.schedule.is_full(self.config.exec.scripts_max);
+        if is_full {
+            let message = "Too many scripts are running; try again later.";
+            return self.work.refuse(request, 503, &message, &[]);
+        }
+        self.work.schedule.admit(request);
+        self.requests.insert(request, Request::Exec(Box::new(Exec::new(head, now))));
     }
 
     /// What every answer to a fetch has.
@@ -273,6 +331,7 @@ impl Egress {
         match self.requests.remove(&request) {
             Some(Request::Fetch(fetch)) => fetch.cancel(&mut self.work),
             Some(Request::Find(find)) => find.cancel(&mut self.work),
+            Some(Request::Exec(exec)) => exec.cancel(&mut self.work, request),
             _ => {}
         }
         self.finish_stop();
@@ -333,8 +392,13 @@ impl Egress {
         }
     }
 
-    fn computed(&mut self, now: Now, id: ActionId, done: FormatDone) {
+    fn computed(&mut self, now: Now, id: ActionId, done: EgressDone) {
         let Some(request) = self.work.computing.remove(&id) else { return };
+        let done = match done {
+            EgressDone::Format(done) => done,
+            EgressDone::Exec(done) => return self.script_ran(now, request, *done),
+            EgressDone::Discarded => return,
+        };
         let headers = self.fetch_headers();
         if let Some(Request::Fetch(fetch)) = self.requests.get_mut(&request) {
             fetch.formatted(done, &mut self.work, request, &headers);
@@ -348,6 +412,8 @@ impl Egress {
         for request in late {
             self.advance(now, request);
         }
+        self.wake(now);
+        self.dispatch(now);
     }
 
     fn finish_stop(&mut self) {
@@ -358,13 +424,18 @@ impl Egress {
 }
 
 impl Work {
-    /// Random bits (SplitMix64).
+    /// Random bits.
     fn draw(&mut self) -> u64 {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.random;
-        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ z >> 31
+        self.random.draw(0)
+    }
+
+    /// Entropy for a slice of a script.
+    fn entropy(&mut self) -> [u8; 32] {
+        let mut entropy = [0; 32];
+        for (index, word) in entropy.chunks_exact_mut(8).enumerate() {
+            word.copy_from_slice(&self.random.draw(index % 2).to_le_bytes());
+        }
+        entropy
     }
 
     /// Reads see what was acknowledged before now: metadata, and datapoints where those are read.
@@ -399,10 +470,24 @@ impl Work {
     }
 }
 
-impl Machine for Egress {
-    type Task = FormatTask;
+impl Random {
+    fn new(seed: [u8; 32]) -> Self {
+        let mut halves = [[0; 16]; 2];
+        halves[0].copy_from_slice(&seed[..16]);
+        halves[1].copy_from_slice(&seed[16..]);
+        Self { keys: halves.map(SipKey::from_bytes), counter: 0 }
+    }
 
-    fn handle(&mut self, now: Now, event: Event<FormatTask>) {
+    fn draw(&mut self, key: usize) -> u64 {
+        self.counter += 1;
+        self.keys[key].hash(&self.counter.to_be_bytes()) as u64
+    }
+}
+
+impl Machine for Egress {
+    type Task = EgressTask;
+
+    fn handle(&mut self, now: Now, event: Event<EgressTask>) {
         match event {
             Event::Tick => self.tick(now),
             Event::Http(event) => self.http_event(now, event),
@@ -423,7 +508,7 @@ impl Machine for Egress {
         self.found(now);
     }
 
-    fn poll(&mut self) -> Option<Effect<FormatTask>> {
+    fn poll(&mut self) -> Option<Effect<EgressTask>> {
         let work = &mut self.work;
         if let Some(action) = work.directory.poll_coord() {
             return Some(Effect::Coord(action));
@@ -436,6 +521,7 @@ impl Machine for Egress {
 
     fn deadline(&self) -> Option<Mono> {
         let waits = [self.work.metadata_applied.deadline(), self.work.data_applied.deadline()];
-        waits.into_iter().flatten().min()
+        let wake = self.work.wakes.first().map(|(at, ..)| *at);
+        waits.into_iter().flatten().chain(wake).min()
     }
 }

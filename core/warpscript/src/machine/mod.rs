@@ -9,6 +9,7 @@
 //! - No native recursion: frames, parsing, output, comparison, cloning and dropping are iterative.
 
 mod frames;
+mod platform;
 mod stack;
 mod symbols;
 
@@ -234,6 +235,8 @@ pub struct Machine {
     pub(crate) defined: IndexMap<Text, Handle<Function>, FxBuildHasher>,
     pub(crate) parse: ParseState,
     pub(crate) line: usize,
+    /// Time units that the script may take in all.
+    pub(crate) time_limit: Option<i64>,
     outbox: VecDeque<Run>,
     inboxes: IndexMap<RequestId, Inbox, FxBuildHasher>,
     next_request: u64,
@@ -287,6 +290,7 @@ impl Machine {
             defined: IndexMap::default(),
             parse: ParseState::default(),
             line: 0,
+            time_limit: None,
             outbox: VecDeque::new(),
             inboxes: IndexMap::default(),
             next_request: 0,

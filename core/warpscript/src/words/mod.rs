@@ -5,7 +5,7 @@ mod apply_operators;
 mod bigdec;
 mod capabilities;
 mod chronos;
-mod control;
+pub(crate) mod control;
 mod conversions;
 pub(crate) mod counters;
 mod crypto;
@@ -90,6 +90,8 @@ pub(crate) const FAMILIES: &[&Family] = &[
     &variables::FAMILY,
     &wrap::FAMILY,
 ];
+
+pub(crate) use capabilities::add as add_capability;
 
 /// What runs when no word does.
 pub(crate) static NOTHING: Word = word("", |_| Ok(()), "", "", "", &[]);

@@ -39,6 +39,15 @@ pub(crate) const WEFT_KEYS: &[(&str, Kind, &str, &str)] = &[
         "milliseconds that the embedded log keeps records after every group has done with them",
     ),
     ("weft.line.maxsize", Kind::Long, "16777216", "bytes of a line of update or meta"),
+    ("weft.exec.script.maxsize", Kind::Long, "16777216", "bytes of a script, inflated"),
+    ("weft.exec.script.memory", Kind::Long, "1073741824", "bytes that one script may hold"),
+    (
+        "weft.exec.memory",
+        Kind::Long,
+        "4294967296",
+        "bytes that all scripts together may hold; beyond that the one that holds most ends",
+    ),
+    ("weft.exec.max", Kind::Long, "20000", "scripts at a time; those beyond are refused (503)"),
 ];
 
 /// What is wrong with a configuration. All of it is reported at once.
@@ -153,6 +162,31 @@ impl Settings {
             Ok(key) => Ok(Some(key)),
             Err(_) => Err(self.error(key, "its key must be 128, 192 or 256 bits long")),
         }
+    }
+
+    /// What machines of WarpScript are configured with: limits, keys, time unit.
+    pub(crate) fn machine_config(&self) -> Result<weft_warpscript::Config, ConfigError> {
+        let mut config = weft_warpscript::Config::default();
+        let mut errors = Vec::new();
+        for (key, entry) in &self.entries {
+            // Keys that are wrapped are known here only.
+            let unwrapped = entry.value.starts_with("wrapped:").then(|| self.key_bytes(key));
+            let value = match unwrapped.transpose().map(Option::flatten) {
+                Ok(None) => entry.value.clone(),
+                Ok(Some(bytes)) => {
+                    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+                    format!("hex:{digits}")
+                }
+                Err(error) => {
+                    errors.extend(error.0);
+                    continue;
+                }
+            };
+            if config.set(key, &value) {
+                self.used.borrow_mut().insert(key.clone());
+            }
+        }
+        if errors.is_empty() { Ok(config) } else { Err(ConfigError(errors)) }
     }
 
     /// An error about a key.

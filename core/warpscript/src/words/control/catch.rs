@@ -150,6 +150,8 @@ struct Timebox {
     started: bool,
     deadline: u64,
     limit: i64,
+    /// Errors of the macro travel on as they are.
+    quiet: bool,
 }
 
 pub(super) fn timebox(vm: &mut Machine) -> Result {
@@ -165,10 +167,22 @@ pub(super) fn timebox(vm: &mut Machine) -> Result {
         most = if raised > 0 { most.max(raised) } else { 0 };
     }
     let limit = if most > 0 && asked > 0 { most.min(asked) } else { asked };
-    let per_unit = 1_000_000 / per_ms;
+    begin_timebox(vm, body, limit, false)
+}
+
+/// Runs the macro that is the whole script, for at most `limit` time units.
+///
+/// # Errors
+/// When memory is used up.
+pub(crate) fn run_boxed(vm: &mut Machine, body: Handle<Macro>, limit: i64) -> Result {
+    begin_timebox(vm, body, limit, true)
+}
+
+fn begin_timebox(vm: &mut Machine, body: Handle<Macro>, limit: i64, quiet: bool) -> Result {
+    let per_unit = 1_000_000 / vm.config.time_unit.per_ms();
     let span = u64::try_from(limit.saturating_mul(per_unit)).unwrap_or(0);
     let deadline = vm.clock.mono_ns.saturating_add(span);
-    vm.push_task(Timebox { body, started: false, deadline, limit })
+    vm.push_task(Timebox { body, started: false, deadline, limit, quiet })
 }
 
 impl Timebox {
@@ -199,6 +213,7 @@ impl Task for Timebox {
         vm.clear_deadline();
         match fault {
             Fault::Stop | Fault::Return(_) => Ok(Flow::Done),
+            fault if self.quiet => Err(fault),
             fault => {
                 let message = "TIMEBOX encountered an exception while executing macro";
                 let error = fault.into_error().wrap(Kind::Script, message);

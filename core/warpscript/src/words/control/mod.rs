@@ -6,6 +6,8 @@ mod foreach;
 mod loops;
 mod run;
 
+pub(crate) use catch::run_boxed;
+
 use crate::error::{Fault, Result};
 use crate::machine::Machine;
 use crate::macros::Macro;

@@ -1,0 +1,446 @@
+//! One script: received, run in slices, served what it asks for, answered.
+//!
+//! ```text
+//!   body ─▶ setup ─▶ slice ─▶ slice ─▶ … ─▶ result, in steps ─▶ client
+//!                      │  ▲
+//!                requests  answers (directory, table, ingress, time)
+//! ```
+
+mod answer;
+mod schedule;
+mod script;
+mod setup;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use weft_warpscript::error::{Error, Kind};
+use weft_warpscript::machine::{Clock, Machine};
+use weft_warpscript::requests::{Answer, Request, RequestId as NeedId};
+
+pub(super) use schedule::Schedule;
+pub use script::{ExecDone, ExecTask};
+use script::{Script, SetupError, State, too_large};
+pub(super) use setup::PATH;
+
+use super::config::EgressConfig;
+use super::task::EgressTask;
+use super::{UNSENT_MAX, Work};
+use crate::contract::http::{HttpAction, RequestHead, RequestId};
+use crate::contract::{Effect, Metric};
+use crate::time::Now;
+
+/// A script that is served.
+#[derive(Debug)]
+pub(super) struct Exec {
+    began: Now,
+    place: Place,
+    /// Answers for its next slice.
+    inbox: Vec<(NeedId, Answer)>,
+    /// What it asked for, in order; the first is being served.
+    needs: VecDeque<(NeedId, Request)>,
+    /// Why it must end at its next slice.
+    abort: Option<String>,
+    slices: u32,
+    /// Whether it waits for the schedule.
+    is_queued: bool,
+    state: State,
+    has_answered: bool,
+    /// Pieces of the response that the client has not taken.
+    unsent: usize,
+}
+
+/// Where the script is.
+#[derive(Debug)]
+enum Place {
+    /// On its way in.
+    Receiving(RequestHead, Vec<u8>),
+    Here(Script),
+    /// In a slice.
+    Away,
+}
+
+/// What becomes of a script after a step.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// It waits.
+    Wait,
+    /// Its response is complete.
+    Done,
+    /// Its response broke off.
+    Broken(String),
+}
+
+impl Exec {
+    /// A script whose request begins.
+    pub(super) const fn new(head: RequestHead, now: Now) -> Self {
+        Self {
+            began: now,
+            place: Place::Receiving(head, Vec::new()),
+            inbox: Vec::new(),
+            needs: VecDeque::new(),
+            abort: None,
+            slices: 0,
+            is_queued: false,
+            state: State::Running,
+            has_answered: false,
+            unsent: 0,
+        }
+    }
+
+    /// A piece of the request's body.
+    pub(super) fn receive(
+        &mut self,
+        config: &EgressConfig,
+        work: &mut Work,
+        request: RequestId,
+        bytes: &Bytes,
+    ) -> Step {
+        let Place::Receiving(_, body) = &mut self.place else { return Step::Wait };
+        if body.len() + bytes.len() > config.exec.body_max {
+            return self.refuse(config, work, request, &too_large(config.exec.body_max));
+        }
+        body.extend_from_slice(bytes);
+        let held = body.len();
+        work.schedule.holds(request, held);
+        if work.schedule.used() > config.exec.memory_max {
+            let message = "All memory for scripts is in use; try again later.".to_owned();
+            return self.refuse(config, work, request, &SetupError { status: 503, message });
+        }
+        Step::Wait
+    }
+
+    /// The request is complete.
+    pub(super) fn ended(
+        &mut self,
+        config: &EgressConfig,
+        work: &mut Work,
+        request: RequestId,
+        now: Now,
+    ) -> Step {
+        let Place::Receiving(head, body) = &mut self.place else { return Step::Wait };
+        match setup::setup(config, head, std::mem::take(body), now) {
+            Ok(setup) => {
+                self.place = Place::Here(Script::New(Box::new(setup)));
+                self.queue(work, request);
+                Step::Wait
+            }
+            Err(error) => self.refuse(config, work, request, &error),
+        }
+    }
+
+    /// The client has taken everything so far.
+    pub(super) fn drained(&mut self, work: &mut Work, request: RequestId) {
+        self.unsent = 0;
+        if self.state == State::Writing {
+            self.queue(work, request);
+        }
+    }
+
+    /// It must end, and say why.
+    pub(super) fn abort(&mut self, work: &mut Work, request: RequestId, reason: String) {
+        self.abort = Some(reason);
+        self.queue(work, request);
+    }
+
+    /// Wants a slice.
+    fn queue(&mut self, work: &mut Work, request: RequestId) {
+        if !self.is_queued && matches!(self.place, Place::Here(_)) {
+            self.is_queued = true;
+            work.schedule.queue(request, self.slices);
+        }
+    }
+
+    /// The schedule says that it may run: the slice.
+    fn slice(&mut self, work: &mut Work, request: RequestId, now: Now) -> Option<ExecTask> {
+        self.is_queued = false;
+        match std::mem::replace(&mut self.place, Place::Away) {
+            Place::Here(script) => {
+                let clock = Clock { wall_ns: now.wall.0, mono_ns: now.mono.0 };
+                let fuel = schedule::fuel(self.slices);
+                self.slices = self.slices.saturating_add(1);
+                let answers = std::mem::take(&mut self.inbox);
+                let abort = self.abort.take();
+                if abort.is_some() {
+                    self.needs.clear();
+                    work.wakes.retain(|(_, sleeper, _)| *sleeper != request);
+                }
+                let entropy = work.entropy();
+                Some(ExecTask { script, answers, abort, fuel, clock, entropy })
+            }
+            other => {
+                self.place = other;
+                None
+            }
+        }
+    }
+
+    /// A slice is over.
+    fn sliced(
+        &mut self,
+        config: &EgressConfig,
+        work: &mut Work,
+        request: RequestId,
+        now: Now,
+        done: ExecDone,
+    ) -> Step {
+        self.state = done.state;
+        for id in done.cancelled {
+            self.cancel_need(work, request, id);
+        }
+        self.needs.extend(done.needs);
+        self.serve(work, request);
+        if let Script::Refused(error) = &done.script {
+            return self.refuse(config, work, request, error);
+        }
+        let step = match (&done.script, &self.state) {
+            (Script::Begun(machine, _), State::Failed) => {
+                self.answer_failure(config, work, request, now, machine);
+                Step::Done
+            }
+            (Script::Begun(machine, _), State::Unwritable(message)) => {
+                if self.has_answered {
+                    Step::Broken(message.clone())
+                } else {
+                    let message = message.clone();
+                    self.answer_unwritable(config, work, request, now, machine, &message);
+                    Step::Done
+                }
+            }
+            (Script::Begun(machine, _), State::Writing | State::Written) => {
+                self.answer_piece(config, work, request, now, machine, done.out);
+                if self.state == State::Written {
+                    work.effects.push_back(Effect::Http(HttpAction::End { request }));
+                    Step::Done
+                } else {
+                    Step::Wait
+                }
+            }
+            _ => Step::Wait,
+        };
+        self.place = Place::Here(done.script);
+        if step == Step::Wait {
+            self.go_on(work, request);
+        }
+        step
+    }
+
+    /// Queues for another slice where one has something to do.
+    fn go_on(&mut self, work: &mut Work, request: RequestId) {
+        let has_work = match self.state {
+            State::Running => true,
+            State::Waiting => !self.inbox.is_empty() || self.abort.is_some(),
+            State::Writing => self.unsent < UNSENT_MAX,
+            _ => false,
+        };
+        if has_work {
+            self.queue(work, request);
+        }
+    }
+
+    /// A piece of the result goes out, behind the head of the response.
+    fn answer_piece(
+        &mut self,
+        config: &EgressConfig,
+        work: &mut Work,
+        request: RequestId,
+        now: Now,
+        machine: &Machine,
+        out: Vec<u8>,
+    ) {
+        if !std::mem::replace(&mut self.has_answered, true) {
+            let head = answer::head(config, machine, now.mono.since(self.began.mono));
+            work.effects.push_back(Effect::Http(HttpAction::Head { request, head }));
+        }
+        self.unsent += 1;
+        let bytes = Bytes::from(out);
+        work.effects.push_back(Effect::Http(HttpAction::Body { request, bytes }));
+    }
+
+    fn answer_failure(
+        &mut self,
+        config: &EgressConfig,
+        work: &mut Work,
+        request: RequestId,
+        now: Now,
+        machine: &Machine,
+    ) {
+        self.has_answered = true;
+        let (head, body) = answer::failure(config, machine, now.mono.since(self.began.mono));
+        work.answer(request, head, body);
+    }
+
+    fn answer_unwritable(
+        &mut self,
+        config: &EgressConfig,
+        work: &mut Work,
+        request: RequestId,
+        now: Now,
+        machine: &Machine,
+        message: &str,
+    ) {
+        self.has_answered = true;
+        let elapsed = now.mono.since(self.began.mono);
+        let (head, body) = answer::unwritable(config, machine, elapsed, message);
+        work.answer(request, head, body);
+    }
+
+    /// The script never begins.
+    fn refuse(
+        &mut self,
+        config: &EgressConfig,
+        work: &mut Work,
+        request: RequestId,
+        error: &SetupError,
+    ) -> Step {
+        self.has_answered = true;
+        let (head, body) = answer::refusal(config, error);
+        work.answer(request, head, body);
+        Step::Done
+    }
+
+    /// Serves what the script asked for first.
+    fn serve(&mut self, work: &mut Work, request: RequestId) {
+        while let Some((id, need)) = self.needs.pop_front() {
+            let answer = match need {
+                Request::Sleep(until) => {
+                    work.wakes.insert((crate::time::Mono(until), request, id));
+                    continue;
+                }
+                Request::Macro(_) => Answer::End,
+                _ => Answer::Err(Error::new(Kind::Script, "is not available here.")),
+            };
+            self.inbox.push((id, answer));
+        }
+    }
+
+    /// A sleep is over.
+    pub(super) fn woken(&mut self, work: &mut Work, request: RequestId, id: NeedId) {
+        self.inbox.push((id, Answer::End));
+        self.go_on(work, request);
+    }
+
+    fn cancel_need(&mut self, work: &mut Work, request: RequestId, id: NeedId) {
+        self.needs.retain(|(other, _)| *other != id);
+        work.wakes.retain(|(_, sleeper, other)| (*sleeper, *other) != (request, id));
+    }
+
+    /// Nobody wants the rest. A script that runs is dropped when its slice is over.
+    pub(super) fn cancel(self, work: &mut Work, request: RequestId) {
+        work.wakes.retain(|(_, sleeper, _)| *sleeper != request);
+        work.schedule.forget(request);
+        if let Place::Here(script) = self.place {
+            work.discard(script);
+        }
+    }
+}
+
+/// Bytes that a script holds.
+fn held(script: &Script) -> usize {
+    /// What a machine takes without anything in its heap.
+    const MACHINE_LEN: usize = 16 << 10;
+    match script {
+        Script::Begun(machine, _) => MACHINE_LEN + machine.heap.used(),
+        _ => 0,
+    }
+}
+
+impl Work {
+    /// Throws a script away; a large one on the pool.
+    fn discard(&mut self, script: Script) {
+        const LARGE: usize = 1 << 20;
+        if held(&script) > LARGE {
+            let id = self.ids.next_id();
+            self.effects.push_back(Effect::Compute(id, EgressTask::Discard(Discarded(script))));
+        }
+    }
+}
+
+/// A script that nobody wants any more.
+#[derive(Debug)]
+pub struct Discarded(#[allow(dead_code, reason = "it is dropped, and that is all")] Script);
+
+impl super::Egress {
+    /// Starts slices while there are threads and scripts that want them.
+    pub(super) fn dispatch(&mut self, now: Now) {
+        while let Some(request) = self.work.schedule.start() {
+            let exec = match self.requests.get_mut(&request) {
+                Some(super::Request::Exec(exec)) => exec,
+                _ => {
+                    self.work.schedule.stop();
+                    continue;
+                }
+            };
+            match exec.slice(&mut self.work, request, now) {
+                Some(task) => {
+                    let id = self.work.ids.next_id();
+                    self.work.computing.insert(id, request);
+                    let task = EgressTask::Exec(Box::new(task));
+                    self.work.effects.push_back(Effect::Compute(id, task));
+                }
+                None => self.work.schedule.stop(),
+            }
+        }
+    }
+
+    /// A slice is over.
+    pub(super) fn script_ran(&mut self, now: Now, request: RequestId, done: ExecDone) {
+        self.work.schedule.stop();
+        let config = Arc::clone(&self.config);
+        match self.requests.get_mut(&request) {
+            Some(super::Request::Exec(exec)) => {
+                let largest = self.work.schedule.holds(request, held(&done.script));
+                let step = exec.sliced(&config, &mut self.work, request, now, done);
+                if let (Some(largest), Step::Wait) = (largest, &step) {
+                    self.free_memory(largest);
+                }
+                self.stepped(request, step);
+            }
+            _ => self.work.discard(done.script),
+        }
+        self.dispatch(now);
+    }
+
+    /// Scripts hold too much together: the one that holds most ends.
+    fn free_memory(&mut self, largest: RequestId) {
+        let max = self.config.exec.memory_max;
+        if let Some(super::Request::Exec(exec)) = self.requests.get_mut(&largest) {
+            let reason = format!(
+                "All scripts together hold more than {max} bytes, and this one most of it."
+            );
+            exec.abort(&mut self.work, largest, reason);
+        }
+    }
+
+    /// Ends the request of a script where its step says so.
+    pub(super) fn stepped(&mut self, request: RequestId, step: Step) {
+        match step {
+            Step::Wait => return,
+            Step::Done => {
+                let name = "weft_egress_scripts_total";
+                self.work.effects.push_back(Effect::Metric(Metric::add(name, 1)));
+            }
+            Step::Broken(message) => {
+                let warning = format!("egress: a script's result broke off: {message}");
+                self.work.effects.push_back(Effect::Warn(warning));
+                self.work.effects.push_back(Effect::Http(HttpAction::Abort { request }));
+            }
+        }
+        self.forget(request);
+    }
+
+    /// Scripts whose sleep is over go on.
+    pub(super) fn wake(&mut self, now: Now) {
+        while let Some(first) = self.work.wakes.first().copied() {
+            let (at, request, id) = first;
+            if at > now.mono {
+                break;
+            }
+            self.work.wakes.remove(&first);
+            if let Some(super::Request::Exec(exec)) = self.requests.get_mut(&request) {
+                exec.woken(&mut self.work, request, id);
+            }
+        }
+    }
+}

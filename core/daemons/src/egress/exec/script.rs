@@ -1,0 +1,343 @@
+//! One script as work for the pool: set up, run in slices, its result written in steps.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use flate2::read::MultiGzDecoder;
+use weft_gts::utf8::{from_latin1, from_utf8_lossy};
+use weft_warpscript::json::JsonWriter;
+use weft_warpscript::machine::{Clock, Failure, Machine, Run};
+use weft_warpscript::requests::{Answer, Request, RequestId};
+use weft_warpscript::{Config, Fault};
+
+use crate::contract::Task;
+use crate::params;
+
+/// Bytes of a result that are written in one step.
+const OUTPUT_STEP: usize = 256 << 10;
+
+/// Requests of one slice.
+const NEEDS_MAX: usize = 64;
+
+/// Characters of an error's text in a header, and in a body without the values of the stack.
+pub(super) const MESSAGE_MAX: usize = 1_024;
+
+/// What a script begins with.
+#[derive(Debug)]
+pub(super) struct Setup {
+    pub(super) config: Arc<Config>,
+    /// `NAME=EXPR/…` of the path, not decoded.
+    pub(super) definitions: String,
+    /// The variable that holds the request's headers, and those.
+    pub(super) headers: Option<(String, Vec<(String, Vec<String>)>)>,
+    pub(super) capabilities: Vec<(String, String)>,
+    /// Time units that it may take.
+    pub(super) time_limit: Option<i64>,
+    /// Whether each line is a section.
+    pub(super) line_sections: bool,
+    pub(super) content_type: Option<String>,
+    pub(super) body: Vec<u8>,
+    pub(super) body_max: usize,
+}
+
+/// Why a script does not begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SetupError {
+    pub(super) status: u16,
+    pub(super) message: String,
+}
+
+/// A script.
+#[derive(Debug)]
+pub(super) enum Script {
+    /// Not begun.
+    New(Box<Setup>),
+    /// Begun. With a writer it is over, and its result is being written.
+    Begun(Box<Machine>, Option<JsonWriter>),
+    /// It could not begin.
+    Refused(SetupError),
+}
+
+/// A slice of a script.
+#[derive(Debug)]
+pub struct ExecTask {
+    pub(super) script: Script,
+    pub(super) answers: Vec<(RequestId, Answer)>,
+    /// Why it must end now.
+    pub(super) abort: Option<String>,
+    pub(super) fuel: u64,
+    pub(super) clock: Clock,
+    pub(super) entropy: [u8; 32],
+}
+
+/// What came of a slice.
+#[derive(Debug)]
+pub struct ExecDone {
+    pub(super) script: Script,
+    pub(super) needs: Vec<(RequestId, Request)>,
+    pub(super) cancelled: Vec<RequestId>,
+    /// A piece of the result.
+    pub(super) out: Vec<u8>,
+    pub(super) state: State,
+}
+
+/// How far a script is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// It goes on at once.
+    Running,
+    /// It waits for answers.
+    Waiting,
+    /// It is over, and more of its result is to be written.
+    Writing,
+    /// Its result is written.
+    Written,
+    /// It failed, and shows no values.
+    Failed,
+    /// Its result cannot be written.
+    Unwritable(String),
+}
+
+impl Task for ExecTask {
+    type Done = ExecDone;
+
+    fn run(self) -> ExecDone {
+        let mut done = ExecDone {
+            script: self.script,
+            needs: Vec::new(),
+            cancelled: Vec::new(),
+            out: Vec::new(),
+            state: State::Running,
+        };
+        if let Script::New(setup) = done.script {
+            done.script = match setup.begin() {
+                Ok(machine) => Script::Begun(Box::new(machine), None),
+                Err(error) => Script::Refused(error),
+            };
+        }
+        let Script::Begun(machine, writer) = &mut done.script else {
+            done.state = State::Failed;
+            return done;
+        };
+        if writer.is_none() {
+            for (id, answer) in self.answers {
+                machine.answer(id, answer);
+            }
+            if let Some(reason) = self.abort {
+                machine.abort(reason);
+            }
+            let (needs, cancelled) = (&mut done.needs, &mut done.cancelled);
+            done.state = run(machine, self.fuel, self.clock, self.entropy, needs, cancelled);
+            if done.state == State::Writing {
+                *writer = result_writer(machine);
+                if writer.is_none() {
+                    done.state = State::Failed;
+                }
+            }
+        }
+        if let Some(writer) = writer {
+            done.state = match writer.write(machine, &mut done.out, OUTPUT_STEP) {
+                Ok(true) => State::Written,
+                Ok(false) => State::Writing,
+                Err(fault) => State::Unwritable(text(fault)),
+            };
+        }
+        done
+    }
+}
+
+/// Runs a slice.
+fn run(
+    machine: &mut Machine,
+    fuel: u64,
+    clock: Clock,
+    entropy: [u8; 32],
+    needs: &mut Vec<(RequestId, Request)>,
+    cancelled: &mut Vec<RequestId>,
+) -> State {
+    while needs.len() < NEEDS_MAX {
+        match machine.run(fuel, clock, entropy) {
+            Run::Need(id, request) => needs.push((id, request)),
+            Run::Cancel(id) => cancelled.push(id),
+            Run::OutOfFuel => return State::Running,
+            Run::Waiting => return State::Waiting,
+            Run::Done => return State::Writing,
+        }
+    }
+    State::Running
+}
+
+/// What writes the result of a script that is over; nothing for a failure that shows no values.
+fn result_writer(machine: &mut Machine) -> Option<JsonWriter> {
+    if let Some(failure) = machine.failure() {
+        let message = format!("{}{}", line_prefix(failure), failure.error);
+        let depth = usize::try_from(machine.settings.debug_depth).unwrap_or(0);
+        if depth == 0 {
+            return None;
+        }
+        machine.show_failure(depth, &message);
+    }
+    Some(JsonWriter::stack(machine.json_format()))
+}
+
+/// `ERROR line #N: `, when a line was running.
+pub(super) fn line_prefix(failure: &Failure) -> String {
+    match (&failure.position, failure.line) {
+        (_, 0) => String::new(),
+        (Some(position), _) => format!("ERROR line #{position}: "),
+        (None, line) => format!("ERROR line #{line}: "),
+    }
+}
+
+fn text(fault: Fault) -> String {
+    fault.into_error().brief(MESSAGE_MAX)
+}
+
+impl SetupError {
+    fn failed(message: impl Into<String>) -> Self {
+        Self { status: 500, message: message.into() }
+    }
+}
+
+impl Setup {
+    /// Makes the machine, up to its first line.
+    fn begin(self) -> Result<Machine, SetupError> {
+        let definitions = definitions(&self.definitions)?;
+        let script = script_text(self.body, self.content_type.as_deref(), self.body_max)?;
+        let mut machine = Machine::new(self.config, script);
+        if let Some((name, headers)) = self.headers {
+            machine
+                .store_lists(&name, &headers)
+                .map_err(|fault| SetupError::failed(text(fault)))?;
+        }
+        for (name, value) in self.capabilities {
+            machine.grant(&name, &value);
+        }
+        machine.settings.line_sections = self.line_sections;
+        if let Some(limit) = self.time_limit {
+            machine.limit_time(limit);
+        }
+        machine.define(definitions);
+        Ok(machine)
+    }
+}
+
+/// `NAME=EXPR/…` as names and expressions.
+fn definitions(path: &str) -> Result<Vec<(Arc<str>, Arc<str>)>, SetupError> {
+    let path = decode_path(path);
+    let parts = path.trim_end_matches('/').split('/');
+    let parts = parts.filter(|_| !path.is_empty());
+    parts
+        .map(|part| {
+            let (name, expression) = part.split_once('=').ok_or_else(|| SetupError {
+                status: 400,
+                message: "Each symbol definition must have at least one equal sign.".to_owned(),
+            })?;
+            // As the reference: once as a path, once more as a parameter.
+            Ok((
+                params::decode(name.as_bytes()).into(),
+                params::decode(expression.as_bytes()).into(),
+            ))
+        })
+        .collect()
+}
+
+/// In a path a `+` is a `+`.
+fn decode_path(path: &str) -> String {
+    params::decode(path.replace('+', "%2B").as_bytes())
+}
+
+/// The body as text: inflated, and decoded as its type says.
+fn script_text(
+    body: Vec<u8>,
+    content_type: Option<&str>,
+    max: usize,
+) -> Result<String, SetupError> {
+    if content_type == Some("application/gzip") {
+        return Ok(into_utf8(inflate(&body, max)?));
+    }
+    match content_type.and_then(charset) {
+        // The reference takes Latin-1; what is UTF-8 is meant as that.
+        None => Ok(String::from_utf8(body).unwrap_or_else(|e| from_latin1(e.as_bytes()))),
+        Some(charset) => match charset.to_ascii_lowercase().as_str() {
+            "utf-8" | "utf8" => Ok(into_utf8(body)),
+            "iso-8859-1" | "latin1" | "iso8859-1" => Ok(from_latin1(&body)),
+            "us-ascii" | "ascii" => Ok(body
+                .iter()
+                .map(|byte| if byte.is_ascii() { char::from(*byte) } else { '\u{fffd}' })
+                .collect()),
+            _ => Err(SetupError::failed(charset)),
+        },
+    }
+}
+
+fn into_utf8(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
+/// The character set that a media type names.
+fn charset(content_type: &str) -> Option<&str> {
+    content_type.split(';').skip(1).find_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches('"'))
+    })
+}
+
+fn inflate(body: &[u8], max: usize) -> Result<Vec<u8>, SetupError> {
+    let start = body.get(..2).ok_or_else(|| SetupError::failed("EOFException"))?;
+    if start != [0x1f, 0x8b] {
+        return Err(SetupError::failed("Not in GZIP format"));
+    }
+    let limit = u64::try_from(max).unwrap_or(u64::MAX);
+    let mut text = Vec::new();
+    let read = MultiGzDecoder::new(body).take(limit.saturating_add(1)).read_to_end(&mut text);
+    match read {
+        Ok(_) if text.len() > max => Err(too_large(max)),
+        Ok(_) => Ok(text),
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+            Err(SetupError::failed("Unexpected end of ZLIB input stream"))
+        }
+        Err(error) => Err(SetupError::failed(error.to_string())),
+    }
+}
+
+/// A script that is too large.
+pub(super) fn too_large(max: usize) -> SetupError {
+    SetupError { status: 413, message: format!("The script is larger than {max} bytes.") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_path_defines_variables() {
+        let names = |path: &str| {
+            let all = definitions(path).expect("definitions");
+            all.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>()
+        };
+        assert_eq!(names(""), Vec::<String>::new());
+        assert_eq!(names("x=1%202%20%2B/y=%252B+"), ["x=1 2  ", "y=+ "]);
+        assert_eq!(names("a=b=c/"), ["a=b=c"]);
+        let status = |path: &str| definitions(path).map_err(|error| error.status);
+        assert_eq!(status("a=1//b=2"), Err(400));
+        assert_eq!(status("a"), Err(400));
+    }
+
+    #[test]
+    fn bodies_are_decoded() {
+        let decode = |body: &[u8], content_type: Option<&str>| {
+            script_text(body.to_vec(), content_type, 100).map_err(|error| error.message)
+        };
+        assert_eq!(decode("é".as_bytes(), None).as_deref(), Ok("é"));
+        assert_eq!(decode(&[0xe9], None).as_deref(), Ok("é"));
+        assert_eq!(decode("é".as_bytes(), Some("a/b; charset=ISO-8859-1")).as_deref(), Ok("Ã©"));
+        assert_eq!(decode(&[0xe9], Some("a/b;charset=\"utf-8\"")).as_deref(), Ok("\u{fffd}"));
+        assert_eq!(decode(b"1", Some("a/b; charset=x")), Err("x".to_owned()));
+        let gzip = Some("application/gzip");
+        assert_eq!(decode(b"1 2", gzip), Err("Not in GZIP format".to_owned()));
+        assert_eq!(decode(b"1", gzip), Err("EOFException".to_owned()));
+        let cut = [0x1f, 0x8b, 8, 0];
+        assert_eq!(decode(&cut, gzip), Err("Unexpected end of ZLIB input stream".to_owned()));
+    }
+}
