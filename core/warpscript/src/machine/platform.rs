@@ -145,7 +145,7 @@ mod tests {
         };
         assert_eq!(run("1\n2 STOP 3"), "[2,1]");
         assert_eq!(run(""), "[]");
-        assert_eq!(run("1 %>"), "1: Unbalanced <% construct.");
+        assert_eq!(run("1 %>"), "1: Not inside a macro definition.");
         assert!(run("1\n'a' LOAD").starts_with("2: Exception at 'LOAD' in section '[TOP]'"));
     }
 

@@ -22,6 +22,12 @@ const NEEDS_MAX: usize = 64;
 /// Characters of an error's text in a header, and in a body without the values of the stack.
 pub(super) const MESSAGE_MAX: usize = 1_024;
 
+/// Names and the values of each.
+pub(super) type Headers = Vec<(String, Vec<String>)>;
+
+/// Names of variables and expressions for them.
+type Definitions = Vec<(Arc<str>, Arc<str>)>;
+
 /// What a script begins with.
 #[derive(Debug)]
 pub(super) struct Setup {
@@ -29,7 +35,7 @@ pub(super) struct Setup {
     /// `NAME=EXPR/…` of the path, not decoded.
     pub(super) definitions: String,
     /// The variable that holds the request's headers, and those.
-    pub(super) headers: Option<(String, Vec<(String, Vec<String>)>)>,
+    pub(super) headers: Option<(String, Headers)>,
     pub(super) capabilities: Vec<(String, String)>,
     /// Time units that it may take.
     pub(super) time_limit: Option<i64>,
@@ -223,7 +229,7 @@ impl Setup {
 }
 
 /// `NAME=EXPR/…` as names and expressions.
-fn definitions(path: &str) -> Result<Vec<(Arc<str>, Arc<str>)>, SetupError> {
+fn definitions(path: &str) -> Result<Definitions, SetupError> {
     let path = decode_path(path);
     let parts = path.trim_end_matches('/').split('/');
     let parts = parts.filter(|_| !path.is_empty());

@@ -7,7 +7,7 @@ use weft_warpscript::Config;
 use weft_wire::opb64;
 
 use super::super::config::EgressConfig;
-use super::script::{Setup, SetupError};
+use super::script::{Headers, Setup, SetupError};
 use crate::contract::RequestHead;
 use crate::time::Now;
 
@@ -59,8 +59,8 @@ fn definitions(path: &str) -> &str {
 }
 
 /// The headers by their names, written as clients write them.
-fn by_name(head: &RequestHead) -> Vec<(String, Vec<String>)> {
-    let mut all: Vec<(String, Vec<String>)> = Vec::new();
+fn by_name(head: &RequestHead) -> Headers {
+    let mut all = Headers::new();
     for (name, value) in &head.headers {
         let name = capitalised(name);
         match all.iter_mut().find(|(other, _)| *other == name) {
