@@ -347,7 +347,7 @@ impl Source {
     fn begin_box(&mut self, vm: &mut Machine) {
         if self.top && !self.unnumbered && self.number == 0 && vm.time_limit.is_some() {
             self.boxed = true;
-            vm.parse.macros.push(Vec::new());
+            vm.parse.macros.push(Open::default());
         }
     }
 
