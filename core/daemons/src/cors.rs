@@ -13,6 +13,9 @@ pub struct CorsConfig {
     allowed_headers: String,
 }
 
+/// What is said of a request whose body broke off.
+pub(crate) const BROKEN_OFF: &str = "The body of the request broke off.";
+
 /// How long a browser may remember the answer to a pre-flight request: 30 days, in seconds.
 const MAX_AGE: &str = "2592000";
 

@@ -189,7 +189,7 @@ async fn read_body(
                 }
             }
             Ok(None) => return sink(HttpEvent::End { request }),
-            Ok(Some(Err(_))) | Err(_) => return sink(HttpEvent::Gone { request }),
+            Ok(Some(Err(_))) | Err(_) => return sink(HttpEvent::Broken { request }),
         }
     }
 }

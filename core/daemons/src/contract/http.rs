@@ -61,8 +61,13 @@ pub enum HttpEvent {
         /// The request.
         request: RequestId,
     },
-    /// The client went away or broke the protocol; the body is not complete. Nothing more is
-    /// sent or received.
+    /// The body broke off or did not come in time: there is no more of it, and it is not
+    /// complete. The client may still read an answer.
+    Broken {
+        /// The request.
+        request: RequestId,
+    },
+    /// The client went away. Nothing more is sent or received.
     Gone {
         /// The request.
         request: RequestId,

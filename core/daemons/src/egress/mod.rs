@@ -136,6 +136,7 @@ impl Egress {
             HttpEvent::Head { request, head } => self.route(now, request, head),
             HttpEvent::Body { request, bytes } => self.body(request, &bytes),
             HttpEvent::End { request } => self.body_end(now, request),
+            HttpEvent::Broken { request } => self.body_broke_off(request),
             HttpEvent::Gone { request } => self.forget(request),
             HttpEvent::Drained { request } => {
                 match self.requests.get_mut(&request) {
@@ -167,6 +168,14 @@ impl Egress {
                 self.stepped(request, step);
             }
             _ => {}
+        }
+    }
+
+    /// A request whose body is not complete is not begun.
+    fn body_broke_off(&mut self, request: RequestId) {
+        if let Some(Request::Receiving(..) | Request::Exec(_)) = self.requests.get(&request) {
+            self.forget(request);
+            self.work.refuse(request, 400, &cors::BROKEN_OFF, &[]);
         }
     }
 

@@ -187,6 +187,8 @@ fn gzip_error(error: &std::io::Error) -> BodyError {
         std::io::ErrorKind::InvalidInput if error.to_string().contains("header") => {
             BodyError::NotGzip
         }
+        // The end of the stream, which may also be missing in part.
+        std::io::ErrorKind::InvalidInput => BodyError::Damaged("Corrupt GZIP trailer".to_owned()),
         _ => BodyError::Damaged(error.to_string()),
     }
 }
@@ -280,6 +282,7 @@ mod tests {
         assert_eq!(error(b"not gzip, and long enough for a header"), "Not in GZIP format");
         let whole = gzip(&[b'x'; 500]);
         assert_eq!(error(&whole[..whole.len() - 9]), "Unexpected end of ZLIB input stream");
+        assert_eq!(error(&whole[..whole.len() - 1]), "Corrupt GZIP trailer");
         assert_eq!(error(b""), "EOFException");
     }
 

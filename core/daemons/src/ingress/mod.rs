@@ -222,6 +222,17 @@ impl Ingress {
                 }
                 self.advance(now, request);
             }
+            HttpEvent::Broken { request } => match self.requests.get_mut(&request) {
+                Some(Request::Upload(upload)) => {
+                    upload.broke_off();
+                    self.advance(now, request);
+                }
+                Some(Request::Delete(_)) => {
+                    self.refuse(request, 400, cors::BROKEN_OFF);
+                    self.forget(request);
+                }
+                None => {}
+            },
             HttpEvent::Gone { request } => self.forget(request),
             HttpEvent::Drained { request } => {
                 if let Some(Request::Delete(delete)) = self.requests.get_mut(&request)

@@ -107,7 +107,10 @@ pub struct IngressTask {
     pub(super) request: RequestId,
     pub(super) reader: Box<Reader>,
     pub(super) chunks: Vec<Bytes>,
+    /// No more pieces come.
     pub(super) is_last: bool,
+    /// The end of the last piece is the end of the body.
+    pub(super) is_complete: bool,
     pub(super) present: i64,
 }
 
@@ -157,7 +160,7 @@ impl IngressTask {
             let fed = body.feed(chunk, |number, line| lines.line(number, line, present));
             fed.map_err(|stop| stop.into_bad_line(lines))?;
         }
-        if self.is_last {
+        if self.is_complete {
             let fed = body.finish(|number, line| lines.line(number, line, present));
             fed.map_err(|stop| stop.into_bad_line(lines))?;
         }

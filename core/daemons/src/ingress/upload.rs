@@ -39,6 +39,8 @@ pub(super) struct Upload {
     is_paused: bool,
     /// The body is complete.
     has_ended: bool,
+    /// There is no more of the body, though it is not complete.
+    has_broken_off: bool,
     /// Everything was read, or nothing more will be.
     is_read: bool,
     appends: usize,
@@ -128,6 +130,7 @@ impl Upload {
             waiting_bytes: 0,
             is_paused: false,
             has_ended: false,
+            has_broken_off: false,
             is_read: false,
             appends: 0,
             in_flight: 0,
@@ -159,6 +162,11 @@ impl Upload {
         self.has_ended = true;
     }
 
+    /// The rest of the body will not come. The lines that are complete are stored.
+    pub(super) const fn broke_off(&mut self) {
+        self.has_broken_off = true;
+    }
+
     /// The next piece to read, when there is one and there is room for what comes of it.
     pub(super) fn next_task(
         &mut self,
@@ -169,7 +177,8 @@ impl Upload {
         if self.is_read || self.in_flight > IN_FLIGHT_MAX {
             return None;
         }
-        if self.waiting.is_empty() && !self.has_ended {
+        let is_over = self.has_ended || self.has_broken_off;
+        if self.waiting.is_empty() && !is_over {
             return None;
         }
         let reader = self.reader.take()?;
@@ -178,9 +187,10 @@ impl Upload {
         if std::mem::take(&mut self.is_paused) {
             effects.push_back(Effect::Http(HttpAction::Resume { request }));
         }
-        self.is_read = self.has_ended;
+        self.is_read = is_over;
         let present = now.wall.in_units(self.config.unit);
-        Some(IngressTask { request, reader, chunks, is_last: self.has_ended, present })
+        let (is_last, is_complete) = (is_over, self.has_ended);
+        Some(IngressTask { request, reader, chunks, is_last, is_complete, present })
     }
 
     /// A piece was read.
@@ -232,7 +242,12 @@ impl Upload {
         if !self.is_read || self.reader.is_none() || self.appends > 0 {
             return None;
         }
-        let Some(failure) = &self.failure else {
+        let broken_off = self.has_broken_off.then(|| Failure {
+            status: 400,
+            message: chain_after(self.prefix, &[cors::BROKEN_OFF]),
+            line: None,
+        });
+        let Some(failure) = self.failure.as_ref().or(broken_off.as_ref()) else {
             return Some((cors::ok_response(), Bytes::new()));
         };
         let (mut head, body) = cors::error_response(failure.status, &failure.message);

@@ -93,6 +93,14 @@ impl Node {
         (self.child, self.address) = spawn(&self.conf);
     }
 
+    /// The most memory that the process has had, in bytes; `None` where that is not told.
+    pub(crate) fn memory_peak(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        let kilobytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+        Some(kilobytes << 10)
+    }
+
     /// Another write token, with an attribute.
     pub(crate) fn write_token_with(&self, attribute: &str) -> String {
         let conf = self.conf.to_str().expect("a path");
