@@ -3,7 +3,7 @@
 mod by_metadata;
 mod by_value;
 mod latencies;
-pub(crate) mod partition;
+mod partition;
 
 use weft_gts::Labels;
 
@@ -14,6 +14,7 @@ use crate::machine::{Flow, Machine, Task};
 use crate::macros::Macro;
 use crate::registry::{Action, Family, word};
 use crate::value::{Handle, Value};
+use crate::words::frameworks::partition::ByLabels;
 use crate::words::points;
 use partition::Class;
 
@@ -121,7 +122,7 @@ fn filter(vm: &mut Machine) -> Result {
     for param in &params[..count] {
         collections.push(points::gts_list(vm, *param, series_message)?);
     }
-    let classes = partition::classes(vm, &collections, names.as_deref())?;
+    let classes = partition::classes(vm, &collections, &names)?;
     let flat = vm.word.name == "FILTER";
     let mut run =
         Run { classes, next: 0, flat, kept: Vec::new(), map: Map::default(), waiting: None };
@@ -139,7 +140,7 @@ fn filter(vm: &mut Machine) -> Result {
 }
 
 /// The names of labels that classes are made by; nothing for all labels.
-fn label_names(vm: &Machine, value: Value) -> Result<Option<Vec<crate::heap::Text>>> {
+fn label_names(vm: &Machine, value: Value) -> Result<ByLabels> {
     let items: Vec<Value> = match value {
         Value::Null => return Ok(None),
         Value::List(list) | Value::Vector(list) => vm.heap.list(list).clone(),
@@ -148,7 +149,7 @@ fn label_names(vm: &Machine, value: Value) -> Result<Option<Vec<crate::heap::Tex
             return Err(vm.error("expects a list of label names or null as penultimate parameter."));
         }
     };
-    let names = items.iter().map(|item| vm.as_text(*item).cloned());
+    let names = items.iter().map(|item| vm.as_text(*item).map(|text| text.to_string()));
     let names: Option<Vec<_>> = names.collect();
     names
         .map(Some)

@@ -11,7 +11,7 @@ pub(crate) mod callee;
 mod map;
 mod merge;
 pub(crate) mod output;
-mod partition;
+pub(crate) mod partition;
 mod reduce;
 pub(crate) mod seek;
 mod table;

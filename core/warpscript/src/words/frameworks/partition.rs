@@ -14,15 +14,15 @@ use crate::words::points;
 
 /// Series with the same values of the labels that count.
 #[derive(Debug, Default)]
-pub(super) struct Class {
+pub(crate) struct Class {
     /// The labels that all of them have in common.
-    pub(super) common: Labels,
+    pub(crate) common: Labels,
     /// The series, in their order.
-    pub(super) members: Vec<Handle<Gts>>,
+    pub(crate) members: Vec<Handle<Gts>>,
 }
 
 /// Which labels count; `None` for all.
-pub(super) type ByLabels = Option<Vec<String>>;
+pub(crate) type ByLabels = Option<Vec<String>>;
 
 /// `hashCode` of a map of texts.
 fn hash_labels<'a>(labels: impl Iterator<Item = (&'a str, &'a str)>) -> i32 {
@@ -30,7 +30,7 @@ fn hash_labels<'a>(labels: impl Iterator<Item = (&'a str, &'a str)>) -> i32 {
 }
 
 /// Classes of series, in the order in which the reference's hash tables give them.
-pub(super) fn partition(
+pub(crate) fn partition(
     vm: &mut Machine,
     series: &[Handle<Gts>],
     by: &ByLabels,
