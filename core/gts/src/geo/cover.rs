@@ -4,7 +4,7 @@
 //! taken, one apart from it is dropped, any other is divided, down to the finest resolution.
 
 use std::collections::VecDeque;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::cell::{self, CELL_RESOLUTION_MAX};
 use super::distance;
@@ -41,7 +41,7 @@ pub struct CoverError {
 struct Task {
     cell: i64,
     /// The edges that touch the cell around it.
-    edges: Rc<[Boundary]>,
+    edges: Arc<[Boundary]>,
 }
 
 /// An edge, and the polygon whose ring it is of.
@@ -51,26 +51,77 @@ struct Boundary {
     polygon: Option<u32>,
 }
 
+/// A geometry that is being covered, bit by bit.
+pub struct Covering {
+    cover: Cover,
+    geometry: Geometry,
+    tasks: VecDeque<Task>,
+    cells: Vec<i64>,
+    visits: usize,
+}
+
+impl Covering {
+    /// Starts to cover a geometry.
+    pub fn new(cover: Cover, geometry: Geometry) -> Self {
+        let boundaries: Arc<[Boundary]> = boundaries(&geometry).collect();
+        let tasks = (0..16)
+            .map(|digit| Task { cell: cell::make(digit << 60, 2), edges: Arc::clone(&boundaries) })
+            .collect();
+        Self { cover, geometry, tasks, cells: Vec::new(), visits: 0 }
+    }
+
+    /// Looks at up to `count` cells. The shape, once all were looked at: with the fewest cells when
+    /// different resolutions are allowed.
+    pub fn advance(&mut self, count: usize) -> Result<Option<GeoShape>, CoverError> {
+        for _ in 0..count {
+            let Some(task) = self.tasks.pop_front() else {
+                let shape = GeoShape::from_cells(std::mem::take(&mut self.cells));
+                let mixed = self.cover.coarsest < self.cover.finest;
+                return Ok(Some(if mixed { shape.optimized() } else { shape }));
+            };
+            self.visits += 1;
+            let cells_max = self.cover.cells_max;
+            if self.visits > self.cover.visits_max || self.cells.len() >= cells_max {
+                return Err(CoverError { cells_max });
+            }
+            if let Some(taken) = self.cover.visit(&self.geometry, task, &mut self.tasks) {
+                self.cells.push(taken);
+            }
+        }
+        Ok(None)
+    }
+
+    /// How many edges are looked at for each cell, at most.
+    pub fn edges(&self) -> usize {
+        self.tasks.front().map_or(0, |task| task.edges.len())
+    }
+
+    /// How many cells are taken or to be looked at.
+    pub fn len(&self) -> usize {
+        self.tasks.len() + self.cells.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl std::fmt::Debug for Covering {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Covering").field("cover", &self.cover).finish_non_exhaustive()
+    }
+}
+
 impl Cover {
     /// The shape of a geometry: with the fewest cells when different resolutions are allowed.
     pub fn shape(&self, geometry: &Geometry) -> Result<GeoShape, CoverError> {
-        let boundaries: Rc<[Boundary]> = boundaries(geometry).collect();
-        let mut tasks: VecDeque<Task> = (0..16)
-            .map(|digit| Task { cell: cell::make(digit << 60, 2), edges: Rc::clone(&boundaries) })
-            .collect();
-        let mut cells = Vec::new();
-        let mut visits = 0;
-        while let Some(task) = tasks.pop_front() {
-            visits += 1;
-            if visits > self.visits_max || cells.len() >= self.cells_max {
-                return Err(CoverError { cells_max: self.cells_max });
-            }
-            if let Some(taken) = self.visit(geometry, task, &mut tasks) {
-                cells.push(taken);
+        let mut covering = Covering::new(*self, geometry.clone());
+        loop {
+            if let Some(shape) = covering.advance(usize::MAX)? {
+                return Ok(shape);
             }
         }
-        let shape = GeoShape::from_cells(cells);
-        Ok(if self.coarsest < self.finest { shape.optimized() } else { shape })
     }
 
     /// Looks at one cell: returns it when it is taken, else appends its parts to `tasks` when it is
@@ -78,7 +129,7 @@ impl Cover {
     fn visit(&self, geometry: &Geometry, task: Task, tasks: &mut VecDeque<Task>) -> Option<i64> {
         let resolution = cell::resolution(task.cell);
         let rectangle = rectangle(task.cell);
-        let touching: Rc<[Boundary]> =
+        let touching: Arc<[Boundary]> =
             task.edges.iter().filter(|b| rectangle.touches(b.edge)).copied().collect();
         let around = geometry
             .polygons
@@ -98,7 +149,7 @@ impl Cover {
                     cell::to_code(task.cell) | (digit << (60 - 2 * resolution)),
                     resolution + 2,
                 ),
-                edges: Rc::clone(&touching),
+                edges: Arc::clone(&touching),
             }));
         }
         None

@@ -14,7 +14,7 @@ pub mod hhcode;
 pub mod shape;
 pub mod wkt;
 
-pub use cover::{Cover, CoverError};
+pub use cover::{Cover, CoverError, Covering};
 pub use geometry::{Geometry, Point, Polygon};
 pub use hhcode::BoundingBox;
 pub use shape::GeoShape;

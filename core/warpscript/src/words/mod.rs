@@ -12,6 +12,7 @@ mod crypto;
 mod fillers;
 pub(crate) mod filters;
 pub(crate) mod frameworks;
+mod geo;
 mod guard;
 mod kv;
 mod limits;
@@ -59,6 +60,13 @@ pub(crate) const FAMILIES: &[&Family] = &[
     &filters::FAMILY,
     &filters::LATENCIES,
     &frameworks::FAMILY,
+    &geo::CELLS,
+    &geo::CODES,
+    &geo::COVER,
+    &geo::MAPPERS,
+    &geo::PACK,
+    &geo::SHAPES,
+    &geo::TRANSLATE,
     &guard::FAMILY,
     &kv::FAMILY,
     &limits::FAMILY,

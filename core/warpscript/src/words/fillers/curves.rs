@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use weft_gts::{Column, Columns, NO_ELEVATION, NO_LOCATION, Value as PointValue};
 
-use super::near::round;
 use crate::error::{Fault, Kind, Result};
 use crate::function::{Curve, Point};
 use crate::machine::Machine;
 use crate::position;
 use crate::value::Value;
+use crate::words::mappers::round;
 use crate::words::points;
 
 /// A curve of polynomials between knots: lowest degree first, from the knot on.

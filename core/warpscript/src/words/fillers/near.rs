@@ -7,6 +7,7 @@ use crate::function::{Curve, Point};
 use crate::machine::Machine;
 use crate::position;
 use crate::value::Value;
+use crate::words::mappers::round;
 use crate::words::points;
 
 /// A copy of a point at another tick.
@@ -164,13 +165,6 @@ pub(super) fn interpolate(
         point.elevation = round(from.elevation as f64 + delta * (rise / span));
     }
     Ok(point)
-}
-
-/// `Math.round`.
-pub(super) fn round(value: f64) -> i64 {
-    let floor = value.floor();
-    let rounded = if value - floor >= 0.5 { floor + 1.0 } else { floor };
-    rounded as i64
 }
 
 /// The four neighbours of a gap: when, and what they are where it is known.

@@ -18,7 +18,7 @@ pub(super) use calendar::FAMILY as CALENDAR;
 pub(super) use compare::FAMILY as COMPARE;
 pub(super) use convert::FAMILY as CONVERT;
 pub(super) use kernel::FAMILY as KERNEL;
-pub(super) use numbers::FAMILY as NUMBERS;
+pub(super) use numbers::{FAMILY as NUMBERS, round};
 pub(super) use text::FAMILY as TEXT;
 
 /// A script and its answer.
