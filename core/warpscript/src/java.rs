@@ -73,6 +73,12 @@ pub fn compare(heap: &Heap, a: Value, b: Value) -> Result<Ordering> {
     })
 }
 
+/// `Math.round`: half up, NaN is 0.
+pub fn round(value: f64) -> i64 {
+    let below = value.floor();
+    (if value - below >= 0.5 { below + 1.0 } else { below }) as i64
+}
+
 /// `hashCode`.
 pub fn hash(heap: &Heap, value: Value) -> i32 {
     let mix = |bits: u64| (bits ^ (bits >> 32)) as i32;

@@ -9,6 +9,7 @@ pub(crate) mod control;
 mod conversions;
 pub(crate) mod counters;
 mod crypto;
+mod dates;
 mod fillers;
 pub(crate) mod filters;
 pub(crate) mod frameworks;
@@ -54,6 +55,7 @@ pub(crate) const FAMILIES: &[&Family] = &[
     &counters::FAMILY,
     &crypto::DIGESTS,
     &crypto::FAMILY,
+    &dates::FAMILY,
     &fillers::FAMILY,
     &filters::BY_METADATA,
     &filters::BY_VALUE,
