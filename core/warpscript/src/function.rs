@@ -18,6 +18,8 @@ use crate::value::{Handle, Value};
 pub enum Role {
     /// Runs a macro under a name that `DEF` gave it.
     Defined(Handle<Macro>),
+    /// Runs code: a function that a word made of parameters (`NPDF`).
+    Run(fn(&mut Machine, &[Value]) -> Result),
     /// Fails with "NAME is undefined.": a word that `NULL … DEF` took away.
     Undefined,
     /// Reduces a window to one point: mappers, bucketizers, reducers.
@@ -293,7 +295,7 @@ impl Role {
     /// The name that TYPEOF gives.
     pub const fn type_name(&self) -> &'static str {
         match self {
-            Self::Defined(_) | Self::Undefined => "FUNCTION",
+            Self::Defined(_) | Self::Run(_) | Self::Undefined => "FUNCTION",
             // An operator is an aggregator to the reference, whatever it answers for one.
             Self::Aggregator(_)
             | Self::Operator(_)

@@ -22,6 +22,7 @@ mod literals;
 pub(crate) mod macros;
 mod manip;
 mod mappers;
+mod maths;
 mod misc;
 mod operators;
 mod pickle;
@@ -81,6 +82,7 @@ pub(crate) const FAMILIES: &[&Family] = &[
     &mappers::KERNEL,
     &mappers::NUMBERS,
     &mappers::TEXT,
+    &maths::FAMILY,
     &misc::FAMILY,
     &operators::ARITHMETIC,
     &operators::BITS,

@@ -11,6 +11,7 @@ use crate::machine::Machine;
 use crate::macros::Macro;
 use crate::value::Value;
 use crate::words::counters;
+use crate::words::maths::operate;
 
 const SUBTRACT: Arithmetic =
     Arithmetic { long: |a, b| Some(a.wrapping_sub(b)), double: |a, b| a - b };
@@ -110,6 +111,9 @@ pub(super) fn add(vm: &mut Machine) -> Result {
     if let Some(numbers) = counted(vm, (a, b)) {
         return again(vm, numbers, add);
     }
+    if operate(vm, a, b)? {
+        return Ok(());
+    }
     let sum = match (a, b) {
         (Value::String(a), Value::String(b)) => {
             let (a, b) = (vm.heap.text(a), vm.heap.text(b));
@@ -175,6 +179,9 @@ fn others(
     let (a, b) = pop_pair(vm)?;
     if let Some(numbers) = counted(vm, (a, b)) {
         return again(vm, numbers, word);
+    }
+    if operate(vm, a, b)? {
+        return Ok(());
     }
     let is_number = |v: Value| matches!(v, Value::Long(_) | Value::Double(_) | Value::Decimal(_));
     let result = match (a, b) {

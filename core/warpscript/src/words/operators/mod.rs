@@ -12,6 +12,7 @@ use crate::machine::Machine;
 use crate::registry::{Family, word};
 use crate::value::Value;
 pub(in crate::words) use bits::bit_set;
+pub(in crate::words) use series::with_values;
 
 pub(super) static ARITHMETIC: Family = Family {
     name: "arithmetic",

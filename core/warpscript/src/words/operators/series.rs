@@ -47,7 +47,11 @@ impl Numbers<'_> {
 }
 
 /// A series with the points of another and new values.
-pub(super) fn with_values(vm: &mut Machine, gts: Handle<Gts>, values: Column) -> Result<Value> {
+pub(in crate::words) fn with_values(
+    vm: &mut Machine,
+    gts: Handle<Gts>,
+    values: Column,
+) -> Result<Value> {
     let from = vm.heap.gts(gts);
     let mut gts = points::empty_like(from);
     (gts.order, gts.renamed) = (from.order, from.renamed);
