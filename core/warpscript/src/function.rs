@@ -32,6 +32,8 @@ pub enum Role {
     Operator(&'static Aggregator),
     /// Does what one of the above does by running a macro (`MACROMAPPER`).
     Macro(Handle<Macro>, Purpose),
+    /// Runs with its parameters when it is evaluated (`POLYFUNC`).
+    Applied(&'static Applied),
     /// Wraps the aggregator that is its first parameter and runs it under a condition
     /// (`STRICTMAPPER`, `STRICTREDUCER`).
     Strict(Condition),
@@ -56,6 +58,20 @@ pub enum Condition {
     Extent,
     /// No value is missing.
     Complete,
+}
+
+/// Writes the script that makes a function with these parameters.
+pub type Snapshot = fn(&Machine, &[Value]) -> Result<String>;
+
+/// What a function value that runs can do.
+#[derive(Debug)]
+pub struct Applied {
+    /// The code; it takes the stack and the function's parameters.
+    pub run: fn(&mut Machine, &[Value]) -> Result,
+    /// What it does as a mapper, if it is one.
+    pub mapper: Option<&'static Aggregator>,
+    /// The script that makes it again, where that is not its parameters and its name.
+    pub snapshot: Option<Snapshot>,
 }
 
 /// Code that reduces a window of points to one.
@@ -295,7 +311,7 @@ impl Role {
     /// The name that TYPEOF gives.
     pub const fn type_name(&self) -> &'static str {
         match self {
-            Self::Defined(_) | Self::Run(_) | Self::Undefined => "FUNCTION",
+            Self::Defined(_) | Self::Run(_) | Self::Undefined | Self::Applied(_) => "FUNCTION",
             // An operator is an aggregator to the reference, whatever it answers for one.
             Self::Aggregator(_)
             | Self::Operator(_)

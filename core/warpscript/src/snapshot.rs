@@ -4,7 +4,7 @@ use weft_gts::double::JavaDouble;
 
 use crate::decimal::to_plain;
 use crate::error::{Fault, Result};
-use crate::function::{Purpose, Role};
+use crate::function::{Applied, Purpose, Role};
 use crate::literal::{escape_readable, url_encode};
 use crate::machine::Machine;
 use crate::macros::Instruction;
@@ -154,6 +154,11 @@ impl Writer<'_> {
             return Ok(());
         }
         let wrapped = match function.role {
+            Role::Applied(Applied { snapshot: Some(snapshot), .. }) => {
+                let text = snapshot(self.vm, &function.parameters)?;
+                self.out.push_str(&text);
+                return Ok(());
+            }
             Role::Macro(body, purpose) => {
                 let text = nested(self.vm, Value::Macro(body), self.style, self.depth + 1)?;
                 self.out.push_str(&format!("<% {text}"));

@@ -496,6 +496,14 @@ impl Machine {
                 let name = crate::text::function_name(&self.heap, handle);
                 Err(Fault::text(format!("{name} is undefined.")))
             }
+            Role::Applied(applied) => {
+                let function = self.heap.function(handle);
+                if let Some(word) = function.word {
+                    self.word = word;
+                }
+                let parameters = function.parameters.clone();
+                (applied.run)(self, &parameters)
+            }
             _ => self.push(Value::Function(handle)),
         }
     }
@@ -506,7 +514,10 @@ impl Machine {
             Value::Macro(_) => true,
             Value::Word(word) => matches!(word.action, Action::Run(_)),
             Value::Function(h) => {
-                matches!(self.heap.function(h).role, Role::Defined(_) | Role::Run(_))
+                matches!(
+                    self.heap.function(h).role,
+                    Role::Defined(_) | Role::Run(_) | Role::Applied(_)
+                )
             }
             _ => false,
         }

@@ -35,6 +35,7 @@ mod series;
 mod session;
 mod snapshot;
 mod stack;
+mod stats;
 mod texts;
 pub(crate) mod variables;
 pub(crate) mod wrap;
@@ -98,6 +99,7 @@ pub(crate) const FAMILIES: &[&Family] = &[
     &session::FAMILY,
     &snapshot::FAMILY,
     &stack::FAMILY,
+    &stats::FAMILY,
     &texts::FAMILY,
     &variables::FAMILY,
     &wrap::FAMILY,

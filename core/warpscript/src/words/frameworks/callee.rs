@@ -5,7 +5,7 @@ use std::sync::Arc;
 use weft_gts::{Column, Columns, Labels, Value as PointValue};
 
 use crate::error::Result;
-use crate::function::{Aggregator, Condition, Point, Purpose, Role, Values, Window};
+use crate::function::{Aggregator, Applied, Condition, Point, Purpose, Role, Values, Window};
 use crate::machine::Machine;
 use crate::macros::Macro;
 use crate::registry::{Action, Word};
@@ -68,6 +68,9 @@ impl Callee {
             };
             match role {
                 Role::Aggregator(a) if fits(a, purpose) => {
+                    break Code::Native(a, word, parameters.to_vec());
+                }
+                Role::Applied(Applied { mapper: Some(a), .. }) if purpose == Use::Map => {
                     break Code::Native(a, word, parameters.to_vec());
                 }
                 Role::Operator(a) if purpose == Use::Apply => {

@@ -3,6 +3,7 @@
 mod chunk;
 mod clip;
 mod dedup;
+mod fill;
 mod merge;
 mod motion;
 mod pivot;
@@ -10,6 +11,8 @@ mod shape;
 mod sort;
 mod split;
 mod values;
+
+pub(crate) use sort::sort_by_value;
 
 use crate::registry::{Family, word};
 
@@ -487,6 +490,57 @@ series<LIST> LOWERHULL series<LIST>",
 series<LIST> UPPERHULL series<LIST>",
             "Keeps the points of the upper half of the convex hull of numeric series.",
             &[("[ 0 1 2 ] [] [] [] [ 0 -5 0 ] MAKEGTS UPPERHULL TICKLIST", "[[0,2]]")],
+        ),
+        word(
+            "FILLPREVIOUS",
+            fill::fill_from_side,
+            "1.0.0",
+            "gts<GTS> FILLPREVIOUS gts<GTS>
+series<LIST> FILLPREVIOUS series<LIST>",
+            "Fills empty buckets with the last point before them.",
+            &[("NEWGTS [ 1 7 ] ADDVALUE FILLPREVIOUS TICKLIST", "[[1]]")],
+        ),
+        word(
+            "FILLNEXT",
+            fill::fill_from_side,
+            "1.0.0",
+            "gts<GTS> FILLNEXT gts<GTS>
+series<LIST> FILLNEXT series<LIST>",
+            "Fills empty buckets with the first point after them.",
+            &[("NEWGTS [ 1 7 ] ADDVALUE FILLNEXT TICKLIST", "[[1]]")],
+        ),
+        word(
+            "FILLVALUE",
+            fill::fill_value,
+            "1.0.0",
+            "gts<GTS> point<LIST> FILLVALUE gts<GTS>
+series<LIST> point<LIST> FILLVALUE series<LIST>",
+            "Fills empty buckets with a value at a position: `[ latitude longitude elevation \
+             value ]`.",
+            &[("NEWGTS [ 1 7 ] ADDVALUE [ NaN NaN NaN 0 ] FILLVALUE TICKLIST", "[[1]]")],
+        ),
+        word(
+            "FILLTICKS",
+            fill::fill_ticks,
+            "1.0.0",
+            "gts<GTS> point<LIST> FILLTICKS gts<GTS>
+series<LIST> point<LIST> FILLTICKS series<LIST>",
+            "Adds points at given ticks to series without buckets: `[ latitude longitude \
+             elevation value ticks ]`.",
+            &[(
+                "NEWGTS [ 1 7 ] ADDVALUE [ NaN NaN NaN 0 [ 5 3 ] ] FILLTICKS TICKLIST",
+                "[[1,3,5]]",
+            )],
+        ),
+        word(
+            "TICKINDEX",
+            fill::tick_index,
+            "1.0.0",
+            "gts<GTS> TICKINDEX gts<GTS>
+encoder<GTSENCODER> TICKINDEX encoder<GTSENCODER>
+list<LIST> TICKINDEX list<LIST>",
+            "Replaces ticks by the index of each point.",
+            &[("[ 7 5 ] [] [] [] [ 1 ] MAKEGTS TICKINDEX TICKLIST", "[[0,1]]")],
         ),
     ],
 };

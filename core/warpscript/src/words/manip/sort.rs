@@ -28,7 +28,7 @@ pub(super) fn value_sort(vm: &mut Machine) -> Result {
 }
 
 /// Sorts a series in place by value, points of one value by tick.
-pub(super) fn sort_by_value(vm: &mut Machine, handle: Handle<Gts>, reversed: bool) -> Result {
+pub(crate) fn sort_by_value(vm: &mut Machine, handle: Handle<Gts>, reversed: bool) -> Result {
     points::claim_copy(vm, handle)?;
     let mut gts = vm.heap.change_gts(handle)?;
     let columns = &gts.series.points;
