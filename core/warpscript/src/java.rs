@@ -130,6 +130,16 @@ pub fn hash_order<T>(items: &mut [T], hash: impl Fn(&T) -> i32) {
     while items.len() > capacity / 4 * 3 {
         capacity *= 2;
     }
+    hash_order_in(items, capacity, hash);
+}
+
+/// The same for a table that was made as a copy of one with `count` entries.
+pub fn copy_order<T>(items: &mut [T], count: usize, hash: impl Fn(&T) -> i32) {
+    let capacity = (count * 4 / 3 + 1).next_power_of_two();
+    hash_order_in(items, capacity, hash);
+}
+
+fn hash_order_in<T>(items: &mut [T], capacity: usize, hash: impl Fn(&T) -> i32) {
     items.sort_by_cached_key(|item| {
         let h = hash(item) as u32;
         ((h ^ (h >> 16)) as usize) & (capacity - 1)

@@ -243,7 +243,8 @@ impl JsonWriter {
     fn labels(&mut self, out: &mut Vec<u8>, labels: &Labels) {
         out.push(b'{');
         self.objects += 1;
-        for (index, (name, value)) in labels.iter().enumerate() {
+        let ordered = crate::words::points::labels_like(labels, labels.len());
+        for (index, (name, value)) in ordered.iter().enumerate() {
             self.field(out, index, name);
             write_string(out, value);
         }

@@ -160,11 +160,17 @@ impl Writer<'_> {
                 return Ok(());
             }
             Role::Macro(body, purpose) => {
-                let text = nested(self.vm, Value::Macro(body), self.style, self.depth + 1)?;
-                self.out.push_str(&format!("<% {text}"));
+                self.out.push_str("<% ");
+                if function.parameters.is_empty() {
+                    self.parameter(Value::Macro(body))?;
+                }
                 if let Purpose::Filler(before, after) = purpose {
                     self.out.push_str(&format!("{before} {after} "));
                 }
+                true
+            }
+            Role::Strict(_) => {
+                self.out.push_str("<% ");
                 true
             }
             _ => false,
@@ -186,22 +192,27 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// A parameter of a function: simple, a macro, or a list of such, which is written as a literal.
+    /// A parameter of a function: simple, a macro, or a list or map of such, which is written as a
+    /// literal.
     fn parameter(&mut self, parameter: Value) -> Result {
-        let items = match parameter {
-            Value::List(list) | Value::Vector(list) => self.vm.heap.list(list).as_slice(),
-            _ => {
-                let text = nested(self.vm, parameter, self.style, self.depth + 1)?;
-                self.out.push_str(&text);
-                return Ok(());
+        let simple = |value: Value| nested(self.vm, value, self.style, self.depth + 1);
+        let text = match parameter {
+            Value::List(list) | Value::Vector(list) => {
+                let items = self.vm.heap.list(list).iter().map(|item| simple(*item));
+                format!("[ {}] ", items.collect::<Result<String>>()?)
             }
+            Value::Map(map) => {
+                let mut text = String::from("{ ");
+                for (key, value) in &self.vm.heap.map(map).entries {
+                    // As the reference has it: no space behind the value.
+                    text.push_str(&simple(key.value())?);
+                    text.push_str(simple(*value)?.trim_end());
+                }
+                text + "} "
+            }
+            other => simple(other)?,
         };
-        self.out.push_str("[ ");
-        for item in items {
-            let text = nested(self.vm, *item, self.style, self.depth + 1)?;
-            self.out.push_str(&text);
-        }
-        self.out.push_str("] ");
+        self.out.push_str(&text);
         Ok(())
     }
 
@@ -282,7 +293,7 @@ impl Writer<'_> {
         self.open.push(Open::Macro(body, index + 1));
         let symbols = self.vm.symbols();
         match *instruction {
-            Instruction::Push(Value::Word(word)) => self.word(word.name),
+            Instruction::Push(Value::Word(word)) => self.reference(word.name),
             Instruction::Push(value) => {
                 let style = self.style;
                 self.style.readable = false;

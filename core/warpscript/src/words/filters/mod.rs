@@ -180,7 +180,7 @@ impl Run {
             self.kept.extend(kept);
             return Ok(());
         }
-        let key = points::labels_map(vm, labels)?;
+        let key = points::labels_as_they_are(vm, labels)?;
         let key = Value::Map(vm.heap.alloc_map(key)?);
         let key = vm.heap.key(key)?;
         let list = vm.heap.new_list(kept)?;
@@ -219,7 +219,7 @@ impl Task for MacroRun {
             self.run.leave(vm)?;
             return Ok(Flow::Done);
         };
-        let labels = points::labels_map(vm, &class.labels)?;
+        let labels = points::labels_as_they_are(vm, &class.labels)?;
         vm.push_map(labels)?;
         let mut lists = Vec::with_capacity(class.collections.len());
         for collection in &class.collections {

@@ -147,7 +147,7 @@ impl Applying {
             lists.push(vm.heap.new_list(series.iter().map(|h| Value::Gts(*h)).collect())?);
         }
         vm.push_list(lists)?;
-        let labels = points::labels_map(vm, common)?;
+        let labels = points::labels_as_they_are(vm, common)?;
         vm.push_map(labels)?;
         vm.exec(validator)
     }

