@@ -143,7 +143,7 @@ pub(crate) fn url_decode(text: &str) -> Result<String> {
     bytes.extend(rest.as_bytes());
     Ok(match String::from_utf8(bytes) {
         Ok(text) => text,
-        Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
+        Err(error) => weft_gts::utf8::from_utf8_lossy(error.as_bytes()).into_owned(),
     })
 }
 

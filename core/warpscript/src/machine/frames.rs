@@ -74,7 +74,30 @@ pub trait Loop: Send {
 pub(crate) enum Frame {
     Macro(MacroFrame),
     Task { word: &'static Word, task: Option<Box<dyn Task>> },
-    Loop { word: &'static Word, body: Handle<Macro>, state: Option<Box<dyn Loop>> },
+    Loop { word: &'static Word, body: Handle<Macro>, state: LoopState },
+}
+
+/// What a loop keeps between two rounds.
+pub(crate) enum LoopState {
+    /// Counting, by far the most common.
+    Count(Count),
+    /// Any other; `None` while it prepares a round.
+    Other(Option<Box<dyn Loop>>),
+}
+
+/// A loop over integers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Count {
+    /// The next number.
+    pub(crate) next: i64,
+    /// The last one.
+    pub(crate) to: i64,
+    /// There is no number after the last one.
+    pub(crate) done: bool,
+    /// Whether numbers are pushed.
+    pub(crate) push: bool,
+    /// When the loop has run for too long, on the monotonic clock.
+    pub(crate) deadline: u64,
 }
 
 /// A macro that runs, and what is restored when it ends.
@@ -125,7 +148,17 @@ impl Machine {
     /// # Errors
     /// When memory is used up.
     pub fn push_loop(&mut self, body: Handle<Macro>, state: impl Loop + 'static) -> Result {
-        let state: Option<Box<dyn Loop>> = Some(Box::new(state));
+        let state = LoopState::Other(Some(Box::new(state)));
+        self.frames.push(Frame::Loop { word: self.word, body, state });
+        self.check_frames()
+    }
+
+    /// Starts a loop over integers.
+    ///
+    /// # Errors
+    /// When memory is used up.
+    pub(crate) fn push_count(&mut self, body: Handle<Macro>, count: Count) -> Result {
+        let state = LoopState::Count(count);
         self.frames.push(Frame::Loop { word: self.word, body, state });
         self.check_frames()
     }
@@ -206,24 +239,59 @@ impl Machine {
     /// The next round of the loop in frame `index`. After an error the frame is of no use.
     #[inline]
     fn next_round(&mut self, index: usize) -> Result<bool> {
+        self.fuel -= 1;
         let Frame::Loop { word, state, .. } = &mut self.frames[index] else {
+            return Ok(false);
+        };
+        let LoopState::Count(count) = state else {
+            return self.next_other_round(index);
+        };
+        if self.clock.mono_ns > count.deadline {
+            self.word = word;
+            return Err(self.overdue());
+        }
+        if count.done || count.next > count.to {
+            return Ok(false);
+        }
+        let number = count.next;
+        // The reference wraps around here and never ends; one round at the end is meant.
+        (count.next, count.done) = number.overflowing_add(1);
+        if count.push {
+            self.push(number)?;
+        }
+        Ok(true)
+    }
+
+    fn next_other_round(&mut self, index: usize) -> Result<bool> {
+        let Frame::Loop { word, state: LoopState::Other(state), .. } = &mut self.frames[index]
+        else {
             return Ok(false);
         };
         self.word = word;
         let Some(mut state) = state.take() else {
             return Err(Fault::text("A loop was entered twice."));
         };
-        self.fuel -= 1;
         let goes_on = state.next(self)?;
-        if let Frame::Loop { state: place, .. } = &mut self.frames[index] {
+        if let Frame::Loop { state: LoopState::Other(place), .. } = &mut self.frames[index] {
             *place = Some(state);
         }
         Ok(goes_on)
     }
 
+    /// The loop of the running word has run for too long.
+    #[cold]
+    pub(crate) fn overdue(&self) -> Fault {
+        let limit = self.limits.loop_ms;
+        self.error(&format!(
+            "executed for too long (> {limit} ms). Consider raising the limit or using capabilities."
+        ))
+    }
+
     /// Takes the loop on top away and lets it leave its results.
     fn end_loop(&mut self) -> Result {
-        if let Some(Frame::Loop { word, state: Some(mut state), .. }) = self.frames.pop() {
+        if let Some(Frame::Loop { word, state: LoopState::Other(Some(mut state)), .. }) =
+            self.frames.pop()
+        {
             self.word = word;
             state.end(self)?;
         }
@@ -254,13 +322,22 @@ impl Machine {
                 continue;
             };
             self.fuel -= 1;
-            if let Err(fault) = self.execute(*instruction) {
+            pc += 1;
+            // What only moves values makes no frames and no garbage.
+            let (done, moves) = match *instruction {
+                Instruction::Push(_)
+                | Instruction::Load(_)
+                | Instruction::Store(_)
+                | Instruction::PushRegister(_)
+                | Instruction::PopRegister(_) => (self.move_value(*instruction), true),
+                other => (self.execute(other), false),
+            };
+            if let Err(fault) = done {
                 // As after a call: the frame stands behind the instruction that failed.
-                self.set_pc_if_there(index, pc + 1);
+                self.set_pc_if_there(index, pc);
                 return Err(fault);
             }
-            pc += 1;
-            if self.frames.len() != index + 1 || self.must_pause() {
+            if !moves && (self.frames.len() != index + 1 || self.must_pause()) {
                 self.set_pc(index, pc);
                 return Ok(());
             }
@@ -287,16 +364,33 @@ impl Machine {
         }
     }
 
+    /// Runs an instruction that runs something.
     #[inline]
     fn execute(&mut self, instruction: Instruction) -> Result {
+        match instruction {
+            Instruction::Call(word) => {
+                self.ops += 1;
+                self.call_word(word)
+            }
+            Instruction::Apply(function) => {
+                self.ops += 1;
+                self.apply_function(function)
+            }
+            Instruction::Run(symbol) => {
+                self.ops += 2;
+                self.run_named(symbol)
+            }
+            other => self.move_value(other),
+        }
+    }
+
+    /// Runs an instruction that moves a value to or from the stack.
+    #[inline]
+    fn move_value(&mut self, instruction: Instruction) -> Result {
         match instruction {
             Instruction::Push(value) => {
                 self.ops += 1;
                 self.push(value)
-            }
-            Instruction::Call(word) => {
-                self.ops += 1;
-                self.call_word(word)
             }
             Instruction::Load(symbol) => {
                 self.ops += 2;
@@ -310,14 +404,6 @@ impl Machine {
                 let value = self.pop()?;
                 self.store(symbol, value)
             }
-            Instruction::Apply(function) => {
-                self.ops += 1;
-                self.apply_function(function)
-            }
-            Instruction::Run(symbol) => {
-                self.ops += 2;
-                self.run_named(symbol)
-            }
             Instruction::PushRegister(n) => {
                 self.ops += 1;
                 self.push(self.registers[usize::from(n)])
@@ -327,6 +413,7 @@ impl Machine {
                 self.registers[usize::from(n)] = self.pop()?;
                 Ok(())
             }
+            Instruction::Call(_) | Instruction::Apply(_) | Instruction::Run(_) => Ok(()),
         }
     }
 
@@ -389,7 +476,10 @@ impl Machine {
                     None => return Ok(Flow::Again),
                 },
                 Frame::Loop { state, .. } => {
-                    let breaks = state.as_ref().is_some_and(|s| s.breaks());
+                    let breaks = match state {
+                        LoopState::Count(_) => true,
+                        LoopState::Other(state) => state.as_ref().is_some_and(|s| s.breaks()),
+                    };
                     match fault {
                         Fault::Break if breaks => {
                             self.frames.pop();

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
-pub(crate) use frames::Frame;
+pub(crate) use frames::{Count, Frame, LoopState};
 pub use frames::{Flow, Loop, Task};
 pub use symbols::Symbols;
 
@@ -102,6 +102,8 @@ pub struct Settings {
     pub secure_key: Option<Text>,
     /// Whether `INFO` ends the script with its map (`INFOMODE`).
     pub info: bool,
+    /// Whether `CEVAL` runs.
+    pub concurrent: bool,
     /// Whether statements remember where they stand (`STMTPOS`).
     pub positions: bool,
     /// Where the statement stands that ran last.
@@ -177,6 +179,7 @@ impl Default for Settings {
             chronos: IndexMap::default(),
             secure_key: None,
             info: false,
+            concurrent: false,
             positions: false,
             last_position: None,
             last_failure: None,
@@ -729,7 +732,7 @@ fn trace_frame(frame: &Frame, visit: &mut dyn FnMut(Value)) {
         }
         Frame::Loop { body, state, .. } => {
             visit(Value::Macro(*body));
-            if let Some(state) = state {
+            if let LoopState::Other(Some(state)) = state {
                 state.trace(visit);
             }
         }

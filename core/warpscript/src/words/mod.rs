@@ -5,6 +5,8 @@ mod apply_operators;
 mod bigdec;
 mod capabilities;
 mod chronos;
+mod concurrent;
+mod control;
 pub(crate) mod control;
 mod conversions;
 pub(crate) mod counters;
@@ -52,6 +54,7 @@ pub(crate) const FAMILIES: &[&Family] = &[
     &bigdec::FAMILY,
     &capabilities::FAMILY,
     &chronos::FAMILY,
+    &concurrent::FAMILY,
     &control::FAMILY,
     &conversions::FAMILY,
     &counters::FAMILY,

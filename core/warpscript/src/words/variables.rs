@@ -485,13 +485,18 @@ impl Object for Context {
     }
 }
 
-fn save(vm: &mut Machine) -> Result {
+/// Variables, registers and words as they are.
+pub(crate) fn save_context(vm: &mut Machine) -> Context {
     vm.charge(vm.symbols.len() + vm.registers.len());
-    let context = Context {
+    Context {
         symbols: vm.symbols.iter().collect(),
         registers: vm.registers.clone(),
         defined: vm.defined.iter().map(|(n, f)| (Text::clone(n), *f)).collect(),
-    };
+    }
+}
+
+fn save(vm: &mut Machine) -> Result {
+    let context = save_context(vm);
     let context = vm.heap.new_object(context)?;
     vm.push(context)
 }

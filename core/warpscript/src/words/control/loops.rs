@@ -2,7 +2,7 @@
 
 use super::{as_macro, macro_and_flag};
 use crate::error::{Fault, Kind, Result};
-use crate::machine::{Flow, Loop, Machine, Task};
+use crate::machine::{Count, Flow, Loop, Machine, Task};
 use crate::macros::Macro;
 use crate::value::{Handle, Value};
 
@@ -18,45 +18,9 @@ fn loop_deadline(vm: &Machine) -> u64 {
 #[inline]
 fn check_deadline(vm: &Machine, deadline: u64) -> Result {
     if vm.clock.mono_ns > deadline {
-        return Err(overdue(vm));
+        return Err(vm.overdue());
     }
     Ok(())
-}
-
-#[cold]
-fn overdue(vm: &Machine) -> Fault {
-    vm.error(&format!(
-        "executed for too long (> {} ms). Consider raising the limit or using capabilities.",
-        vm.limits.loop_ms
-    ))
-}
-
-/// FOR over integers.
-struct Count {
-    next: i64,
-    to: i64,
-    done: bool,
-    push: bool,
-    deadline: u64,
-}
-
-impl Loop for Count {
-    fn next(&mut self, vm: &mut Machine) -> Result<bool> {
-        check_deadline(vm, self.deadline)?;
-        if self.done || self.next > self.to {
-            return Ok(false);
-        }
-        if self.push {
-            vm.push(self.next)?;
-        }
-        // The reference wraps around here and never ends; one round at the end is meant.
-        (self.next, self.done) = self.next.overflowing_add(1);
-        Ok(true)
-    }
-
-    fn breaks(&self) -> bool {
-        true
-    }
 }
 
 /// FOR when a bound is a double.
@@ -94,7 +58,7 @@ pub(super) fn for_(vm: &mut Machine) -> Result {
     let deadline = loop_deadline(vm);
     if let (Value::Long(next), Value::Long(to)) = (from, to) {
         let done = false;
-        return vm.push_loop(body, Count { next, to, done, push, deadline });
+        return vm.push_count(body, Count { next, to, done, push, deadline });
     }
     match (from.as_f64(), to.as_f64()) {
         (Some(next), Some(to)) => vm.push_loop(body, CountDouble { next, to, push, deadline }),

@@ -117,7 +117,7 @@ impl Charset {
 
     fn decode(self, bytes: &[u8]) -> String {
         match self {
-            Self::Utf8 => String::from_utf8_lossy(bytes).into_owned(),
+            Self::Utf8 => weft_gts::utf8::from_utf8_lossy(bytes).into_owned(),
             Self::Utf16 => match bytes {
                 [0xfe, 0xff, rest @ ..] => decode_utf16(rest, u16::from_be_bytes),
                 [0xff, 0xfe, rest @ ..] => decode_utf16(rest, u16::from_le_bytes),

@@ -213,6 +213,10 @@ impl Object for Bits {
         self.0.len() + 16
     }
 
+    fn snapshot(&self) -> Option<String> {
+        Some(format!("'{}' OPB64-> BYTESTOBITS ", weft_wire::opb64::encode(&self.0)))
+    }
+
     fn duplicate(&self) -> Option<Box<dyn Object>> {
         Some(Box::new(self.clone()))
     }
