@@ -6,7 +6,6 @@ mod bigdec;
 mod capabilities;
 mod chronos;
 mod concurrent;
-mod control;
 pub(crate) mod control;
 mod conversions;
 pub(crate) mod counters;
