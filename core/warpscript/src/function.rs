@@ -18,8 +18,6 @@ use crate::value::{Handle, Value};
 pub enum Role {
     /// Runs a macro under a name that `DEF` gave it.
     Defined(Handle<Macro>),
-    /// Runs code: a function that a word made of parameters (`NPDF`).
-    Run(fn(&mut Machine, &[Value]) -> Result),
     /// Fails with "NAME is undefined.": a word that `NULL … DEF` took away.
     Undefined,
     /// Reduces a window to one point: mappers, bucketizers, reducers.
@@ -68,7 +66,7 @@ pub type Snapshot = fn(&Machine, &[Value]) -> Result<String>;
 pub struct Applied {
     /// The code; it takes the stack and the function's parameters.
     pub run: fn(&mut Machine, &[Value]) -> Result,
-    /// What it does as a mapper, if it is one.
+    /// What it does as a mapper or reducer, if it is one.
     pub mapper: Option<&'static Aggregator>,
     /// The script that makes it again, where that is not its parameters and its name.
     pub snapshot: Option<Snapshot>,
@@ -311,9 +309,12 @@ impl Role {
     /// The name that TYPEOF gives.
     pub const fn type_name(&self) -> &'static str {
         match self {
-            Self::Defined(_) | Self::Run(_) | Self::Undefined | Self::Applied(_) => "FUNCTION",
+            Self::Defined(_) | Self::Undefined | Self::Applied(Applied { mapper: None, .. }) => {
+                "FUNCTION"
+            }
             // An operator is an aggregator to the reference, whatever it answers for one.
             Self::Aggregator(_)
+            | Self::Applied(_)
             | Self::Operator(_)
             | Self::Strict(_)
             | Self::Macro(_, Purpose::Aggregator) => "AGGREGATOR",

@@ -487,14 +487,6 @@ impl Machine {
     pub fn apply_function(&mut self, handle: Handle<Function>) -> Result {
         match self.heap.function(handle).role {
             Role::Defined(body) => self.exec(body),
-            Role::Run(run) => {
-                let function = self.heap.function(handle);
-                let parameters = function.parameters.clone();
-                if let Some(word) = function.word {
-                    self.word = word;
-                }
-                run(self, &parameters)
-            }
             Role::Undefined => {
                 let name = crate::text::function_name(&self.heap, handle);
                 Err(Fault::text(format!("{name} is undefined.")))
@@ -517,10 +509,7 @@ impl Machine {
             Value::Macro(_) => true,
             Value::Word(word) => matches!(word.action, Action::Run(_)),
             Value::Function(h) => {
-                matches!(
-                    self.heap.function(h).role,
-                    Role::Defined(_) | Role::Run(_) | Role::Applied(_)
-                )
+                matches!(self.heap.function(h).role, Role::Defined(_) | Role::Applied(_))
             }
             _ => false,
         }

@@ -16,6 +16,7 @@ pub(crate) mod filters;
 pub(crate) mod frameworks;
 mod geo;
 mod guard;
+mod interpolators;
 mod kv;
 mod limits;
 mod lists;
@@ -74,6 +75,7 @@ pub(crate) const FAMILIES: &[&Family] = &[
     &geo::SHAPES,
     &geo::TRANSLATE,
     &guard::FAMILY,
+    &interpolators::FAMILY,
     &kv::FAMILY,
     &limits::FAMILY,
     &lists::FAMILY,

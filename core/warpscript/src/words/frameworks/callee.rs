@@ -70,7 +70,7 @@ impl Callee {
                 Role::Aggregator(a) if fits(a, purpose) => {
                     break Code::Native(a, word, parameters.to_vec());
                 }
-                Role::Applied(Applied { mapper: Some(a), .. }) if purpose == Use::Map => {
+                Role::Applied(Applied { mapper: Some(a), .. }) if fits(a, purpose) => {
                     break Code::Native(a, word, parameters.to_vec());
                 }
                 Role::Operator(a) if purpose == Use::Apply => {

@@ -2,7 +2,7 @@
 
 use crate::decimal;
 use crate::error::Result;
-use crate::function::Role;
+use crate::function::{Applied, Role};
 use crate::heap::{Function, List};
 use crate::machine::Machine;
 use crate::value::Value;
@@ -68,7 +68,7 @@ pub(super) fn normal(vm: &mut Machine) -> Result {
 /// The inverse of the error function, after M. Giles: polynomials in the logarithm of `1 - x²`.
 pub(crate) fn erf_inverse(x: f64) -> f64 {
     const CENTER: [f64; 23] = [
-        -3.644_412_064_017_819_7e-21,
+        -3.644_412_064_017_82e-21,
         -1.685_059_138_182_016_6e-19,
         1.285_848_071_525_64e-18,
         1.115_787_767_802_518_1e-17,
@@ -81,7 +81,7 @@ pub(crate) fn erf_inverse(x: f64) -> f64 {
         -1.297_513_325_345_353_2e-11,
         -5.415_412_054_294_628e-11,
         1.051_212_273_321_532_3e-9,
-        -4.112_633_980_346_983_7e-9,
+        -4.112_633_980_346_984e-9,
         -2.907_036_995_788_2e-8,
         4.234_787_782_793_24e-7,
         -1.365_469_200_083_467_9e-6,
@@ -145,6 +145,8 @@ pub(crate) fn erf_inverse(x: f64) -> f64 {
     }
 }
 
+static DENSITY: Applied = Applied { run: density, mapper: None, snapshot: None };
+
 /// `NPDF`: makes a function of the mean and standard deviation.
 pub(super) fn normal_density(vm: &mut Machine) -> Result {
     let message = "expects a standard deviation (sigma) on top of the stack.";
@@ -156,7 +158,7 @@ pub(super) fn normal_density(vm: &mut Machine) -> Result {
     let function = vm.heap.alloc_function(Function {
         word: Some(vm.word),
         name: None,
-        role: Role::Run(density),
+        role: Role::Applied(&DENSITY),
         parameters: vec![Value::Double(mu), Value::Double(sigma)],
     })?;
     vm.push(Value::Function(function))
