@@ -6,7 +6,8 @@
 //! - [`text`]: the text input and output format.
 //! - [`encoder`], [`decoder`]: the compact `GTSEncoder` byte format; [`block`], [`mod@dedup`] and
 //!   [`builder`] around it, [`varint`] and [`utf8`] below it.
-//! - [`geo`]: positions as 64-bit HHCodes, cells, distances, shapes. [`time`]: time units, ISO 8601 instants and durations.
+//! - [`geo`]: positions as 64-bit HHCodes, cells, distances, shapes.
+//! - [`time`]: time units, ISO 8601 instants and durations.
 //! - [`decimal`]: exact decimals.
 //! - [`double`]: doubles as text, in Java's layout.
 //! - [`sip`], [`aeswrap`]: the hash and the cipher the formats above are built on.

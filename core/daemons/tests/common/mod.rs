@@ -2,14 +2,18 @@
 
 #![allow(dead_code, reason = "every test file uses a part of it")]
 
+use std::collections::VecDeque;
+
 use bytes::Bytes;
 use weft_daemons::contract::{
-    ActionId, Effect, Event, LogAction, Machine, Record, TableAction, Task,
+    ActionId, Effect, Event, HttpAction, LogAction, Machine, Record, ResponseHead, TableAction,
+    Task,
 };
 use weft_daemons::{Mono, Now, Wall};
-use weft_gts::{Encoder, IdKeys, NO_ELEVATION, NO_LOCATION, SeriesId, SipKey, ValueRef};
+use weft_gts::{Encoder, IdKeys, NO_ELEVATION, NO_LOCATION, SeriesId, SipKey, ValueRef, WrapKey};
 use weft_wire::envelope::Envelope;
 use weft_wire::thrift::{KafkaDataMessage, KafkaDataMessageType};
+use weft_wire::token::{ReadToken, TokenKeys, WriteToken};
 
 /// A moment, `ms` milliseconds after the start of both clocks.
 pub(crate) fn at(ms: u64) -> Now {
@@ -55,6 +59,100 @@ pub(crate) fn log_actions<T: Task>(effects: Vec<Effect<T>>) -> Vec<LogAction> {
         _ => None,
     };
     effects.into_iter().filter_map(pick).collect()
+}
+
+/// Runs the tasks among effects at once, and what they lead to, until there is nothing to run.
+/// Everything else that the machine wanted done.
+pub(crate) fn run<M: Machine>(
+    machine: &mut M,
+    now: Now,
+    effects: Vec<Effect<M::Task>>,
+) -> Vec<Effect<M::Task>> {
+    let mut rest = Vec::new();
+    let mut effects: VecDeque<_> = effects.into();
+    while let Some(effect) = effects.pop_front() {
+        match effect {
+            Effect::Compute(id, task) => {
+                effects.extend(step(machine, now, Event::Computed(id, task.run())));
+            }
+            other => rest.push(other),
+        }
+    }
+    rest
+}
+
+/// [`step`], then [`run`].
+pub(crate) fn step_and_run<M: Machine>(
+    machine: &mut M,
+    now: Now,
+    event: Event<M::Task>,
+) -> Vec<Effect<M::Task>> {
+    let effects = step(machine, now, event);
+    run(machine, now, effects)
+}
+
+/// What is to be sent to clients, among effects.
+pub(crate) fn http_actions<T: Task>(effects: &[Effect<T>]) -> Vec<HttpAction> {
+    let pick = |effect: &Effect<T>| match effect {
+        Effect::Http(action) => Some(action.clone()),
+        _ => None,
+    };
+    effects.iter().filter_map(pick).collect()
+}
+
+/// The status and headers of the only response that begins among effects; `None` for none.
+pub(crate) fn the_head<T: Task>(effects: &[Effect<T>]) -> Option<ResponseHead> {
+    let mut heads = http_actions(effects).into_iter().filter_map(|action| match action {
+        HttpAction::Head { head, .. } => Some(head),
+        _ => None,
+    });
+    let head = heads.next();
+    assert_eq!(heads.next(), None, "one response");
+    head
+}
+
+/// What response bodies among effects say.
+pub(crate) fn body_text<T: Task>(effects: &[Effect<T>]) -> String {
+    let pick = |action| match action {
+        HttpAction::Body { bytes, .. } => Some(String::from_utf8_lossy(&bytes).into_owned()),
+        _ => None,
+    };
+    http_actions(effects).into_iter().filter_map(pick).collect()
+}
+
+const OWNER: [u8; 16] = [7; 16];
+
+/// Keys of tokens.
+pub(crate) fn token_keys() -> TokenKeys {
+    TokenKeys {
+        sip: SipKey::new(5, 6),
+        app: SipKey::new(7, 8),
+        aes: WrapKey::new(&[9; 32]).expect("a key"),
+    }
+}
+
+/// A token that reads everything of one owner in one application, with attributes.
+pub(crate) fn read_token(attributes: &[(&str, &str)]) -> String {
+    token_keys().encode_read(&ReadToken {
+        expiry_ms: i64::MAX,
+        app_name: Some("test".to_owned()),
+        apps: vec!["test".to_owned()],
+        owners: vec![OWNER.to_vec()],
+        billed_id: OWNER.to_vec(),
+        attributes: Some(attributes.iter().map(|(name, value)| (*name, *value)).collect()),
+        ..ReadToken::default()
+    })
+}
+
+/// A token that writes for that owner.
+pub(crate) fn write_token() -> String {
+    token_keys().encode_write(&WriteToken {
+        expiry_ms: i64::MAX,
+        app_name: "test".to_owned(),
+        producer_id: OWNER.to_vec(),
+        owner_id: OWNER.to_vec(),
+        ..WriteToken::default()
+    })
 }
 
 /// The id of the only commit among actions, and its offset.

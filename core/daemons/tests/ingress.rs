@@ -1,0 +1,280 @@
+//! The promises of `ingress`, one test each.
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use common::{
+    at, body_text, drain, http_actions, ids, log_actions, record, step, step_and_run, the_head,
+    token_keys, write_token,
+};
+use weft_daemons::contract::http::RequestId;
+use weft_daemons::contract::{
+    ActionId, Effect, Event, HttpAction, HttpEvent, LogAction, LogError, LogEvent, NewRecord,
+    RequestHead,
+};
+use weft_daemons::ingress::{Ingress, IngressConfig, IngressTask};
+use weft_gts::{Decoder, Metadata};
+use weft_wire::thrift::{KafkaDataMessage, encode_metadata};
+use weft_wire::token::TokenAuthority;
+
+type Effects = Vec<Effect<IngressTask>>;
+
+/// An ingress whose topics have one partition each.
+fn ingress() -> Ingress {
+    let config = IngressConfig::minimal(ids(), TokenAuthority::new(token_keys()));
+    let mut ingress = Ingress::new(config);
+    for action in log_actions(drain(&mut ingress)) {
+        if let LogAction::Describe { id, .. } = action {
+            step(&mut ingress, at(0), Event::Log(LogEvent::Described { id, result: Ok(1) }));
+        }
+    }
+    ingress
+}
+
+/// A request for `/api/v0/PATH` with a good token.
+fn begin(ingress: &mut Ingress, number: u64, path: &str) -> RequestId {
+    let request = RequestId(number);
+    let head = RequestHead {
+        method: "POST".to_owned(),
+        path: format!("/api/v0/{path}"),
+        headers: vec![("x-warp10-token".to_owned(), write_token())],
+        ..RequestHead::default()
+    };
+    let effects = step(ingress, at(0), Event::Http(HttpEvent::Head { request, head }));
+    assert_eq!(the_head(&effects), None);
+    request
+}
+
+fn body(request: RequestId, text: &str) -> Event<IngressTask> {
+    let bytes = Bytes::copy_from_slice(text.as_bytes());
+    Event::Http(HttpEvent::Body { request, bytes })
+}
+
+/// A whole update; what the ingress wants done.
+fn update(ingress: &mut Ingress, number: u64, text: &str) -> Effects {
+    let request = begin(ingress, number, "update");
+    let mut effects = step_and_run(ingress, at(0), body(request, text));
+    effects.extend(step_and_run(ingress, at(0), Event::Http(HttpEvent::End { request })));
+    effects
+}
+
+/// Appends among effects: their ids and records, by topic.
+fn appends(effects: Effects) -> BTreeMap<String, Vec<(ActionId, Vec<NewRecord>)>> {
+    let mut by_topic: BTreeMap<String, Vec<_>> = BTreeMap::new();
+    for action in log_actions(effects) {
+        if let LogAction::Append { id, topic, records } = action {
+            by_topic.entry(topic.to_string()).or_default().push((id, records));
+        }
+    }
+    by_topic
+}
+
+/// The id of the only append to a topic.
+fn the_append(
+    by_topic: &BTreeMap<String, Vec<(ActionId, Vec<NewRecord>)>>,
+    topic: &str,
+) -> ActionId {
+    match by_topic.get(topic).map(Vec::as_slice) {
+        Some([(id, _)]) => *id,
+        other => panic!("one append to {topic}, not {other:?}"),
+    }
+}
+
+fn appended(id: ActionId) -> Event<IngressTask> {
+    Event::Log(LogEvent::Appended { id, result: Ok(vec![(0, 0)]) })
+}
+
+fn failed(id: ActionId) -> Event<IngressTask> {
+    let error = LogError::Unavailable("no".to_owned());
+    Event::Log(LogEvent::Appended { id, result: Err(error) })
+}
+
+/// What a data record holds: labels id and ticks.
+fn ticks(record: &NewRecord) -> (i64, Vec<i64>) {
+    let message = KafkaDataMessage::decode(&record.value).expect("a message");
+    let data = message.data.expect("datapoints");
+    let points = Decoder::new(0, &data, None).map(|point| point.expect("one").tick);
+    (message.labels_id, points.collect())
+}
+
+/// The metadata record that an ingress, perhaps another one, or a delete publishes.
+fn metadata_record(offset: u64, class: &str, source: &str) -> weft_daemons::contract::Record {
+    let labels = [
+        (".app", "test".to_owned()),
+        (".owner", weft_wire::token::uuid(&[7; 16])),
+        (".producer", weft_wire::token::uuid(&[7; 16])),
+    ];
+    let mut metadata = Metadata::new(class, labels.into_iter().collect());
+    metadata.source = Some(source.to_owned());
+    let id = ids().series_id(&metadata);
+    let mut plain = id.to_bytes().to_vec();
+    plain.extend_from_slice(&encode_metadata(&metadata));
+    record(offset, 0, plain)
+}
+
+fn metadata_records(records: Vec<weft_daemons::contract::Record>) -> Event<IngressTask> {
+    let (topic, group) = ("metadata".into(), "".into());
+    Event::Log(LogEvent::Records { topic, group, partition: 0, epoch: 0, records })
+}
+
+fn metadata_assigned() -> Event<IngressTask> {
+    let (topic, group) = ("metadata".into(), "".into());
+    Event::Log(LogEvent::Assigned { topic, group, partitions: vec![(0, 0)] })
+}
+
+#[test]
+fn a_200_waits_for_every_acknowledgement() {
+    let begin = || {
+        let mut ingress = ingress();
+        let effects = update(&mut ingress, 1, "1// a{} 1\n2// b{} 2\n");
+        assert_eq!(the_head(&effects), None);
+        let all: Vec<(String, ActionId)> = appends(effects)
+            .into_iter()
+            .flat_map(|(topic, all)| all.into_iter().map(move |(id, _)| (topic.clone(), id)))
+            .collect();
+        assert!(["data", "metadata"].iter().all(|topic| all.iter().any(|(t, _)| t == topic)));
+        (ingress, all)
+    };
+    let count = begin().1.len();
+    // Whichever comes last.
+    for last in 0..count {
+        let (mut ingress, mut all) = begin();
+        let waited_for = all.remove(last);
+        for (_, id) in all {
+            let effects = step(&mut ingress, at(1), appended(id));
+            assert_eq!(the_head(&effects), None, "{waited_for:?}");
+        }
+        let effects = step(&mut ingress, at(2), appended(waited_for.1));
+        assert_eq!(the_head(&effects).map(|head| head.status), Some(200), "{waited_for:?}");
+    }
+    // One that fails is no 200, and what it held does not count.
+    for failing in 0..count {
+        let (mut ingress, all) = begin();
+        let mut effects = Vec::new();
+        for (index, (_, id)) in all.iter().enumerate() {
+            let event = if index == failing { failed(*id) } else { appended(*id) };
+            effects.extend(step(&mut ingress, at(1), event));
+        }
+        let head = the_head(&effects).expect("an answer");
+        assert_eq!(head.status, 503);
+        let stored = head.headers.iter().find(|(name, _)| name == "X-Weft-Stored");
+        let asked = if all[failing].0 == "data" { "1" } else { "2" };
+        assert_eq!(stored.map(|(_, value)| value.as_str()), Some(asked), "{failing}");
+    }
+}
+
+#[test]
+fn what_stands_before_a_bad_line_is_durable_when_the_answer_goes() {
+    let mut ingress = ingress();
+    let effects = update(&mut ingress, 1, "1// a{} 1\n2// a{} 2\nnonsense\n4// a{} 4\n");
+    assert_eq!(the_head(&effects), None);
+    let by_topic = appends(effects);
+    let data = &by_topic["data"][0].1;
+    assert_eq!(data.iter().map(|record| ticks(record).1).collect::<Vec<_>>(), [[1, 2]]);
+    step(&mut ingress, at(1), appended(the_append(&by_topic, "metadata")));
+    let effects = step(&mut ingress, at(1), appended(the_append(&by_topic, "data")));
+    let head = the_head(&effects).expect("an answer");
+    assert_eq!(head.status, 400);
+    assert!(body_text(&effects).contains("'nonsense'"));
+    for (name, value) in [("X-Weft-Line", "3"), ("X-Weft-Stored", "2")] {
+        let found = head.headers.iter().find(|(other, _)| other == name);
+        assert_eq!(found.map(|(_, value)| value.as_str()), Some(value), "{name}");
+    }
+}
+
+#[test]
+fn metadata_is_cached_only_after_it_was_acknowledged() {
+    let mut ingress = ingress();
+    let line = "1// a{} 1\n";
+    let first = appends(update(&mut ingress, 1, line));
+    // Not yet acknowledged: whoever comes now publishes it too.
+    let second = appends(update(&mut ingress, 2, line));
+    assert!(second.contains_key("metadata"));
+    for by_topic in [&first, &second] {
+        step(&mut ingress, at(1), failed(the_append(by_topic, "metadata")));
+        step(&mut ingress, at(1), appended(the_append(by_topic, "data")));
+    }
+    let third = appends(update(&mut ingress, 3, line));
+    step(&mut ingress, at(2), appended(the_append(&third, "metadata")));
+    let effects = step(&mut ingress, at(2), appended(the_append(&third, "data")));
+    assert_eq!(the_head(&effects).map(|head| head.status), Some(200));
+    let fourth = appends(update(&mut ingress, 4, line));
+    assert!(!fourth.contains_key("metadata"), "now it is known to be in the topic");
+    let effects = step(&mut ingress, at(3), appended(the_append(&fourth, "data")));
+    assert_eq!(the_head(&effects).map(|head| head.status), Some(200));
+}
+
+#[test]
+fn what_another_ingress_published_is_known() {
+    let mut ingress = ingress();
+    step(&mut ingress, at(0), metadata_assigned());
+    step(&mut ingress, at(0), metadata_records(vec![metadata_record(0, "a", "ingress")]));
+    assert!(!appends(update(&mut ingress, 1, "1// a{} 1\n")).contains_key("metadata"));
+}
+
+#[test]
+fn a_delete_of_a_series_that_was_written_to_since_publishes_it_again() {
+    let mut ingress = ingress();
+    step(&mut ingress, at(0), metadata_assigned());
+    let by_topic = appends(update(&mut ingress, 1, "1// a{} 1\n"));
+    let event =
+        LogEvent::Appended { id: the_append(&by_topic, "metadata"), result: Ok(vec![(0, 3)]) };
+    step(&mut ingress, at(1), Event::Log(event));
+    step(&mut ingress, at(1), appended(the_append(&by_topic, "data")));
+    // The cache is relied on, and only then the delete is seen.
+    let by_topic = appends(update(&mut ingress, 2, "2// a{} 2\n"));
+    assert!(!by_topic.contains_key("metadata"));
+    step(&mut ingress, at(2), appended(the_append(&by_topic, "data")));
+    let effects =
+        step(&mut ingress, at(3), metadata_records(vec![metadata_record(4, "a", "delete")]));
+    let again = appends(effects);
+    assert_eq!(again["metadata"][0].1.len(), 1, "{again:?}");
+    // A delete of what it never wrote to is of no interest.
+    let effects =
+        step(&mut ingress, at(4), metadata_records(vec![metadata_record(5, "b", "delete")]));
+    assert!(appends(effects).is_empty());
+}
+
+#[test]
+fn a_continuation_line_belongs_to_the_series_before_it() {
+    let mut ingress = ingress();
+    let request = begin(&mut ingress, 1, "update");
+    let mut effects = Vec::new();
+    // However the body comes in pieces, and whatever stands between.
+    for piece in
+        ["1// a{x=1} 1\n=2", "// 2\n", "# a comment\n\n", "=3// 3\n4// a{x=2} 4\n=5//", " 5"]
+    {
+        effects.extend(step_and_run(&mut ingress, at(0), body(request, piece)));
+    }
+    effects.extend(step_and_run(&mut ingress, at(0), Event::Http(HttpEvent::End { request })));
+    let mut by_series: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+    for (_, records) in &appends(effects)["data"] {
+        for (labels_id, ticks) in records.iter().map(ticks) {
+            by_series.entry(labels_id).or_default().extend(ticks);
+        }
+    }
+    let mut found: Vec<Vec<i64>> = by_series.into_values().collect();
+    found.sort();
+    assert_eq!(found, [vec![1, 2, 3], vec![4, 5]]);
+}
+
+#[test]
+fn what_is_not_acknowledged_is_bounded() {
+    let mut ingress = ingress();
+    let request = begin(&mut ingress, 1, "update");
+    let mut sent = 0;
+    let paused = loop {
+        // Values that take as many bytes in the log.
+        let piece = format!("1// a{{}} '{sent:060000}'\n");
+        let effects = step_and_run(&mut ingress, at(0), body(request, &piece));
+        sent += piece.len();
+        assert!(sent < 100 << 20, "nobody stops the client");
+        let is_pause = |action| matches!(action, HttpAction::Pause { .. });
+        if http_actions(&effects).into_iter().any(is_pause) {
+            break effects;
+        }
+    };
+    assert_eq!(the_head(&paused), None);
+}
