@@ -3,10 +3,12 @@
 mod chance;
 mod dtw;
 mod fourier;
+mod lowess;
 mod moments;
 mod outliers;
 mod poly;
 mod smooth;
+mod stl;
 mod vectors;
 
 use outliers::double_values;
@@ -331,6 +333,82 @@ series<LIST> most<LONG> median<BOOLEAN> ESDTEST lists<LIST>",
             "Gives the ticks of up to so many outliers that the generalised test of extreme \
              Studentised deviates finds.",
             &[("[ 1 2 3 4 5 ] [] [] [] [ 1.0 1.1 0.9 1.0 9.0 ] MAKEGTS 2 false ESDTEST", "[[5]]")],
+        ),
+        word(
+            "LOWESS",
+            lowess::lowess,
+            "1.0.0",
+            "gts<GTS> neighbours<LONG> LOWESS gts<GTS>
+series<LIST> neighbours<LONG> LOWESS series<LIST>",
+            "Smooths numeric series by local linear regression over so many neighbours. Empty \
+             buckets are filled.",
+            &[(
+                "[ 0 1 2 ] [] [] [] [ 1 3 5 ] MAKEGTS 0 LOWESS",
+                "!Bandwidth parameter must be greater than 0",
+            )],
+        ),
+        word(
+            "RLOWESS",
+            lowess::rlowess,
+            "1.0.0",
+            "gts<GTS> neighbours<LONG> rounds<LONG> delta<LONG> degree<LONG> RLOWESS gts<GTS>
+series<LIST> neighbours<LONG> rounds<LONG> delta<LONG> degree<LONG> RLOWESS \
+             series<LIST>",
+            "Smooths numeric series by local regression with polynomials. In each further round \
+             values that are far off count less; within `delta` results are interpolated.",
+            &[("[ 0 1 2 ] [] [] [] [ 5 5 5 ] MAKEGTS 3 0 0 1 RLOWESS VALUES", "[[5.0,5.0,5.0]]")],
+        ),
+        word(
+            "STL",
+            stl::stl,
+            "1.0.0",
+            "gts<GTS> parameters<MAP> STL parts<LIST>
+series<LIST> parameters<MAP> STL lists<LIST>",
+            "Decomposes bucketised numeric series into a seasonal series and a trend. `PERIOD` \
+             is needed: how many buckets make a season. `PRECISION` and `ROBUSTNESS` are rounds \
+             inside and outside, `ROBUST` chooses them; `BANDWIDTH`, `DEGREE` and `SPEED`, with \
+             `_S`, `_L`, `_T` or `_P` for one smoothing, are neighbours, degree, and buckets \
+             that are interpolated.",
+            &[("NEWGTS [ 1 7 ] ADDVALUE { 'PERIOD' 2 } STL", "!Can only be applied on bucketized")],
+        ),
+        word(
+            "STLESDTEST",
+            stl::stl_esd_test,
+            "1.0.0",
+            "gts<GTS> period<LONG> most<LONG> STLESDTEST ticks<LIST>
+gts<GTS> period<LONG> most<LONG> significance<DOUBLE> parameters<MAP> STLESDTEST \
+             ticks<LIST>
+series<LIST> period<LONG> most<LONG> STLESDTEST lists<LIST>",
+            "Gives the ticks of outliers that ESDTEST finds in what STL leaves of DOUBLE \
+             series.",
+            &[("[ 1 ] [] [] [] [ 1.0 ] MAKEGTS 2 1 STLESDTEST", "!GTS must be bucketized")],
+        ),
+        word(
+            "HYBRIDTEST",
+            stl::hybrid_test,
+            "1.0.0",
+            "gts<GTS> period<LONG> periods<LONG> most<LONG> HYBRIDTEST ticks<LIST>
+gts<GTS> period<LONG> periods<LONG> most<LONG> significance<DOUBLE> \
+             parameters<MAP> HYBRIDTEST ticks<LIST>
+series<LIST> period<LONG> periods<LONG> most<LONG> HYBRIDTEST lists<LIST>",
+            "Gives the ticks of outliers that ESDTEST finds in pieces of DOUBLE series without \
+             the seasons of STL and the median of the piece.",
+            &[("[ 1 ] [] [] [] [ 1.0 ] MAKEGTS 2 4 1 HYBRIDTEST", "!GTS must be bucketized")],
+        ),
+        word(
+            "HYBRIDTEST2",
+            stl::hybrid_test,
+            "1.0.0",
+            "gts<GTS> period<LONG> periods<LONG> most<LONG> HYBRIDTEST2 ticks<LIST>
+gts<GTS> period<LONG> periods<LONG> most<LONG> significance<DOUBLE> HYBRIDTEST2 \
+             ticks<LIST>
+series<LIST> period<LONG> periods<LONG> most<LONG> HYBRIDTEST2 lists<LIST>",
+            "Gives the ticks of outliers like HYBRIDTEST, with seasons from means and the \
+             entropy of deviations.",
+            &[(
+                "[ 1 ] [] [] [] [ 1.0 ] MAKEGTS 2 4 1 HYBRIDTEST2",
+                "!operates on bucketized, filled",
+            )],
         ),
         word(
             "PIGSCHEMA",

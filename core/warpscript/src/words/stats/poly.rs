@@ -53,11 +53,16 @@ pub(super) fn poly_fit(vm: &mut Machine) -> Result {
     vm.push_list(coefficients.into_iter().map(Value::Double).collect())
 }
 
-/// The coefficients of least squares, lowest first, by Householder reflections on columns that are
-/// scaled to length 1.
-pub(super) fn fit(x: &[f64], y: &[f64], terms: usize) -> Vec<f64> {
+/// The coefficients of least squares, lowest first.
+fn fit(x: &[f64], y: &[f64], terms: usize) -> Vec<f64> {
+    fit_weighted(x, y, &vec![1.0; x.len()], terms)
+}
+
+/// The same with weights, by Householder reflections on columns that are scaled to length 1.
+pub(super) fn fit_weighted(x: &[f64], y: &[f64], weights: &[f64], terms: usize) -> Vec<f64> {
     let n = x.len();
-    let mut columns: Vec<Vec<f64>> = vec![vec![1.0; n]];
+    let roots: Vec<f64> = weights.iter().map(|w| w.sqrt()).collect();
+    let mut columns: Vec<Vec<f64>> = vec![roots.clone()];
     for term in 1..terms {
         let next = columns[term - 1].iter().zip(x).map(|(p, x)| p * x).collect();
         columns.push(next);
@@ -68,7 +73,7 @@ pub(super) fn fit(x: &[f64], y: &[f64], terms: usize) -> Vec<f64> {
             column.iter_mut().for_each(|v| *v /= length);
         }
     }
-    let mut right = y.to_vec();
+    let mut right: Vec<f64> = y.iter().zip(&roots).map(|(y, r)| y * r).collect();
     let rank = terms.min(n);
     for step in 0..rank {
         let length = norm(&columns[step][step..]);
