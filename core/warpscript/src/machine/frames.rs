@@ -323,21 +323,42 @@ impl Machine {
             };
             self.fuel -= 1;
             pc += 1;
-            // What only moves values makes no frames and no garbage.
-            let (done, moves) = match *instruction {
-                Instruction::Push(_)
-                | Instruction::Load(_)
-                | Instruction::Store(_)
-                | Instruction::PushRegister(_)
-                | Instruction::PopRegister(_) => (self.move_value(*instruction), true),
-                other => (self.execute(other), false),
+            let mut runs = false;
+            let done = match *instruction {
+                Instruction::Push(value) => {
+                    self.ops += 1;
+                    self.push(value)
+                }
+                Instruction::Load(symbol) => self.load_variable(symbol),
+                Instruction::Store(symbol) => self.store_variable(symbol),
+                Instruction::PushRegister(n) => {
+                    self.ops += 1;
+                    self.push(self.registers[usize::from(n)])
+                }
+                Instruction::PopRegister(n) => self.pop_register(n),
+                Instruction::Call(word) => {
+                    runs = true;
+                    self.ops += 1;
+                    self.call_word(word)
+                }
+                Instruction::Apply(function) => {
+                    runs = true;
+                    self.ops += 1;
+                    self.apply_function(function)
+                }
+                Instruction::Run(symbol) => {
+                    runs = true;
+                    self.ops += 2;
+                    self.run_named(symbol)
+                }
             };
             if let Err(fault) = done {
                 // As after a call: the frame stands behind the instruction that failed.
                 self.set_pc_if_there(index, pc);
                 return Err(fault);
             }
-            if !moves && (self.frames.len() != index + 1 || self.must_pause()) {
+            // What only moves values makes no frames and no garbage.
+            if runs && (self.frames.len() != index + 1 || self.must_pause()) {
                 self.set_pc(index, pc);
                 return Ok(());
             }
@@ -364,57 +385,27 @@ impl Machine {
         }
     }
 
-    /// Runs an instruction that runs something.
-    #[inline]
-    fn execute(&mut self, instruction: Instruction) -> Result {
-        match instruction {
-            Instruction::Call(word) => {
-                self.ops += 1;
-                self.call_word(word)
-            }
-            Instruction::Apply(function) => {
-                self.ops += 1;
-                self.apply_function(function)
-            }
-            Instruction::Run(symbol) => {
-                self.ops += 2;
-                self.run_named(symbol)
-            }
-            other => self.move_value(other),
+    #[inline(always)]
+    fn load_variable(&mut self, symbol: Symbol) -> Result {
+        self.ops += 2;
+        match self.symbols.get(symbol) {
+            Some(value) => self.push(value),
+            None => Err(self.unknown_symbol(symbol)),
         }
     }
 
-    /// Runs an instruction that moves a value to or from the stack.
-    #[inline]
-    fn move_value(&mut self, instruction: Instruction) -> Result {
-        match instruction {
-            Instruction::Push(value) => {
-                self.ops += 1;
-                self.push(value)
-            }
-            Instruction::Load(symbol) => {
-                self.ops += 2;
-                match self.symbols.get(symbol) {
-                    Some(value) => self.push(value),
-                    None => Err(self.unknown_symbol(symbol)),
-                }
-            }
-            Instruction::Store(symbol) => {
-                self.ops += 2;
-                let value = self.pop()?;
-                self.store(symbol, value)
-            }
-            Instruction::PushRegister(n) => {
-                self.ops += 1;
-                self.push(self.registers[usize::from(n)])
-            }
-            Instruction::PopRegister(n) => {
-                self.ops += 1;
-                self.registers[usize::from(n)] = self.pop()?;
-                Ok(())
-            }
-            Instruction::Call(_) | Instruction::Apply(_) | Instruction::Run(_) => Ok(()),
-        }
+    #[inline(always)]
+    fn store_variable(&mut self, symbol: Symbol) -> Result {
+        self.ops += 2;
+        let value = self.pop()?;
+        self.store(symbol, value)
+    }
+
+    #[inline(always)]
+    fn pop_register(&mut self, register: u16) -> Result {
+        self.ops += 1;
+        self.registers[usize::from(register)] = self.pop()?;
+        Ok(())
     }
 
     #[cold]

@@ -539,13 +539,18 @@ impl Machine {
     #[inline]
     pub fn store(&mut self, symbol: Symbol, value: Value) -> Result {
         if self.symbols.len() as i64 >= self.limits.symbols {
-            return Err(Fault::text(format!(
-                "Symbol table has reached its maximum number of entries: {}",
-                self.limits.symbols
-            )));
+            return Err(self.too_many_symbols());
         }
         self.symbols.set(symbol, value);
         Ok(())
+    }
+
+    #[cold]
+    fn too_many_symbols(&self) -> Fault {
+        Fault::text(format!(
+            "Symbol table has reached its maximum number of entries: {}",
+            self.limits.symbols
+        ))
     }
 
     /// Finds what a word's name means now.

@@ -27,6 +27,12 @@ pub(crate) struct Matrix {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Vector(Arc<Vec<f64>>);
 
+/// `[] 1.0 +! 2.0 +! `: the list that a row is.
+fn script_row(row: &[f64]) -> String {
+    let numbers: String = row.iter().map(|v| format!("{} +! ", JavaDouble(*v))).collect();
+    format!("[] {numbers}")
+}
+
 fn json_row(row: &[f64]) -> String {
     let numbers: Vec<String> = row.iter().map(|v| JavaDouble(*v).to_string()).collect();
     format!("[{}]", numbers.join(","))
@@ -44,6 +50,12 @@ impl Object for Matrix {
     fn json(&self) -> Option<String> {
         let rows: Vec<String> = self.data.chunks(self.columns).map(json_row).collect();
         Some(format!("[{}]", rows.join(",")))
+    }
+
+    fn snapshot(&self) -> Option<String> {
+        let rows = self.data.chunks(self.columns);
+        let rows: String = rows.map(|row| format!("{}+! ", script_row(row))).collect();
+        Some(format!("[] {rows}->MAT "))
     }
 
     fn duplicate(&self) -> Option<Box<dyn Object>> {
@@ -74,6 +86,10 @@ impl Object for Vector {
 
     fn json(&self) -> Option<String> {
         Some(json_row(&self.0))
+    }
+
+    fn snapshot(&self) -> Option<String> {
+        Some(format!("{}->VEC ", script_row(&self.0)))
     }
 
     fn duplicate(&self) -> Option<Box<dyn Object>> {

@@ -366,7 +366,7 @@ pub(crate) fn same_value(column: &Column, a: usize, b: usize) -> bool {
     match column {
         Column::Empty => true,
         Column::Long(v) => v[a] == v[b],
-        Column::Double(v) => crate::java::compare_doubles(v[a], v[b]).is_eq(),
+        Column::Double(v) => java::compare_doubles(v[a], v[b]).is_eq(),
         Column::Boolean(v) => v[a] == v[b],
         Column::String(v) => v[a] == v[b],
         Column::Mixed(v) => v[a] == v[b],
