@@ -90,10 +90,22 @@ pub struct Aggregator {
 /// Reduces one window; the last argument holds the function's parameters.
 pub type Aggregate = fn(&mut Machine, &Window<'_>, &[Value]) -> Result<Point>;
 
-/// Reduces windows `(first, end)` of indices into the points of one series, none of them empty,
-/// and answers with one value for each, with its position and elevation at the same index (or
-/// empty columns when there are none). `None`: not for these points, one window at a time then.
-pub type Bulk = fn(&Columns, &[(usize, usize)]) -> Option<Columns>;
+/// Reduces many windows of points: see [`Bulk`].
+pub type ReduceMany = fn(&Columns, &[(usize, usize)]) -> Option<Columns>;
+
+/// Code for many windows of one series.
+#[derive(Clone, Copy, Debug)]
+pub struct Bulk {
+    /// Reduces windows `(first, end)` of indices into points in order of time, none of them empty,
+    /// and answers with one value for each, with its position and elevation at the same index (or
+    /// empty columns when there are none). What is said of empty windows, that they make no point,
+    /// holds for such code.
+    ///
+    /// `None`: not for these points, whatever the windows; one window at a time then.
+    pub run: ReduceMany,
+    /// Whether overlapping windows of these points cost the same, however wide they are.
+    pub is_sliding: fn(&Columns) -> bool,
+}
 
 impl Aggregator {
     /// For MAP alone.

@@ -160,7 +160,7 @@ impl Pass {
     /// Goes on with library code for one slice; whether all is done.
     fn run(&mut self, vm: &mut Machine, callee: &Callee) -> Result<bool> {
         if let Code::Native(aggregator, _, _) = &callee.code {
-            let bulk = aggregator.bulk.filter(|b| b(&self.points, &[]).is_some());
+            let bulk = aggregator.bulk.filter(|b| (b.run)(&self.points, &[]).is_some());
             if let Some(bulk) = bulk {
                 return self.run_bulk(vm, bulk);
             }
@@ -203,7 +203,7 @@ impl Pass {
         };
         vm.heap.claim((self.made.len() + ticks.len()) * Building::POINT_BYTES)?;
         vm.charge(work);
-        if let Some(columns) = bulk(&self.points, &ranges) {
+        if let Some(columns) = (bulk.run)(&self.points, &ranges) {
             self.made.extend(&ticks, &columns);
         }
         Ok(done)

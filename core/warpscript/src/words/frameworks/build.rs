@@ -29,9 +29,16 @@ pub(crate) struct Building {
     /// An empty column of their type: it knows how to convert.
     kind: Column,
     order: Order,
+    /// How many points are expected.
+    room: usize,
 }
 
 impl Building {
+    /// With room for some points, made when the first one comes.
+    pub(crate) fn with_room(room: usize) -> Self {
+        Self { room, ..Self::default() }
+    }
+
     /// How many points there are.
     pub(crate) fn len(&self) -> usize {
         self.ticks.len()
@@ -56,7 +63,12 @@ impl Building {
                 }
                 return;
             }
-            (values, value) => push_converted(values, &mut self.kind, value),
+            (values, value) => {
+                if matches!(values, Typed::Empty) {
+                    self.ticks.reserve(self.room);
+                }
+                push_converted(values, &mut self.kind, value, self.room);
+            }
         }
         self.place(location, elevation);
         self.ticks.push(tick);
@@ -96,19 +108,19 @@ impl Building {
     pub(crate) fn extend(&mut self, ticks: &[i64], columns: &Columns) {
         match (&mut self.values, &columns.values) {
             (Typed::Empty, Column::Long(v)) => {
-                self.values = Typed::Long(v.to_vec());
+                self.values = Typed::Long(many(v, self.room));
                 self.kind = Column::Long(Arc::default());
             }
             (Typed::Empty, Column::Double(v)) => {
-                self.values = Typed::Double(v.to_vec());
+                self.values = Typed::Double(many(v, self.room));
                 self.kind = Column::Double(Arc::default());
             }
             (Typed::Empty, Column::Boolean(v)) => {
-                self.values = Typed::Boolean(v.to_vec());
+                self.values = Typed::Boolean(many(v, self.room));
                 self.kind = Column::Boolean(Arc::default());
             }
             (Typed::Empty, Column::String(v)) => {
-                self.values = Typed::String(v.to_vec());
+                self.values = Typed::String(many(v, self.room));
                 self.kind = Column::String(Arc::default());
             }
             (Typed::Long(to), Column::Long(v)) => to.extend_from_slice(v),
@@ -126,7 +138,13 @@ impl Building {
         let before = self.ticks.len();
         spread(&mut self.locations, before, &columns.locations, ticks.len(), NO_LOCATION);
         spread(&mut self.elevations, before, &columns.elevations, ticks.len(), NO_ELEVATION);
-        self.ticks.reserve(ticks.len());
+        self.ticks.reserve(if before == 0 { self.room.max(ticks.len()) } else { ticks.len() });
+        let follows = |last: &i64| ticks.first().is_none_or(|first| last <= first);
+        let goes_on = before > 1 && self.order == Order::Ascending;
+        if goes_on && self.ticks.last().is_none_or(follows) && ticks.is_sorted() {
+            self.ticks.extend_from_slice(ticks);
+            return;
+        }
         for tick in ticks {
             self.note_order(*tick);
             self.ticks.push(*tick);
@@ -162,7 +180,7 @@ impl Building {
 }
 
 /// Adds a value of another type than the last ones.
-fn push_converted(values: &mut Typed, kind: &mut Column, value: PointValue) {
+fn push_converted(values: &mut Typed, kind: &mut Column, value: PointValue, room: usize) {
     let value = kind.convert(value);
     match (&mut *values, value) {
         (Typed::Long(values), PointValue::Long(v)) => values.push(v),
@@ -170,20 +188,34 @@ fn push_converted(values: &mut Typed, kind: &mut Column, value: PointValue) {
         (Typed::Boolean(values), PointValue::Boolean(v)) => values.push(v),
         (Typed::String(values), PointValue::String(v)) => values.push(v),
         (Typed::Empty, PointValue::Long(v)) => {
-            (*values, *kind) = (Typed::Long(vec![v]), Column::Long(Arc::default()));
+            (*values, *kind) = (Typed::Long(one(v, room)), Column::Long(Arc::default()));
         }
         (Typed::Empty, PointValue::Double(v)) => {
-            (*values, *kind) = (Typed::Double(vec![v]), Column::Double(Arc::default()));
+            (*values, *kind) = (Typed::Double(one(v, room)), Column::Double(Arc::default()));
         }
         (Typed::Empty, PointValue::Boolean(v)) => {
-            (*values, *kind) = (Typed::Boolean(vec![v]), Column::Boolean(Arc::default()));
+            (*values, *kind) = (Typed::Boolean(one(v, room)), Column::Boolean(Arc::default()));
         }
         (Typed::Empty, PointValue::String(v)) => {
-            (*values, *kind) = (Typed::String(vec![v]), Column::String(Arc::default()));
+            (*values, *kind) = (Typed::String(one(v, room)), Column::String(Arc::default()));
         }
         // Conversion answers with the type of the column.
         _ => (),
     }
+}
+
+/// A vector of one value, with room for more.
+fn one<T>(value: T, room: usize) -> Vec<T> {
+    let mut values = Vec::with_capacity(room.max(1));
+    values.push(value);
+    values
+}
+
+/// A vector of values, with room for more.
+fn many<T: Clone>(first: &[T], room: usize) -> Vec<T> {
+    let mut values = Vec::with_capacity(room.max(first.len()));
+    values.extend_from_slice(first);
+    values
 }
 
 /// A column that is left out when nothing is in it.

@@ -1,5 +1,6 @@
 //! Several series side by side, tick by tick: what REDUCE and APPLY walk over.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use weft_gts::{Bucket, Column, Columns, Labels, NO_ELEVATION, NO_LOCATION, Value as PointValue};
@@ -182,6 +183,43 @@ impl Merge {
         }
     }
 
+    /// Whether all series have the same ticks and are of one numeric type, without positions and
+    /// elevations: then [`Merge::block`] takes many rows at once.
+    pub(super) fn is_aligned(&self) -> bool {
+        let alike = |other: &Columns| {
+            let ticks = &self.series[0].ticks;
+            Arc::ptr_eq(ticks, &other.ticks) || ticks == &other.ticks
+        };
+        let bare = self.locations.is_empty() && self.elevations.is_empty();
+        bare && !matches!(self.row, Row::Any) && self.series[1..].iter().all(alike)
+    }
+
+    /// The next rows of aligned series, at most `count`: their ticks, and all their values one row
+    /// behind the other.
+    pub(super) fn block(&mut self, count: usize) -> (&[i64], Columns) {
+        let first = self.places[0];
+        let ticks = &self.series[0].ticks;
+        let mut end = (first + count).min(ticks.len());
+        while end > first && ticks[end - 1] == i64::MAX {
+            end -= 1;
+        }
+        self.places.fill(end);
+        let width = self.series.len();
+        let values = match &self.row {
+            Row::Long(_) => Column::Long(Arc::new(rows(&self.series, first..end, |s| match s {
+                Column::Long(v) => v,
+                _ => &[],
+            }))),
+            _ => Column::Double(Arc::new(rows(&self.series, first..end, |s| match s {
+                Column::Double(v) => v,
+                _ => &[],
+            }))),
+        };
+        let ticks = &self.series[0].ticks[first..end];
+        let all = ticks.iter().flat_map(|t| std::iter::repeat_n(*t, width)).collect();
+        (ticks, Columns { ticks: Arc::new(all), values, ..Columns::default() })
+    }
+
     /// The present row.
     pub(super) fn window(&self) -> Window<'_> {
         let values = match &self.row {
@@ -200,6 +238,21 @@ impl Merge {
             index: None,
         }
     }
+}
+
+/// Values of columns, one row behind the other.
+fn rows<T: Copy + Default>(
+    series: &[Columns],
+    range: Range<usize>,
+    column: impl Fn(&Column) -> &[T],
+) -> Vec<T> {
+    let width = series.len();
+    let mut rows = vec![T::default(); range.len() * width];
+    for (offset, series) in series.iter().enumerate() {
+        let cells = rows[offset..].iter_mut().step_by(width);
+        cells.zip(&column(&series.values)[range.clone()]).for_each(|(cell, v)| *cell = *v);
+    }
+    rows
 }
 
 /// The buckets of what comes out of series, when all of them have congruent ones.

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use weft_gts::{Bucket, Labels, Metadata};
 
 use super::build::Building;
-use super::callee::{Callee, Use, push_lists};
+use super::callee::{Callee, Code, Use, push_lists};
 use super::merge::{Merge, common_bucket};
 use super::output::{self, Output};
 use super::partition::{Class, label_names, partition, push_classes};
 use crate::error::Result;
+use crate::function::Bulk;
 use crate::heap::Gts;
 use crate::machine::{Flow, Loop, Machine, Task};
 use crate::value::{Handle, Value};
@@ -34,6 +35,8 @@ struct Reducing {
 /// REDUCE over one class.
 struct Pass {
     merge: Merge,
+    /// For aligned series.
+    bulk: Option<Bulk>,
     members: Vec<Handle<Gts>>,
     metadata: Metadata,
     bucket: Option<Bucket>,
@@ -63,7 +66,7 @@ fn common_attributes(vm: &Machine, members: &[Handle<Gts>]) -> Labels {
 }
 
 impl Pass {
-    fn start(vm: &mut Machine, class: Class) -> Result<Self> {
+    fn start(vm: &mut Machine, class: Class, callee: &Callee, own_ticks: bool) -> Result<Self> {
         let Class { common, members } = class;
         let bucket = common_bucket(vm, &members);
         let merge = Merge::start(vm, &members, common.clone(), None)?;
@@ -73,7 +76,14 @@ impl Pass {
         };
         let mut metadata = Metadata::new(name, common);
         metadata.attributes = common_attributes(vm, &members);
+        // Windows of equal ticks: the code for sliding windows over time does for them, too. There
+        // are no holes, so conditions hold.
+        let bulk = match &callee.code {
+            Code::Native(aggregator, ..) if !own_ticks && merge.is_aligned() => aggregator.bulk,
+            _ => None,
+        };
         Ok(Self {
+            bulk,
             merge,
             members,
             metadata,
@@ -87,6 +97,9 @@ impl Pass {
 
     /// Goes on with library code for one slice; whether all is done.
     fn run(&mut self, vm: &mut Machine, callee: &Callee, own_ticks: bool) -> Result<bool> {
+        if let Some(bulk) = self.bulk {
+            return self.run_bulk(vm, bulk);
+        }
         let mut work = 0;
         let done = loop {
             if !self.merge.next() {
@@ -108,6 +121,23 @@ impl Pass {
         };
         vm.heap.claim(self.made.len() * Building::POINT_BYTES)?;
         vm.charge(work);
+        Ok(done)
+    }
+
+    /// The same, many rows at once.
+    fn run_bulk(&mut self, vm: &mut Machine, bulk: Bulk) -> Result<bool> {
+        let width = self.merge.width();
+        let count = (SLICE_VALUES / width).max(1);
+        vm.heap.claim(count * width * 32 + self.made.len() * Building::POINT_BYTES)?;
+        let (ticks, columns) = self.merge.block(count);
+        let done = ticks.len() < count;
+        vm.charge(ticks.len() * width);
+        self.single |= !ticks.is_empty();
+        let ranges: Vec<(usize, usize)> =
+            (0..ticks.len()).map(|row| (row * width, (row + 1) * width)).collect();
+        if let Some(columns) = (bulk.run)(&columns, &ranges) {
+            self.made.extend(ticks, &columns);
+        }
         Ok(done)
     }
 
@@ -199,7 +229,7 @@ impl Reducing {
             let Some(class) = self.classes.next() else {
                 return Ok(false);
             };
-            self.pass = Some(Pass::start(vm, class)?);
+            self.pass = Some(Pass::start(vm, class, &self.callee, self.own_ticks)?);
         }
         Ok(true)
     }

@@ -51,6 +51,7 @@ pub(super) struct Pass {
     last_tick: i64,
     duplicates: i64,
     made: Building,
+    batch: Batch,
     /// What macros made by name.
     many: Option<BTreeMap<Arc<str>, Building>>,
     /// The series that macros are given, one for all windows.
@@ -63,6 +64,42 @@ pub(super) struct Pass {
 struct Place {
     tick: i64,
     range: (usize, usize),
+}
+
+/// Windows of one slice.
+#[derive(Debug, Default)]
+struct Batch {
+    ticks: Vec<i64>,
+    ranges: Vec<(usize, usize)>,
+    duplicates: Vec<i64>,
+    work: usize,
+}
+
+impl Batch {
+    fn clear(&mut self) {
+        self.ticks.clear();
+        self.ranges.clear();
+        self.duplicates.clear();
+        self.work = 0;
+    }
+
+    #[inline]
+    fn push(&mut self, tick: i64, range: (usize, usize), duplicates: i64, sliding: bool) {
+        self.ticks.push(tick);
+        self.ranges.push(range);
+        self.duplicates.push(duplicates);
+        self.work += if sliding { 4 } else { 4 + range.1 - range.0 };
+    }
+
+    /// Keeps the windows that `keep` says yes to; most often all.
+    fn retain(&mut self, keep: impl Fn((usize, usize)) -> bool) {
+        if self.ranges.iter().all(|range| keep(*range)) {
+            return;
+        }
+        let mut kept = self.ranges.iter().map(|range| keep(*range));
+        self.ticks.retain(|_| kept.next().unwrap_or(false));
+        self.ranges.retain(|range| keep(*range));
+    }
 }
 
 impl Pass {
@@ -87,6 +124,11 @@ impl Pass {
         };
         let names = vec![Arc::from(metadata.class())];
         let labels = vec![metadata.labels.clone()];
+        // As many results as there are points, or fewer.
+        let most = (count / plan.step).min(points.len() as i64);
+        let room = if plan.occurrences == 0 { most } else { most.min(plan.occurrences) };
+        let room = usize::try_from(room).unwrap_or(0);
+        vm.heap.claim(room * Building::POINT_BYTES)?;
         Ok(Ok(Self {
             points,
             metadata,
@@ -101,7 +143,8 @@ impl Pass {
             window: (0, 0),
             last_tick: 0,
             duplicates: 0,
-            made: Building::default(),
+            made: Building::with_room(room),
+            batch: Batch::default(),
             many: None,
             shown: None,
             tick: 0,
@@ -201,16 +244,83 @@ impl Pass {
         Some(Place { tick, range })
     }
 
+    /// The next windows, until they hold as many points as a slice handles; those of sliding code
+    /// count one each.
+    fn fill(&mut self, plan: &Plan, batch: &mut Batch, sliding: bool) -> Step {
+        batch.clear();
+        if self.bucket.is_none() && plan.output.is_none() && !plan.reversed && !self.overflows(plan)
+        {
+            return self.fill_forward(plan, batch, sliding);
+        }
+        while batch.work < SLICE_POINTS {
+            let Some(place) = self.advance(plan) else {
+                return Step::Done;
+            };
+            batch.push(place.tick, place.range, self.duplicates, sliding);
+        }
+        Step::More
+    }
+
+    /// Whether a window by time reaches beyond the ends of time.
+    fn overflows(&self, plan: &Plan) -> bool {
+        let (Some(first), Some(last)) = (self.points.ticks.first(), self.points.ticks.last())
+        else {
+            return true;
+        };
+        first.checked_add(plan.pre.min(0)).is_none() || last.checked_sub(plan.post.min(0)).is_none()
+    }
+
+    /// The same for windows at the points themselves, oldest first: both ends only move forward.
+    fn fill_forward(&mut self, plan: &Plan, batch: &mut Batch, sliding: bool) -> Step {
+        let ticks = &**self.points.ticks;
+        let (mut first, mut end) = self.window;
+        let (pre, post) = (plan.pre, plan.post);
+        let mut step = Step::More;
+        while batch.work < SLICE_POINTS {
+            let place = self.index as usize;
+            if place >= ticks.len() || self.left == 0 {
+                step = Step::Done;
+                break;
+            }
+            let tick = ticks[place];
+            let repeated = place != 0 && self.last_tick == tick;
+            self.duplicates = if repeated { self.duplicates + 1 } else { 0 };
+            self.last_tick = tick;
+            let start = match pre {
+                0 => tick,
+                pre if pre < 0 => tick + pre,
+                pre => place.checked_sub(pre as usize).map_or(i64::MIN, |p| ticks[p]),
+            };
+            let stop = match post {
+                0 => tick,
+                post if post < 0 => tick - post,
+                post => ticks.get(place + post as usize).copied().unwrap_or(i64::MAX),
+            };
+            while first < ticks.len() && ticks[first] < start {
+                first += 1;
+            }
+            end = end.max(first);
+            while end < ticks.len() && ticks[end] <= stop {
+                end += 1;
+            }
+            batch.push(tick, (first, end), self.duplicates, sliding);
+            self.index += plan.step;
+            self.left -= 1;
+        }
+        self.window = (first, end);
+        step
+    }
+
     /// The index in a window of the point at its tick: of duplicates the one whose turn it is.
-    fn index_at(&self, plan: &Plan, place: &Place) -> i64 {
-        let ticks = &self.points.ticks[place.range.0..place.range.1];
-        let at = |index: usize| ticks.get(index) == Some(&place.tick);
+    fn index_at(&self, plan: &Plan, tick: i64, range: (usize, usize), duplicates: i64) -> i64 {
+        let ticks = &self.points.ticks[range.0..range.1];
+        let at = |index: usize| ticks.get(index) == Some(&tick);
         if plan.reversed {
-            let last = ticks.partition_point(|t| *t <= place.tick).wrapping_sub(1);
-            (if at(last) { last as i64 } else { -1 }) - self.duplicates
+            let last = ticks.partition_point(|t| *t <= tick).wrapping_sub(1);
+            (if at(last) { last as i64 } else { -1 }) - duplicates
         } else {
-            let first = ticks.partition_point(|t| *t < place.tick);
-            (if at(first) { first as i64 } else { -1 }) + self.duplicates
+            let first = ticks.partition_point(|t| *t < tick);
+            (if at(first) { first as i64 } else { -1 }) + duplicates
         }
     }
 
@@ -219,67 +329,47 @@ impl Pass {
         let Some(callee) = &plan.callee else {
             return if self.advance(plan).is_some() { Err(no_mapper()) } else { Ok(Step::Done) };
         };
-        if let Code::Native(aggregator, _, _) = &callee.code {
-            let bulk =
-                aggregator.bulk.filter(|b| !plan.own_ticks && b(&self.points, &[]).is_some());
-            if let Some(bulk) = bulk {
-                return self.run_bulk(vm, plan, bulk);
-            }
-        }
-        let mut work = 0;
-        let names = std::mem::take(&mut self.names);
-        let labels = std::mem::take(&mut self.labels);
-        let step = loop {
-            let Some(place) = self.advance(plan) else {
-                break Step::Done;
-            };
-            work += 4 + place.range.1 - place.range.0;
-            let mut window = window_of(&self.points, place.range, place.tick, &names, &labels);
-            window.index = Some(self.index_at(plan, &place));
-            if callee.is_guarded() && !callee.allows(&window) {
-                continue;
-            }
-            let point = callee.run(vm, &window)?;
-            if let Some(value) = point.value {
-                let tick = if plan.own_ticks { point.tick } else { place.tick };
-                self.made.push(tick, point.location, point.elevation, value);
-            }
-            if work >= SLICE_POINTS {
-                break Step::More;
-            }
+        let Code::Native(aggregator, word, parameters) = &callee.code else {
+            return Ok(Step::Done);
         };
-        (self.names, self.labels) = (names, labels);
-        vm.heap.claim(self.made.len() * Building::POINT_BYTES)?;
-        vm.charge(work);
-        Ok(step)
-    }
-
-    /// Goes on with code for many windows at once.
-    fn run_bulk(&mut self, vm: &mut Machine, plan: &Plan, bulk: Bulk) -> Result<Step> {
-        let mut ticks = Vec::new();
-        let mut ranges = Vec::new();
-        let mut work = 0;
-        let guard = plan.callee.as_ref().filter(|c| c.is_guarded());
-        let step = loop {
-            let Some(place) = self.advance(plan) else {
-                break Step::Done;
-            };
-            let (first, end) = place.range;
-            work += 2 + end - first;
-            // What there is code for gives nothing for no points.
-            if first < end && guard.is_none_or(|c| c.allows_ticks(&self.points.ticks[first..end])) {
-                ticks.push(place.tick);
-                ranges.push(place.range);
+        let usable = |b: &Bulk| !plan.own_ticks && (b.run)(&self.points, &[]).is_some();
+        let bulk = aggregator.bulk.filter(usable);
+        let sliding = bulk.is_some_and(|b| (b.is_sliding)(&self.points));
+        let mut batch = std::mem::take(&mut self.batch);
+        let step = self.fill(plan, &mut batch, sliding);
+        let room = (self.made.len() + batch.ticks.len()) * Building::POINT_BYTES;
+        vm.heap.claim(room)?;
+        vm.charge(batch.work);
+        if let Some(bulk) = bulk {
+            batch.retain(|range| {
+                // What there is such code for gives nothing for no points.
+                range.0 < range.1
+                    && (!callee.is_guarded()
+                        || callee.allows_ticks(&self.points.ticks[range.0..range.1]))
+            });
+            if let Some(columns) = (bulk.run)(&self.points, &batch.ranges) {
+                self.made.extend(&batch.ticks, &columns);
             }
-            if work >= SLICE_POINTS {
-                break Step::More;
+        } else {
+            let framework = vm.word;
+            vm.word = word.unwrap_or(framework);
+            for (index, tick) in batch.ticks.iter().enumerate() {
+                let range = batch.ranges[index];
+                let mut window = window_of(&self.points, range, *tick, &self.names, &self.labels);
+                let duplicates = batch.duplicates[index];
+                window.index = Some(self.index_at(plan, *tick, range, duplicates));
+                if callee.is_guarded() && !callee.allows(&window) {
+                    continue;
+                }
+                let point = (aggregator.run)(vm, &window, parameters)?;
+                if let Some(value) = point.value {
+                    let tick = if plan.own_ticks { point.tick } else { *tick };
+                    self.made.push(tick, point.location, point.elevation, value);
+                }
             }
-        };
-        vm.heap.claim((self.made.len() + ticks.len()) * Building::POINT_BYTES)?;
-        vm.charge(work);
-        if let Some(columns) = bulk(&self.points, &ranges) {
-            self.made.extend(&ticks, &columns);
+            vm.word = framework;
         }
+        self.batch = batch;
         Ok(step)
     }
 
