@@ -38,8 +38,10 @@ mod session;
 mod snapshot;
 mod stack;
 mod stats;
+mod subsequences;
 mod texts;
 pub(crate) mod variables;
+mod wavelets;
 pub(crate) mod wrap;
 
 use crate::registry::{Family, Word, word};
@@ -104,8 +106,10 @@ pub(crate) const FAMILIES: &[&Family] = &[
     &snapshot::FAMILY,
     &stack::FAMILY,
     &stats::FAMILY,
+    &subsequences::FAMILY,
     &texts::FAMILY,
     &variables::FAMILY,
+    &wavelets::FAMILY,
     &wrap::FAMILY,
 ];
 
