@@ -64,17 +64,15 @@ impl Warp {
     fn step(&mut self, query: &[f64], window: usize, threshold: f64) {
         let i = self.next;
         let end = (i + 1).saturating_add(window).min(query.len());
-        for j in i.saturating_sub(window)..end {
+        let from = i.saturating_sub(window);
+        for (j, value) in query.iter().enumerate().take(end).skip(from) {
             let left = if i > 0 && i + window != j { self.last[j] } else { f64::INFINITY };
             let inside = j > 0 && i != j.saturating_add(window);
             let bottom = if inside { self.row[j - 1] } else { f64::INFINITY };
             let corner = if j > 0 { self.last[j - 1] } else { f64::INFINITY };
             let best = if (i, j) == (0, 0) { 0.0 } else { minimum(left, minimum(bottom, corner)) };
-            self.row[j] = if threshold >= best {
-                best + (query[j] - self.part[i]).abs()
-            } else {
-                f64::INFINITY
-            };
+            self.row[j] =
+                if threshold >= best { best + (value - self.part[i]).abs() } else { f64::INFINITY };
             self.below |= self.row[j] <= threshold;
         }
         std::mem::swap(&mut self.last, &mut self.row);

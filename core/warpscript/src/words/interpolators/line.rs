@@ -51,6 +51,9 @@ impl Polynomials {
     }
 }
 
+/// Makes the pieces of a curve through points.
+type Make = fn(&[f64], &[f64]) -> Vec<[f64; 4]>;
+
 fn linear(x: &[f64], y: &[f64]) -> Vec<[f64; 4]> {
     let slope = |i: usize| (y[i + 1] - y[i]) / (x[i + 1] - x[i]);
     (0..x.len() - 1).map(|i| [y[i], slope(i), 0.0, 0.0]).collect()
@@ -149,7 +152,7 @@ pub(super) fn interpolator(vm: &mut Machine) -> Result {
     let values = numbers(vm, ys, "expects the last argument to be a numeric LIST")?;
     vm.heap.claim(count.saturating_mul(128))?;
     vm.charge(count * 16);
-    let (applied, fewest, make): (_, _, fn(&[f64], &[f64]) -> _) = match vm.word.name {
+    let (applied, fewest, make): (_, _, Make) = match vm.word.name {
         "INTERPOLATOR.1D.SPLINE" => (&SPLINE, 3, natural),
         "INTERPOLATOR.1D.AKIMA" => (&AKIMA, 5, akima),
         _ => (&LINEAR, 2, linear),

@@ -171,7 +171,7 @@ fn option(vm: &Machine, options: Option<Value>, name: &str, default: f64) -> Res
 fn facets_max(vm: &Machine) -> i64 {
     let configured = vm.config.properties.iter().rev().find(|(key, _)| key == FACETS_LIMIT);
     let capability = vm.settings.capabilities.get(FACETS_LIMIT).map(|text| &**text);
-    let text = capability.or(configured.map(|(_, value)| value.as_str()));
+    let text = capability.or_else(|| configured.map(|(_, value)| value.as_str()));
     text.and_then(|text| text.trim().parse().ok()).unwrap_or(FACETS_MAX)
 }
 
