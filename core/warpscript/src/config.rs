@@ -109,6 +109,9 @@ pub struct Config {
     pub timebox_ms: i64,
     /// Longest SLEEP without a capability, milliseconds.
     pub sleep_ms: i64,
+    /// Whether an empty value in a selector means that there is no such label
+    /// (`warp10.absent.label.support`).
+    pub absent_labels: bool,
     /// Keys.
     pub keys: Keys,
     /// The instance (`IDENT`).
@@ -145,6 +148,7 @@ impl Config {
             "token.secret" => assign(&mut keys.token_secret, Some(Some(value.to_owned()))),
             "warp.timeunits" => assign(&mut self.time_unit, TimeUnit::parse(value)),
             "warp.ident" => assign(&mut self.ident, Some(Some(value.to_owned()))),
+            "warp10.absent.label.support" => assign(&mut self.absent_labels, Some(value == "true")),
             "warpscript.registers" => assign(&mut self.registers, value.parse().ok()),
             "warpscript.def.unshadow" => assign(&mut self.unshadow, Some(value == "true")),
             "warpscript.timebox.maxtime" => assign(&mut self.timebox_ms, value.parse().ok()),
@@ -193,6 +197,7 @@ impl Default for Config {
             unshadow: false,
             timebox_ms: 30_000,
             sleep_ms: 10_000,
+            absent_labels: false,
             keys: Keys::default(),
             ident: None,
             properties: Vec::new(),

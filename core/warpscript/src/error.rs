@@ -106,6 +106,15 @@ impl Error {
         self
     }
 
+    /// The same error with a word's name in front of the outermost message.
+    #[must_use]
+    pub fn named(mut self, word: &str) -> Self {
+        if let Some(layer) = self.layers.last_mut() {
+            layer.message = Some(format!("{word} {}", layer.text()).into());
+        }
+        self
+    }
+
     /// The messages, outermost first.
     pub fn layers(&self) -> impl DoubleEndedIterator<Item = &Layer> + ExactSizeIterator {
         self.layers.iter().rev()

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use weft_gts::{Labels, Metadata, Series};
+use weft_gts::{Columns, Labels, Metadata};
 
 use crate::error::Error;
 
@@ -47,6 +47,18 @@ pub enum Target {
     Series(Vec<Metadata>),
 }
 
+/// What series are found for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FindPurpose {
+    /// The script sees them, without owner and producer where the token does not tell those.
+    #[default]
+    Series,
+    /// The script sees which classes, labels and attributes there are, owner and producer too.
+    Sets,
+    /// For a metaset: the token must allow fetching too, and owner and producer are told.
+    MetaSet,
+}
+
 /// A find.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Find {
@@ -58,8 +70,12 @@ pub struct Find {
     pub active_after: Option<i64>,
     /// Only series quiet after this, milliseconds since the epoch.
     pub quiet_after: Option<i64>,
-    /// At most so many series.
-    pub limit: i64,
+    /// So many series are left out.
+    pub skip: u64,
+    /// Then at most so many are taken.
+    pub count: u64,
+    /// What for.
+    pub purpose: FindPurpose,
 }
 
 /// A fetch.
@@ -67,12 +83,15 @@ pub struct Find {
 pub struct Fetch {
     /// Which series.
     pub find: Find,
+    /// For each series that is found, those with its labels and these classes too.
+    pub extra: Vec<Arc<str>>,
     /// Newest tick.
     pub end: i64,
     /// Oldest tick.
     pub start: i64,
-    /// At most so many points a series, from the newest; negative for all.
-    pub count: i64,
+    /// At most so many points a series, from the newest; negative for all. When it is not given
+    /// the token decides, as with the boundaries.
+    pub count: Option<i64>,
     /// So many of the newest points are left out.
     pub skip: i64,
     /// Every so many-th point only.
@@ -82,15 +101,9 @@ pub struct Fetch {
     /// The probability for a point to be taken.
     pub sample: f64,
     /// So many points more before the range.
-    pub pre_boundary: i64,
+    pub pre_boundary: Option<i64>,
     /// So many points more after the range.
-    pub post_boundary: i64,
-    /// Ticks are replaced by the time of writing (`wtimestamp`).
-    pub write_timestamp: bool,
-    /// Values are replaced by their remaining time to live (`ttl`).
-    pub ttl: bool,
-    /// At most so many datapoints in all: beyond it the answer is an error.
-    pub limit: i64,
+    pub post_boundary: Option<i64>,
 }
 
 /// A write: lines of the text input format.
@@ -100,6 +113,8 @@ pub struct Write {
     pub token: Arc<str>,
     /// The lines.
     pub lines: Vec<u8>,
+    /// Attributes that are not named stay (`METADIFF`).
+    pub delta: bool,
 }
 
 /// A delete.
@@ -109,10 +124,12 @@ pub struct Delete {
     pub token: Arc<str>,
     /// Selector.
     pub selector: Arc<str>,
-    /// The range of ticks, both ends included; `None` for everything (`deleteall`).
-    pub range: Option<(i64, i64)>,
-    /// How many series the script expects: another number deletes nothing.
-    pub expected: i64,
+    /// The range of ticks, both ends included, as numbers or instants; `None` for everything
+    /// (`deleteall`).
+    pub range: Option<(Arc<str>, Arc<str>)>,
+    /// How many series the script expects at most: when there are more, nothing is deleted. `None`
+    /// tells which series there are, and deletes nothing.
+    pub expected: Option<i64>,
 }
 
 /// A call over HTTP.
@@ -133,12 +150,19 @@ pub struct Http {
 /// A piece of an answer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Chunk {
-    /// Series with points. A series that comes in pieces comes with the same metadata again.
-    Series(Vec<Series>),
-    /// Metadata.
+    /// Metadata. Owner and producer are left out where the token does not tell them.
     Metadata(Vec<Metadata>),
-    /// Cardinalities, as JSON.
-    Stats(String),
+    /// Points of a series, in the order that was asked for. A series may come in pieces.
+    Points {
+        /// Which of the series told in [`Chunk::Metadata`] so far; never goes back.
+        series: usize,
+        /// The points, of any types.
+        points: Columns,
+    },
+    /// Cardinalities.
+    Stats(Box<Stats>),
+    /// A script that the token wants run when the fetch is done.
+    Hook(Arc<str>),
     /// The source of a macro.
     Macro(String),
     /// How many datapoints or series were written or deleted.
@@ -156,7 +180,25 @@ pub enum Chunk {
     },
 }
 
-/// What comes back for a request.
+/// Estimates of how much there is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Series.
+    pub series: i64,
+    /// Classes.
+    pub classes: i64,
+    /// Names of labels and attributes.
+    pub label_names: i64,
+    /// Values of labels and attributes.
+    pub label_values: i64,
+    /// Series of each class; empty when there are too many classes.
+    pub by_class: Vec<(String, i64)>,
+    /// Values of each label or attribute; empty when there are too many.
+    pub by_label: Vec<(String, i64)>,
+}
+
+/// What comes back for a request. The text of an error reads with the name of the word that asked
+/// in front of it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
     /// A part.

@@ -14,8 +14,10 @@
 //! [`HttpAction`]: weft_daemons::contract::HttpAction
 
 mod body;
+mod call;
 mod exchange;
 mod server;
 
+pub use call::call;
 pub use exchange::{Responder, Sink};
 pub use server::{BuiltIn, Limits, Route, Server};

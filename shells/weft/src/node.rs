@@ -9,7 +9,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 use weft_coord::EmbeddedCoord;
 use weft_daemons::contract::table::Slice;
-use weft_daemons::contract::{Event, Machine, RequestHead, Task};
+use weft_daemons::contract::{Event, Machine, PeerError, RequestHead, Task};
 use weft_daemons::cors::CorsConfig;
 use weft_daemons::directory::{Directory, DirectoryConfig, Registration};
 use weft_daemons::egress::{ENCODER_SIZE_MAX_DEFAULT, Egress, EgressConfig, ExecConfig};
@@ -29,7 +29,7 @@ use crate::config::{Backend, Choice, ConfigError, Settings};
 use crate::driver::{Backends, Clock, drive};
 use crate::home;
 use crate::metrics::Metrics;
-use crate::peers::{Peers, Seat};
+use crate::peers::{Caller, Peers, Seat};
 use crate::report::warn;
 
 /// How long the machines may take to end their work.
@@ -436,6 +436,7 @@ impl Node {
             sinks.egress = Some(sink);
         }
         let route: Route = Arc::new(move |head| sinks.route(head));
+        wiring.peers.call_through(caller(route.clone(), wiring.responder.clone()));
         let server = Server::bind(
             plan.address,
             Limits::default(),
@@ -478,6 +479,18 @@ impl Node {
         self.log.close();
         self.table.close();
     }
+}
+
+/// Makes the requests of components to each other.
+fn caller(route: Route, responder: Responder) -> Caller {
+    let runtime = tokio::runtime::Handle::current();
+    Box::new(move |head, body, done| match route(&head) {
+        Some(sink) => {
+            let call = weft_http::call(responder.clone(), sink, head, body);
+            runtime.spawn(async move { done(call.await) });
+        }
+        None => done(Err(PeerError::Refused(format!("Nobody serves {}.", head.path)))),
+    })
 }
 
 /// Where requests go.

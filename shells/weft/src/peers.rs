@@ -1,18 +1,26 @@
 //! Hands directory requests and progress from machine to machine within one process.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use weft_daemons::contract::peer::{Answer, InstanceId};
-use weft_daemons::contract::{ActionId, PeerAction, PeerError, PeerEvent};
+use bytes::Bytes;
+use weft_daemons::contract::peer::{Answer, CallResult, InstanceId};
+use weft_daemons::contract::{ActionId, PeerAction, PeerError, PeerEvent, RequestHead};
 
 /// Delivers an event to a machine.
 pub(crate) type Deliver = Arc<dyn Fn(PeerEvent) + Send + Sync>;
+
+/// Takes the answer of a call.
+pub(crate) type Done = Box<dyn FnOnce(CallResult) + Send>;
+
+/// Makes an HTTP request to a component. Never blocks.
+pub(crate) type Caller = Box<dyn Fn(RequestHead, Bytes, Done) + Send + Sync>;
 
 /// Who talks to whom.
 #[derive(Default)]
 pub(crate) struct Peers {
     state: Mutex<State>,
+    caller: OnceLock<Caller>,
 }
 
 #[derive(Default)]
@@ -64,8 +72,27 @@ impl Peers {
         }
     }
 
+    /// Requests between components go through `caller`.
+    pub(crate) fn call_through(&self, caller: Caller) {
+        // The first one stays.
+        let _ = self.caller.set(caller);
+    }
+
     /// Carries out what the machine at `seat` asks for.
     pub(crate) fn act(&self, seat: Seat, action: PeerAction) {
+        if let PeerAction::Call { id, head, body } = action {
+            let deliver = self.lock().machines[seat.0].clone();
+            return match self.caller.get() {
+                Some(caller) => {
+                    let done = move |result| deliver(PeerEvent::Called { id, result });
+                    caller(head, body, Box::new(done));
+                }
+                None => {
+                    let error = PeerError::Refused(format!("Nobody serves {}.", head.path));
+                    deliver(PeerEvent::Called { id, result: Err(error) });
+                }
+            };
+        }
         for (deliver, event) in self.lock().route(seat.0, action) {
             deliver(event);
         }
@@ -106,6 +133,7 @@ impl State {
                 None => Vec::new(),
             },
             PeerAction::Answer { ask, answer } => self.answer(ask, answer),
+            PeerAction::Call { .. } => Vec::new(),
             PeerAction::Applied { topic, partition, offset } => {
                 self.applied.insert((topic.clone(), partition), offset);
                 let event = PeerEvent::Applied { topic, partition, offset };

@@ -3,9 +3,11 @@
 //! In one process the shell hands these over as they are; between processes they travel as the
 //! reference's signed HTTP requests to the directory's streaming port.
 
+use bytes::Bytes;
 use weft_gts::Metadata;
 use weft_gts::selector::SelectorText;
 
+use super::http::RequestHead;
 use super::{ActionId, log::Topic};
 
 /// Which directory: the name of its node under `directory.zk.znode`.
@@ -54,6 +56,16 @@ pub enum PeerAction {
         /// The answer.
         answer: Answer,
     },
+    /// Asker: an HTTP request to the component that serves its path, as a client would make it.
+    /// Answered by [`PeerEvent::Called`].
+    Call {
+        /// Echoed.
+        id: ActionId,
+        /// The head of the request.
+        head: RequestHead,
+        /// Its body.
+        body: Bytes,
+    },
     /// Consumer: everything before `offset` of the partition is applied, for readers that wait
     /// for their own writes.
     Applied {
@@ -76,6 +88,21 @@ pub enum Answer {
     /// It failed: what came so far is not all.
     Failed(PeerError),
 }
+
+/// A whole answer to a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallResponse {
+    /// The status code.
+    pub status: u16,
+    /// The body, at most [`CALL_BODY_MAX`] bytes.
+    pub body: Bytes,
+}
+
+/// What comes of a call.
+pub type CallResult = Result<CallResponse, PeerError>;
+
+/// Bytes of the body of an answer to a call; a longer one is an error.
+pub const CALL_BODY_MAX: usize = 256 << 20;
 
 /// Series in one chunk of an answer.
 pub const FIND_CHUNK_MAX: usize = 1_024;
@@ -106,6 +133,13 @@ pub enum PeerEvent {
     AskCancel {
         /// The stream.
         ask: ActionId,
+    },
+    /// Asker: how a [`PeerAction::Call`] was answered.
+    Called {
+        /// The call.
+        id: ActionId,
+        /// The answer; `Err` when there is none. The request may have been carried out.
+        result: CallResult,
     },
     /// Reader: a consumer in this process has applied everything before `offset`.
     Applied {

@@ -501,7 +501,7 @@ impl Directory {
             PeerEvent::AskCancel { ask } => {
                 self.finds.remove(&ask);
             }
-            PeerEvent::Answered { .. } | PeerEvent::Applied { .. } => {}
+            PeerEvent::Answered { .. } | PeerEvent::Called { .. } | PeerEvent::Applied { .. } => {}
         }
     }
 

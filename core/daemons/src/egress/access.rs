@@ -13,6 +13,7 @@ const SIGNATURE_AGE_MAX_MS: i64 = 10_000;
 const NO_FETCH: &str = ".nofetch";
 const NO_FIND: &str = ".nofind";
 const EXPOSE: &str = ".expose";
+const SCOPE: &str = ".scope";
 
 /// Labels that the token alone decides.
 const RESERVED_LABELS: [&str; 3] = [".producer", ".owner", ".app"];
@@ -23,7 +24,71 @@ pub(crate) struct Reader {
     token: ReadToken,
 }
 
+/// What a script reads for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ReadFor {
+    Fetch,
+    Find,
+    MetaSet,
+    Stats,
+}
+
 impl Reader {
+    /// The reader of a script's request; the message when it may not.
+    pub(crate) fn for_script(
+        config: &EgressConfig,
+        token: &str,
+        purpose: ReadFor,
+        now_ms: i64,
+    ) -> Result<Self, String> {
+        let token = config.tokens.read_token(Some(token), now_ms).map_err(|e| e.to_string())?;
+        let reader = Self { token };
+        let fetches = matches!(purpose, ReadFor::Fetch | ReadFor::MetaSet);
+        if fetches && reader.has(NO_FETCH) || purpose == ReadFor::Fetch && reader.has(NO_FIND) {
+            return Err("Token cannot be used for fetching data.".to_owned());
+        }
+        if reader.has(NO_FIND) {
+            return Err("Token cannot be used for finding metadata.".to_owned());
+        }
+        if purpose == ReadFor::Stats && reader.has(SCOPE) {
+            return Err("Scoped token cannot be used for finding metadata.".to_owned());
+        }
+        Ok(reader)
+    }
+
+    /// A selector, narrowed to what the token allows.
+    pub(crate) fn narrow(&self, mut selector: SelectorText) -> SelectorText {
+        selector.labels.retain(|(name, _)| !RESERVED_LABELS.contains(&name.as_str()));
+        for (name, expression) in self.token.label_selectors().iter() {
+            selector.labels.retain(|(other, _)| other != name);
+            selector.labels.push((name.to_owned(), expression.to_owned()));
+        }
+        selector
+    }
+
+    /// What every series must match beside the selectors.
+    pub(crate) fn scope(&self, absent_labels: bool) -> Result<Option<Selector>, String> {
+        let scope = self.token.attributes.as_ref().and_then(|attributes| attributes.get(SCOPE));
+        let Some(scope) = scope else { return Ok(None) };
+        let parse = || {
+            let mut text = SelectorText::parse(scope)?;
+            for (name, expression) in self.token.label_selectors().iter() {
+                let is_named = text.labels.iter().any(|(other, _)| other == name);
+                if RESERVED_LABELS.contains(&name) && !is_named {
+                    text.labels.push((name.to_owned(), expression.to_owned()));
+                }
+            }
+            Ok::<_, SelectorError>(Selector::new(&text, absent_labels)?)
+        };
+        let selector = parse();
+        selector.map(Some).map_err(|_| "Invalid syntax for token scope selector.".to_owned())
+    }
+
+    /// A script that the token wants run.
+    pub(crate) fn hook(&self, name: &str) -> Option<&str> {
+        self.token.hooks.as_ref()?.get(name)
+    }
+
     /// The reader of a fetch.
     pub(crate) fn for_fetch(
         config: &EgressConfig,
@@ -89,14 +154,8 @@ impl Reader {
         list: &str,
         refuse: impl Fn(SelectorError) -> (u16, String),
     ) -> Result<Vec<SelectorText>, Refusal> {
-        let allowed = self.token.label_selectors();
         let narrow = |text: &str| {
-            let mut selector = SelectorText::parse(text)?;
-            selector.labels.retain(|(name, _)| !RESERVED_LABELS.contains(&name.as_str()));
-            for (name, expression) in allowed.iter() {
-                selector.labels.retain(|(other, _)| other != name);
-                selector.labels.push((name.to_owned(), expression.to_owned()));
-            }
+            let selector = self.narrow(SelectorText::parse(text)?);
             // A bad expression is the sender's mistake and not a failure of the directory.
             Selector::new(&selector, false)?;
             Ok(selector)

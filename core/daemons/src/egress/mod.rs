@@ -74,6 +74,8 @@ struct Work {
     finds: BTreeMap<FindId, RequestId>,
     streams: BTreeMap<ActionId, RequestId>,
     computing: BTreeMap<ActionId, RequestId>,
+    /// Requests of scripts to other components.
+    calls: BTreeMap<ActionId, RequestId>,
     schedule: Schedule,
     /// Scripts that sleep, and until when.
     wakes: BTreeSet<(Mono, RequestId, NeedId)>,
@@ -122,6 +124,7 @@ impl Egress {
             finds: BTreeMap::new(),
             streams: BTreeMap::new(),
             computing: BTreeMap::new(),
+            calls: BTreeMap::new(),
             schedule: Schedule::new(config.exec.parallel, config.exec.memory_max),
             wakes: BTreeSet::new(),
             random: Random::new(seed),
@@ -273,6 +276,9 @@ impl Egress {
 
     /// Takes the next step of a request, when there is one.
     fn advance(&mut self, now: Now, request: RequestId) {
+        if let Some(Request::Exec(_)) = self.requests.get(&request) {
+            return self.advance_script(now, request);
+        }
         if !self.has_waited(now, request) {
             return;
         }
@@ -297,10 +303,7 @@ impl Egress {
 
     /// Whether consumers have applied what the request must see.
     fn has_waited(&mut self, now: Now, request: RequestId) -> bool {
-        let mut progress = self.work.metadata_applied.progress(now, request);
-        if progress == Progress::Reached {
-            progress = self.work.data_applied.progress(now, request);
-        }
+        let progress = self.work.progress(now, request);
         if let Progress::Failed(message) = progress {
             self.fail(request, &Refusal::Unavailable(message), &[]);
             return false;
@@ -366,8 +369,10 @@ impl Egress {
         if let TableEvent::End { .. } = event {
             self.work.streams.remove(&id);
         }
-        if let Some(Request::Fetch(fetch)) = self.requests.get_mut(&request) {
-            fetch.table_event(event, &mut self.work.effects);
+        match self.requests.get_mut(&request) {
+            Some(Request::Fetch(fetch)) => fetch.table_event(event, &mut self.work.effects),
+            Some(Request::Exec(exec)) => exec.table_event(event),
+            _ => {}
         }
         self.advance(now, request);
     }
@@ -378,6 +383,10 @@ impl Egress {
             waiting.extend(self.work.data_applied.applied(topic, partition, offset));
             for request in waiting {
                 self.advance(now, request);
+            }
+        } else if let PeerEvent::Called { id, result } = event {
+            if let Some(request) = self.work.calls.remove(&id) {
+                self.called(now, request, id, result);
             }
         } else {
             self.work.directory.peer_event(event);
@@ -395,6 +404,7 @@ impl Egress {
             match self.requests.get_mut(&request) {
                 Some(Request::Fetch(fetch)) => fetch.found(event),
                 Some(Request::Find(find)) => find.found(event),
+                Some(Request::Exec(exec)) => exec.find_event(event),
                 _ => continue,
             }
             self.advance(now, request);
@@ -454,6 +464,20 @@ impl Work {
             actions.extend(self.data_applied.begin(now, request, &mut self.ids));
         }
         self.effects.extend(actions.into_iter().map(Effect::Log));
+    }
+
+    /// How far consumers are for a request.
+    fn progress(&mut self, now: Now, request: RequestId) -> Progress {
+        match self.metadata_applied.progress(now, request) {
+            Progress::Reached => self.data_applied.progress(now, request),
+            progress => progress,
+        }
+    }
+
+    /// A request no longer waits for consumers.
+    fn stop_waiting(&mut self, request: RequestId) {
+        self.metadata_applied.forget(request);
+        self.data_applied.forget(request);
     }
 
     /// A whole answer.

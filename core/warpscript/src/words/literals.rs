@@ -1,6 +1,6 @@
 //! Literals of collections, and what kind of value something is.
 
-use crate::error::{Fault, Result};
+use crate::error::{Fault, Kind, Result};
 use crate::heap::{List, Map, Set};
 use crate::java;
 use crate::machine::Machine;
@@ -140,7 +140,10 @@ fn above_mark(vm: &Machine) -> Option<usize> {
 }
 
 fn no_mark(vm: &Machine) -> Fault {
-    if vm.depth() == 0 { Fault::empty_stack() } else { Fault::bounds() }
+    if vm.depth() == 0 {
+        return Fault::empty_stack();
+    }
+    Fault::kind(Kind::Bounds, "Invalid level.")
 }
 
 /// Takes everything down to the topmost mark, and the mark.

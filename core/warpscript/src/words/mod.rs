@@ -39,6 +39,7 @@ mod snapshot;
 mod stack;
 mod stats;
 mod subsequences;
+mod store;
 mod texts;
 pub(crate) mod variables;
 mod wavelets;
@@ -107,6 +108,7 @@ pub(crate) const FAMILIES: &[&Family] = &[
     &stack::FAMILY,
     &stats::FAMILY,
     &subsequences::FAMILY,
+    &store::FAMILY,
     &texts::FAMILY,
     &variables::FAMILY,
     &wavelets::FAMILY,

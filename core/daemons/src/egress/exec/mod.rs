@@ -7,6 +7,8 @@
 //! ```
 
 mod answer;
+mod calls;
+mod reads;
 mod schedule;
 mod script;
 mod setup;
@@ -24,12 +26,18 @@ pub use script::{ExecDone, ExecTask};
 use script::{Script, SetupError, State, too_large};
 pub(super) use setup::PATH;
 
+use calls::Call;
+use reads::Read;
+
 use super::config::EgressConfig;
 use super::task::EgressTask;
 use super::{UNSENT_MAX, Work};
+use crate::applied::Progress;
 use crate::contract::http::{HttpAction, RequestHead, RequestId};
-use crate::contract::{Effect, Metric};
-use crate::time::Now;
+use crate::contract::peer::CallResult;
+use crate::contract::{ActionId, Effect, Metric, TableEvent};
+use crate::directory_client::FindEvent;
+use crate::time::{Mono, Now};
 
 /// A script that is served.
 #[derive(Debug)]
@@ -38,8 +46,10 @@ pub(super) struct Exec {
     place: Place,
     /// Answers for its next slice.
     inbox: Vec<(NeedId, Answer)>,
-    /// What it asked for, in order; the first is being served.
+    /// What it asked for that is not served yet.
     needs: VecDeque<(NeedId, Request)>,
+    /// What is being served.
+    serving: Option<(NeedId, Serving)>,
     /// Why it must end at its next slice.
     abort: Option<String>,
     slices: u32,
@@ -49,6 +59,13 @@ pub(super) struct Exec {
     has_answered: bool,
     /// Pieces of the response that the client has not taken.
     unsent: usize,
+}
+
+/// Something that a script asked for, under way.
+#[derive(Debug)]
+enum Serving {
+    Read(Box<Read>),
+    Call(Call),
 }
 
 /// Where the script is.
@@ -80,6 +97,7 @@ impl Exec {
             place: Place::Receiving(head, Vec::new()),
             inbox: Vec::new(),
             needs: VecDeque::new(),
+            serving: None,
             abort: None,
             slices: 0,
             is_queued: false,
@@ -164,6 +182,7 @@ impl Exec {
                 let abort = self.abort.take();
                 if abort.is_some() {
                     self.needs.clear();
+                    self.stop_serving(work, request);
                     work.wakes.retain(|(_, sleeper, _)| *sleeper != request);
                 }
                 let entropy = work.entropy();
@@ -190,7 +209,7 @@ impl Exec {
             self.cancel_need(work, request, id);
         }
         self.needs.extend(done.needs);
-        self.serve(work, request);
+        self.serve(config, work, request, now);
         if let Script::Refused(error) = &done.script {
             return self.refuse(config, work, request, error);
         }
@@ -221,6 +240,8 @@ impl Exec {
         };
         self.place = Place::Here(done.script);
         if step == Step::Wait {
+            // Its inbox is empty now: more can be read.
+            self.read(config, work, request, now);
             self.go_on(work, request);
         }
         step
@@ -300,18 +321,126 @@ impl Exec {
         Step::Done
     }
 
-    /// Serves what the script asked for first.
-    fn serve(&mut self, work: &mut Work, request: RequestId) {
-        while let Some((id, need)) = self.needs.pop_front() {
-            let answer = match need {
+    /// Serves what the script asked for: what takes time one after the other.
+    fn serve(&mut self, config: &EgressConfig, work: &mut Work, request: RequestId, now: Now) {
+        while self.serving.is_none() {
+            let Some((id, need)) = self.needs.pop_front() else { return };
+            let begun = match need {
+                Request::Fetch(fetch) => Read::fetch(config, *fetch, now, work.draw()),
+                Request::Find(find) => Read::find(config, &find, now),
+                Request::Stats(find) => Read::stats(config, &find, now),
+                Request::Update(write) => {
+                    let call = Call::write(config, work, request, write, false);
+                    self.serving = Some((id, Serving::Call(call)));
+                    return;
+                }
+                Request::Meta(write) => {
+                    let call = Call::write(config, work, request, write, true);
+                    self.serving = Some((id, Serving::Call(call)));
+                    return;
+                }
+                Request::Delete(delete) => {
+                    let call = Call::delete(config, work, request, *delete);
+                    self.serving = Some((id, Serving::Call(call)));
+                    return;
+                }
                 Request::Sleep(until) => {
-                    work.wakes.insert((crate::time::Mono(until), request, id));
+                    work.wakes.insert((Mono(until), request, id));
                     continue;
                 }
-                Request::Macro(_) => Answer::End,
-                _ => Answer::Err(Error::new(Kind::Script, "is not available here.")),
+                Request::Macro(_) => {
+                    self.inbox.push((id, Answer::End));
+                    continue;
+                }
+                Request::Http(_) => {
+                    let message = "cannot call out: this platform does not do it.";
+                    Err(Error::new(Kind::Script, message))
+                }
             };
-            self.inbox.push((id, answer));
+            match begun {
+                Ok(read) => {
+                    work.begin_waiting(now, request, true);
+                    self.serving = Some((id, Serving::Read(Box::new(read))));
+                    self.read(config, work, request, now);
+                }
+                Err(error) => self.inbox.push((id, Answer::Err(error))),
+            }
+        }
+    }
+
+    /// Goes on with what is being read, when consumers have applied what it must see.
+    fn read(&mut self, config: &EgressConfig, work: &mut Work, request: RequestId, now: Now) {
+        let Some((id, Serving::Read(read))) = &mut self.serving else { return };
+        let id = *id;
+        let answers = match work.progress(now, request) {
+            Progress::Waiting => return,
+            Progress::Failed(message) => {
+                read.cancel(work);
+                let error = Error::new(Kind::Script, message);
+                vec![Answer::Err(error.wrap(Kind::Script, "failed."))]
+            }
+            Progress::Reached => read.advance(work, request, self.inbox.len()),
+        };
+        self.answered(config, work, request, now, id, answers);
+    }
+
+    /// Pieces of an answer; behind the last one the next request is served.
+    fn answered(
+        &mut self,
+        config: &EgressConfig,
+        work: &mut Work,
+        request: RequestId,
+        now: Now,
+        id: NeedId,
+        answers: Vec<Answer>,
+    ) {
+        let is_over = answers.last().is_some_and(|last| !matches!(last, Answer::Chunk(_)));
+        self.inbox.extend(answers.into_iter().map(|answer| (id, answer)));
+        if is_over {
+            self.serving = None;
+            self.serve(config, work, request, now);
+        }
+    }
+
+    /// Series were found, or there are no more.
+    pub(super) fn find_event(&mut self, event: FindEvent) {
+        if let Some((_, Serving::Read(read))) = &mut self.serving {
+            read.find_event(event);
+        }
+    }
+
+    /// Datapoints were read, or there are no more.
+    pub(super) fn table_event(&mut self, event: TableEvent) {
+        if let Some((_, Serving::Read(read))) = &mut self.serving {
+            read.table_event(event);
+        }
+    }
+
+    /// Another component answered.
+    fn called(
+        &mut self,
+        config: &EgressConfig,
+        work: &mut Work,
+        request: RequestId,
+        now: Now,
+        (call_id, result): (ActionId, CallResult),
+    ) {
+        let Some((id, Serving::Call(call))) = &mut self.serving else { return };
+        let id = *id;
+        if let Some(answers) = call.answered(config, work, request, call_id, result) {
+            self.answered(config, work, request, now, id, answers);
+        }
+    }
+
+    /// Nobody waits for what is being served.
+    fn stop_serving(&mut self, work: &mut Work, request: RequestId) {
+        match self.serving.take() {
+            Some((_, Serving::Read(mut read))) => {
+                work.stop_waiting(request);
+                read.cancel(work);
+            }
+            Some((_, Serving::Call(call))) => call.cancel(work),
+            None => {}
         }
     }
 
@@ -323,11 +452,16 @@ impl Exec {
 
     fn cancel_need(&mut self, work: &mut Work, request: RequestId, id: NeedId) {
         self.needs.retain(|(other, _)| *other != id);
+        self.inbox.retain(|(other, _)| *other != id);
+        if self.serving.as_ref().is_some_and(|(other, _)| *other == id) {
+            self.stop_serving(work, request);
+        }
         work.wakes.retain(|(_, sleeper, other)| (*sleeper, *other) != (request, id));
     }
 
     /// Nobody wants the rest. A script that runs is dropped when its slice is over.
-    pub(super) fn cancel(self, work: &mut Work, request: RequestId) {
+    pub(super) fn cancel(mut self, work: &mut Work, request: RequestId) {
+        self.stop_serving(work, request);
         work.wakes.retain(|(_, sleeper, _)| *sleeper != request);
         work.schedule.forget(request);
         if let Place::Here(script) = self.place {
@@ -398,6 +532,32 @@ impl super::Egress {
                 self.stepped(request, step);
             }
             _ => self.work.discard(done.script),
+        }
+        self.dispatch(now);
+    }
+
+    /// What a script waits for may have come.
+    pub(super) fn advance_script(&mut self, now: Now, request: RequestId) {
+        let config = Arc::clone(&self.config);
+        if let Some(super::Request::Exec(exec)) = self.requests.get_mut(&request) {
+            exec.read(&config, &mut self.work, request, now);
+            exec.go_on(&mut self.work, request);
+        }
+        self.dispatch(now);
+    }
+
+    /// Another component answered a script.
+    pub(super) fn called(
+        &mut self,
+        now: Now,
+        request: RequestId,
+        id: ActionId,
+        result: CallResult,
+    ) {
+        let config = Arc::clone(&self.config);
+        if let Some(super::Request::Exec(exec)) = self.requests.get_mut(&request) {
+            exec.called(&config, &mut self.work, request, now, (id, result));
+            exec.go_on(&mut self.work, request);
         }
         self.dispatch(now);
     }

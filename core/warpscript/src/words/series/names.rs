@@ -161,13 +161,13 @@ pub(super) fn to_selector(vm: &mut Machine) -> Result {
                 "expects a GeoTimeSeries, a GTSEncoder or a list thereof on top of the stack.",
             ));
         };
-        let selector = selector(metadata);
+        let selector = selector(metadata, vm.config.absent_labels);
         vm.heap.string(selector)
     })
 }
 
 /// The selector of one series: names escaped, labels in order.
-fn selector(metadata: &Metadata) -> String {
+fn selector(metadata: &Metadata, absent_labels: bool) -> String {
     let name = metadata.class();
     let mut selector = String::new();
     if name.starts_with(['=', '~']) {
@@ -182,8 +182,8 @@ fn selector(metadata: &Metadata) -> String {
             selector.push(',');
         }
         selector.push_str(&percent::encode(name));
-        // An empty value is matched by what is empty or absent.
-        if value.is_empty() {
+        // Where an empty value does not mean an absent label, an expression says it.
+        if value.is_empty() && !absent_labels {
             selector.push_str("~$");
         } else {
             selector.push('=');
