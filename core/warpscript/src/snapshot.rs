@@ -44,7 +44,7 @@ fn nested(vm: &Machine, value: Value, style: Style, depth: usize) -> Result<Stri
         return Err(Fault::text(format!("Functions exceeded {NESTING_MAX} levels.")));
     }
     let mut out = String::new();
-    Writer { vm, out: &mut out, style, open: Vec::new(), depth }.run(value)?;
+    Writer { vm, out: &mut out, style, open: Vec::new(), macros: 0, depth }.run(value)?;
     Ok(out)
 }
 
@@ -53,6 +53,8 @@ struct Writer<'a> {
     out: &'a mut String,
     style: Style,
     open: Vec<Open>,
+    /// How many of the open ones are macros: what is in a macro is not written for people.
+    macros: usize,
     /// Functions around.
     depth: usize,
 }
@@ -66,21 +68,28 @@ impl Writer<'_> {
                 Open::List(list, index, vector) => self.list(list, index, vector)?,
                 Open::Map(map, index, value_next) => self.map(map, index, value_next)?,
                 Open::Set(set, index) => self.set(set, index)?,
-                Open::Macro(body, index) => self.body(body, index)?,
+                Open::Macro(body, index) => {
+                    self.macros -= 1;
+                    self.body(body, index)?;
+                }
             }
         }
         Ok(())
     }
 
+    const fn readable(&self) -> bool {
+        self.style.readable && self.macros == 0
+    }
+
     /// Writes a simple value, or opens a collection.
     fn element(&mut self, value: Value) -> Result {
-        let nesting = self.open.iter().filter(|o| !matches!(o, Open::Macro(..))).count();
+        let nesting = self.open.len() - self.macros;
         if nesting >= NESTING_MAX {
             return Err(Fault::text(format!(
                 "Recursive data structures exceeded {NESTING_MAX} levels."
             )));
         }
-        let readable = self.style.readable;
+        let readable = self.readable();
         match value {
             Value::Null => self.out.push_str("NULL "),
             Value::Mark => self.out.push_str("MARK "),
@@ -132,7 +141,7 @@ impl Writer<'_> {
 
     fn string(&mut self, text: &str) {
         self.out.push('\'');
-        if self.style.readable {
+        if self.readable() {
             escape_readable(self.out, text);
         } else {
             self.out.push_str(&url_encode(text));
@@ -222,11 +231,12 @@ impl Writer<'_> {
             return;
         }
         self.out.push_str("<% ");
+        self.macros += 1;
         self.open.push(Open::Macro(body, 0));
     }
 
     fn list(&mut self, list: Handle<crate::heap::List>, index: usize, vector: bool) -> Result {
-        let readable = self.style.readable;
+        let readable = self.readable();
         if index > 0 && !readable {
             self.out.push_str("+! ");
         }
@@ -245,7 +255,7 @@ impl Writer<'_> {
     }
 
     fn set(&mut self, set: Handle<crate::heap::Set>, index: usize) -> Result {
-        let readable = self.style.readable;
+        let readable = self.readable();
         if index > 0 && !readable {
             self.out.push_str("+! ");
         }
@@ -266,7 +276,7 @@ impl Writer<'_> {
     /// Entries are `key value` for people, `value key PUT` otherwise. `second`: the first of the
     /// two is written.
     fn map(&mut self, map: Handle<crate::heap::Map>, index: usize, second: bool) -> Result {
-        let readable = self.style.readable;
+        let readable = self.readable();
         if index > 0 && !second {
             self.out.push_str(if readable { "\n" } else { "PUT " });
         }
@@ -290,17 +300,12 @@ impl Writer<'_> {
             self.out.push_str("%> ");
             return Ok(());
         };
+        self.macros += 1;
         self.open.push(Open::Macro(body, index + 1));
         let symbols = self.vm.symbols();
         match *instruction {
             Instruction::Push(Value::Word(word)) => self.reference(word.name),
-            Instruction::Push(value) => {
-                let style = self.style;
-                self.style.readable = false;
-                let done = self.element(value);
-                self.style = style;
-                return done;
-            }
+            Instruction::Push(value) => return self.element(value),
             Instruction::Call(word) => self.word(word.name),
             Instruction::Apply(function) => {
                 let name = crate::text::function_name(&self.vm.heap, function);

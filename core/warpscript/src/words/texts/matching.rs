@@ -22,6 +22,13 @@ impl Object for Matcher {
         self.0.pattern.len() * 32 + 1024
     }
 
+    fn snapshot(&self) -> Option<String> {
+        let mut script = "'".to_owned();
+        crate::literal::escape_readable(&mut script, &self.0.pattern);
+        script.push_str("' MATCHER ");
+        Some(script)
+    }
+
     fn duplicate(&self) -> Option<Box<dyn Object>> {
         Some(Box::new(self.clone()))
     }
