@@ -148,7 +148,7 @@ impl Edge {
 }
 
 /// Whether `c` is to the left of the line from `a` to `b` (`Greater`), to the right, or on it.
-fn orientation(a: Point, b: Point, c: Point) -> Ordering {
+pub(super) fn orientation(a: Point, b: Point, c: Point) -> Ordering {
     /// Relative error of the plain determinant.
     const ERROR: f64 = 4.0 * f64::EPSILON;
     let left = (a.x - c.x) * (b.y - c.y);

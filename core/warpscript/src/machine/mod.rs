@@ -130,6 +130,8 @@ pub struct Settings {
     pub fetched_series: i64,
     /// The generator that `PRNG` seeded.
     pub prng: Option<crate::random::Random>,
+    /// How the next geometry is buffered that a shape is made of (`GEO.BUFFER`).
+    pub buffer: Option<weft_gts::geo::Buffer>,
 }
 
 /// A stop watch of `CHRONOSTART` and `CHRONOEND`.
@@ -193,6 +195,7 @@ impl Default for Settings {
             fetched: 0,
             fetched_series: 0,
             prng: None,
+            buffer: None,
         }
     }
 }

@@ -70,6 +70,7 @@ pub(crate) const FAMILIES: &[&Family] = &[
     &filters::FAMILY,
     &filters::LATENCIES,
     &frameworks::FAMILY,
+    &geo::BUFFER,
     &geo::CELLS,
     &geo::CODES,
     &geo::COVER,

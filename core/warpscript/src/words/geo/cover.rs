@@ -1,10 +1,10 @@
 //! Geometries as shapes: GEO.WKT and the like.
 
 use weft_gts::geo::cover::resolution_for;
-use weft_gts::geo::{Cover, Covering};
+use weft_gts::geo::{self, Cover, Covering};
 
 use super::format::{self, Geometry};
-use super::push_shape;
+use super::{buffer, push_shape};
 use crate::error::{Fault, Result};
 use crate::machine::{Flow, Machine, Task};
 use crate::registry::{Family, Word, word};
@@ -128,16 +128,16 @@ const STEP: usize = 64;
 fn cover(vm: &mut Machine) -> Result {
     let (inside, fineness, input) = (vm.pop()?, vm.pop()?, vm.pop()?);
     let name = vm.word.name;
-    let (kind, type_name) = match name.split('.').nth(1).unwrap_or_default() {
-        "WKB" => ("WKB", " GeoWKB BYTES"),
-        "JSON" => ("JSON", "a GeoJSON STRING"),
-        "GML" => ("GML", "a GML STRING"),
-        "KML" => ("KML", "a KML STRING"),
-        _ => ("WKT", "a WKT STRING"),
+    let (form, type_name) = match name.split('.').nth(1).unwrap_or_default() {
+        "WKB" => ("wkb", " GeoWKB BYTES"),
+        "JSON" => ("geojson", "a GeoJSON STRING"),
+        "GML" => ("gml", "a GML STRING"),
+        "KML" => ("kml", "a KML STRING"),
+        _ => ("wkt", "a WKT STRING"),
     };
     let fits = match input {
-        Value::Bytes(_) => kind == "WKB",
-        Value::String(_) => kind != "WKB",
+        Value::Bytes(_) => form == "wkb",
+        Value::String(_) => form != "wkb",
         _ => false,
     };
     let (true, Value::Boolean(inside)) = (fits, inside) else {
@@ -151,22 +151,41 @@ fn cover(vm: &mut Machine) -> Result {
         }
         _ => return Err(bad_operands(vm, type_name)),
     }
-    let geometry = read(vm, input, kind);
+    let geometry = read(vm, input, form);
     let geometry =
         geometry.map_err(|fault| fault.wrap(format!("{name} expects valid {type_name}.")))?;
     let geometry = geometry.flat();
-    let finest = match fineness {
-        Value::Double(error) => resolution_for(&geometry, error),
-        other => other.as_i64().unwrap_or(2) as u32,
+    let order = Order { fineness, uniform: name.ends_with(".UNIFORM"), inside };
+    let mut work = match vm.settings.buffer.take() {
+        Some(buffer) => Work::Buffering(order, buffer::start(vm, buffer, &geometry)?),
+        None => Work::Covering(order.start(vm, geometry)),
     };
-    let coarsest = if name.ends_with(".UNIFORM") { finest } else { 2 };
-    let cells_max = usize::try_from(vm.limits.geocells).unwrap_or(0);
-    let visits_max = cells_max.saturating_mul(VISITS_PER_CELL).max(VISITS_MIN);
-    let cover = Cover { coarsest, finest, inside, cells_max, visits_max };
-    let mut work = Work(Covering::new(cover, geometry));
     match work.resume(vm)? {
         Flow::Done => Ok(()),
         _ => vm.push_task(work),
+    }
+}
+
+/// How a geometry is to be covered.
+#[derive(Clone, Copy)]
+struct Order {
+    /// The finest resolution, or the error that is allowed.
+    fineness: Value,
+    uniform: bool,
+    inside: bool,
+}
+
+impl Order {
+    fn start(self, vm: &Machine, geometry: geo::Geometry) -> Covering {
+        let finest = match self.fineness {
+            Value::Double(error) => resolution_for(&geometry, error),
+            other => other.as_i64().unwrap_or(2) as u32,
+        };
+        let coarsest = if self.uniform { finest } else { 2 };
+        let cells_max = usize::try_from(vm.limits.geocells).unwrap_or(0);
+        let visits_max = cells_max.saturating_mul(VISITS_PER_CELL).max(VISITS_MIN);
+        let cover = Cover { coarsest, finest, inside: self.inside, cells_max, visits_max };
+        Covering::new(cover, geometry)
     }
 }
 
@@ -178,7 +197,7 @@ fn bad_operands(vm: &Machine, type_name: &str) -> Fault {
 }
 
 /// Reads a geometry of a known form.
-fn read(vm: &mut Machine, input: Value, kind: &str) -> Result<Geometry> {
+pub(super) fn read(vm: &mut Machine, input: Value, form: &str) -> Result<Geometry> {
     let (size, result) = match input {
         Value::Bytes(bytes) => {
             let bytes = vm.heap.bytes(bytes);
@@ -188,9 +207,9 @@ fn read(vm: &mut Machine, input: Value, kind: &str) -> Result<Geometry> {
         other => {
             let text = vm.as_text(other).ok_or_else(Fault::null)?;
             vm.heap.claim(text.len().saturating_mul(8))?;
-            let geometry = match kind {
-                "JSON" => format::read_geojson(text),
-                "GML" | "KML" => format::read_markup(text),
+            let geometry = match form {
+                "geojson" => format::read_geojson(text),
+                "gml" | "kml" => format::read_markup(text),
                 _ => format::read_wkt(text),
             };
             (text.len(), geometry)
@@ -200,13 +219,29 @@ fn read(vm: &mut Machine, input: Value, kind: &str) -> Result<Geometry> {
     result
 }
 
-/// A geometry that is being covered.
-struct Work(Covering);
+/// A geometry that is being covered, maybe after it was buffered.
+enum Work {
+    Buffering(Order, buffer::Work),
+    Covering(Covering),
+}
 
 impl Task for Work {
     fn resume(&mut self, vm: &mut Machine) -> Result<Flow> {
         loop {
-            let shape = self.0.advance(STEP);
+            let covering = match self {
+                Self::Covering(covering) => covering,
+                Self::Buffering(order, work) => {
+                    if let Some(polygons) = work.advance(vm)? {
+                        let geometry = geo::Geometry { polygons, ..geo::Geometry::default() };
+                        *self = Self::Covering(order.start(vm, geometry));
+                    }
+                    if vm.should_yield() {
+                        return Ok(Flow::Again);
+                    }
+                    continue;
+                }
+            };
+            let shape = covering.advance(STEP);
             let limit = vm.limits.geocells;
             let shape = shape.map_err(|_| {
                 vm.error(&format!(
@@ -218,8 +253,8 @@ impl Task for Work {
                 push_shape(vm, shape)?;
                 return Ok(Flow::Done);
             }
-            vm.charge(STEP * (8 + self.0.edges()));
-            vm.heap.claim(self.0.len().saturating_mul(64))?;
+            vm.charge(STEP * (8 + covering.edges()));
+            vm.heap.claim(covering.len().saturating_mul(64))?;
             if vm.should_yield() {
                 return Ok(Flow::Again);
             }

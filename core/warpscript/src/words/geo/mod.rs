@@ -1,5 +1,6 @@
 //! Positions, geo cells, shapes and geometries.
 
+mod buffer;
 mod cells;
 mod codes;
 mod cover;
@@ -19,6 +20,7 @@ use crate::heap::Object;
 use crate::machine::Machine;
 use crate::value::Value;
 
+pub(super) use buffer::FAMILY as BUFFER;
 pub(super) use cells::FAMILY as CELLS;
 pub(super) use codes::FAMILY as CODES;
 pub(super) use cover::FAMILY as COVER;

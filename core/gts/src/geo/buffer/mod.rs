@@ -1,0 +1,334 @@
+//! Geometries grown or shrunk by a distance, on the plane of degrees.
+//!
+//! - `curve`: the closed curve at a distance from a point, a line or a ring.
+//! - `noding`: curves cut where they meet each other or themselves.
+//! - `graph`: how many curves each piece has around it; the pieces with nothing on one side and
+//!   something on the other are the rings of the result.
+//!
+//! The steps are those of the planar graph that the reference's geometry library uses, so that
+//! positions come out in the same order with the same digits.
+
+mod curve;
+mod graph;
+mod noding;
+
+use super::geometry::{Geometry, Point, Polygon, orientation};
+use std::cmp::Ordering;
+
+use curve::Curves;
+use graph::Build;
+use noding::Noding;
+
+/// How ends of lines are closed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cap {
+    /// A half circle.
+    #[default]
+    Round,
+    /// Straight through the end.
+    Flat,
+    /// Straight, the distance beyond the end.
+    Square,
+}
+
+/// How corners are made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Join {
+    /// An arc.
+    #[default]
+    Round,
+    /// Sides go on until they meet.
+    Mitre,
+    /// A straight line from side to side.
+    Bevel,
+}
+
+/// How a geometry is buffered.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Buffer {
+    /// The distance; less than 0 shrinks areas, and takes the right side of lines when
+    /// `single_sided`.
+    pub distance: f64,
+    /// Straight segments of a quarter of a circle.
+    pub quadrant_segments: i32,
+    /// Ends of lines.
+    pub cap: Cap,
+    /// Corners.
+    pub join: Join,
+    /// How far mitres may reach out, in distances.
+    pub mitre_limit: f64,
+    /// Only one side of lines.
+    pub single_sided: bool,
+}
+
+/// A buffer that cannot be computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BufferError {
+    /// Positions are so close to each other that numbers do not tell them apart.
+    #[error("the sides of the buffer cannot be told apart")]
+    Topology,
+    /// The geometry takes more segments than allowed.
+    #[error("the buffer takes more than {segments_max} segments")]
+    TooLarge {
+        /// How many are allowed.
+        segments_max: usize,
+    },
+}
+
+/// A buffer that is being computed, bit by bit.
+#[derive(Debug)]
+pub struct Buffering {
+    step: Step,
+    segments_max: usize,
+    compared: usize,
+}
+
+#[derive(Debug)]
+enum Step {
+    Noding(Noding),
+    Building(Build),
+}
+
+/// What a piece of a curve has to its left and right, seen along it: whether it is inside.
+type Sides = (bool, bool);
+
+impl Buffer {
+    /// A buffer of a distance, with the defaults of the reference.
+    pub const fn new(distance: f64) -> Self {
+        Self {
+            distance,
+            quadrant_segments: 8,
+            cap: Cap::Round,
+            join: Join::Round,
+            mitre_limit: 5.0,
+            single_sided: false,
+        }
+    }
+
+    /// Starts to buffer a geometry whose curves have up to `segments_max` segments.
+    pub fn start(
+        &self,
+        geometry: &Geometry,
+        segments_max: usize,
+    ) -> Result<Buffering, BufferError> {
+        let mut curves = Curves::new(*self, segments_max);
+        for point in &geometry.points {
+            curves.add_line(&[*point])?;
+        }
+        for line in &geometry.lines {
+            curves.add_line(&without_repeats(line))?;
+        }
+        for polygon in &geometry.polygons {
+            self.add_polygon(&mut curves, polygon)?;
+        }
+        let step = Step::Noding(Noding::new(curves.finish()));
+        Ok(Buffering { step, segments_max, compared: 0 })
+    }
+
+    fn add_polygon(&self, curves: &mut Curves, polygon: &Polygon) -> Result<(), BufferError> {
+        let Some((shell, holes)) = polygon.rings.split_first() else {
+            return Ok(());
+        };
+        let shell = without_repeats(shell);
+        if self.distance < 0.0 && erodes(&shell, self.distance) {
+            return Ok(());
+        }
+        if self.distance <= 0.0 && shell.len() < 3 {
+            return Ok(());
+        }
+        let outside_left = self.distance >= 0.0;
+        self.add_ring(curves, &shell, outside_left, (false, true))?;
+        for hole in holes {
+            let hole = without_repeats(hole);
+            if self.distance > 0.0 && erodes(&hole, -self.distance) {
+                continue;
+            }
+            self.add_ring(curves, &hole, !outside_left, (true, false))?;
+        }
+        Ok(())
+    }
+
+    /// Adds the curve on one side of a ring, as seen along a clockwise one.
+    fn add_ring(
+        &self,
+        curves: &mut Curves,
+        ring: &[Point],
+        left: bool,
+        sides: Sides,
+    ) -> Result<(), BufferError> {
+        if self.distance == 0.0 && ring.len() < 4 {
+            return Ok(());
+        }
+        let turned = ring.len() >= 4 && is_counterclockwise(ring);
+        let (left, sides) = if turned { (!left, (sides.1, sides.0)) } else { (left, sides) };
+        curves.add_ring(ring, left, sides)
+    }
+}
+
+impl Buffering {
+    /// How many segments the curves have, as far as they are cut.
+    pub fn segments(&self) -> usize {
+        match &self.step {
+            Step::Noding(noding) => noding.segments(),
+            Step::Building(build) => build.segments(),
+        }
+    }
+
+    /// How many comparisons there have been.
+    pub fn compared(&self) -> usize {
+        self.compared
+    }
+
+    /// Does about `count` comparisons; the result once all is done.
+    pub fn advance(&mut self, count: usize) -> Result<Option<Vec<Polygon>>, BufferError> {
+        match &mut self.step {
+            Step::Noding(noding) => {
+                let done = noding.advance(count);
+                self.compared += count;
+                if noding.segments() > self.segments_max {
+                    return Err(BufferError::TooLarge { segments_max: self.segments_max });
+                }
+                if done {
+                    self.step = Step::Building(Build::new(noding.pieces())?);
+                }
+                Ok(None)
+            }
+            Step::Building(build) => {
+                let left = build.advance(count)?;
+                self.compared += left.unwrap_or(count);
+                Ok(left.is_none().then(|| build.finish()))
+            }
+        }
+    }
+}
+
+/// A line without positions that follow themselves.
+fn without_repeats(line: &[Point]) -> Vec<Point> {
+    let mut line = line.to_vec();
+    line.dedup();
+    line
+}
+
+fn distance(a: Point, b: Point) -> f64 {
+    let (dx, dy) = (a.x - b.x, a.y - b.y);
+    (dx * dx + dy * dy).sqrt()
+}
+
+/// The distance from a position to a segment.
+fn segment_distance(p: Point, a: Point, b: Point) -> f64 {
+    if a == b {
+        return distance(p, a);
+    }
+    let length2 = (b.x - a.x) * (b.x - a.x) + (b.y - a.y) * (b.y - a.y);
+    let along = ((p.x - a.x) * (b.x - a.x) + (p.y - a.y) * (b.y - a.y)) / length2;
+    if along <= 0.0 {
+        return distance(p, a);
+    }
+    if along >= 1.0 {
+        return distance(p, b);
+    }
+    let across = ((a.y - p.y) * (b.x - a.x) - (a.x - p.x) * (b.y - a.y)) / length2;
+    across.abs() * length2.sqrt()
+}
+
+/// Whether nothing is left of a ring that shrinks by a distance less than 0.
+fn erodes(ring: &[Point], by: f64) -> bool {
+    if ring.len() < 4 {
+        return by < 0.0;
+    }
+    if ring.len() == 4 {
+        let [a, b, c] = [ring[0], ring[1], ring[2]];
+        let (la, lb, lc) = (distance(b, c), distance(a, c), distance(a, b));
+        let around = la + lb + lc;
+        let center = Point {
+            x: (la * a.x + lb * b.x + lc * c.x) / around,
+            y: (la * a.y + lb * b.y + lc * c.y) / around,
+        };
+        return segment_distance(center, a, b) < by.abs();
+    }
+    let extent = |pick: fn(&Point) -> f64| {
+        let least = ring.iter().map(pick).fold(f64::INFINITY, f64::min);
+        ring.iter().map(pick).fold(f64::NEG_INFINITY, f64::max) - least
+    };
+    by < 0.0 && 2.0 * by.abs() > extent(|p| p.x).min(extent(|p| p.y))
+}
+
+/// Whether a ring turns left, seen at its highest position.
+fn is_counterclockwise(ring: &[Point]) -> bool {
+    let count = ring.len().saturating_sub(1);
+    if count < 3 {
+        return false;
+    }
+    let mut high = 0;
+    for index in 1..=count {
+        if ring[index].y > ring[high].y {
+            high = index;
+        }
+    }
+    let top = ring[high];
+    let different = |index: &usize| ring[*index] != top;
+    let before = (1..=count).map(|step| (high + count - step % count) % count).find(different);
+    let after = (1..=count).map(|step| (high + step) % count).find(different);
+    let (Some(before), Some(after)) = (before, after) else { return false };
+    if before == after || ring[before] == ring[after] {
+        return false;
+    }
+    match orientation(ring[before], top, ring[after]) {
+        Ordering::Equal => ring[before].x > ring[after].x,
+        turn => turn == Ordering::Greater,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::geo::wkt;
+
+    fn buffer(text: &str, buffer: Buffer) -> Vec<Vec<(f64, f64)>> {
+        let geometry = wkt::parse(text).expect("well formed");
+        let mut work = buffer.start(&geometry, 10_000).expect("few segments");
+        let polygons = loop {
+            if let Some(polygons) = work.advance(1000).expect("a result") {
+                break polygons;
+            }
+        };
+        let rings = polygons.iter().flat_map(|polygon| &polygon.rings);
+        rings.map(|ring| ring.iter().map(|p| (p.x, p.y)).collect()).collect()
+    }
+
+    #[test]
+    fn simple_buffers() {
+        let flat = Buffer { cap: Cap::Flat, ..Buffer::new(1.0) };
+        assert_eq!(
+            buffer("LINESTRING (0 0, 10 0)", flat),
+            [[(10.0, 1.0), (10.0, -1.0), (0.0, -1.0), (0.0, 1.0), (10.0, 1.0)]]
+        );
+        let square = "POLYGON ((0 0, 0 10, 10 10, 10 0, 0 0))";
+        assert_eq!(
+            buffer(square, Buffer::new(-1.0)),
+            [[(1.0, 1.0), (1.0, 9.0), (9.0, 9.0), (9.0, 1.0), (1.0, 1.0)]]
+        );
+        assert!(buffer(square, Buffer::new(-6.0)).is_empty());
+        assert_eq!(buffer("POINT (0 0)", Buffer::new(1.0))[0].len(), 33);
+        // Two circles that meet are one area; a ring of a line has a hole.
+        assert_eq!(buffer("MULTIPOINT ((0 0), (1 0))", Buffer::new(1.0)).len(), 1);
+        assert_eq!(buffer("LINESTRING (0 0, 9 0, 9 9, 0 9, 0 0)", Buffer::new(1.0)).len(), 2);
+    }
+
+    proptest! {
+        #[test]
+        fn any_line_ends(
+            points in prop::collection::vec((-9i8..9, -9i8..9), 1..12), by in 1u8..5,
+            join in 0u8..3, single_sided in any::<bool>(),
+        ) {
+            let line = points.iter().map(|(x, y)| Point { x: f64::from(*x), y: f64::from(*y) });
+            let geometry = Geometry { lines: vec![line.collect()], ..Geometry::default() };
+            let join = [Join::Round, Join::Mitre, Join::Bevel][usize::from(join)];
+            let buffer = Buffer { join, single_sided, ..Buffer::new(f64::from(by)) };
+            let mut work = buffer.start(&geometry, 10_000).expect("few segments");
+            while let Ok(None) = work.advance(1000) {}
+        }
+    }
+}
