@@ -275,3 +275,116 @@ fn incomplete(replicas: &BTreeMap<u32, BTreeMap<u32, Vec<&InstanceId>>>) -> Stri
         .collect();
     format!("Directory shards are missing: {}.", missing.join(", "))
 }
+
+#[cfg(test)]
+mod tests {
+    use weft_gts::SeriesId;
+    use weft_wire::znode::DIRECTORY_SERVICE;
+
+    use super::*;
+    use crate::contract::PeerError;
+
+    /// A client that knows instances, by name, modulus and remainder.
+    fn client(instances: &[(&str, u32, u32)]) -> (DirectoryClient, ActionIds) {
+        let (mut client, mut ids) = (DirectoryClient::new("/d".to_owned()), ActionIds::default());
+        client.coord_event(CoordEvent::Connected, &mut ids);
+        let Some(CoordAction::Children { id, .. }) = client.poll_coord() else { panic!("a list") };
+        let names = instances.iter().map(|(name, ..)| (*name).to_owned()).collect();
+        client.coord_event(CoordEvent::Children { id, result: Ok(names) }, &mut ids);
+        for (_, modulus, remainder) in instances {
+            let Some(CoordAction::Get { id, .. }) = client.poll_coord() else { panic!("a look") };
+            let numbers = [("modulus", modulus), ("remainder", remainder)];
+            let payload = numbers.map(|(name, number)| (name.to_owned(), number.to_string()));
+            let instance = ServiceInstance {
+                name: DIRECTORY_SERVICE.to_owned(),
+                id: "id".to_owned(),
+                address: "here".to_owned(),
+                port: 1,
+                payload: payload.into(),
+                registered_ms: 0,
+            };
+            let data = CoordEvent::Data { id, result: Ok(instance.encode().into()) };
+            client.coord_event(data, &mut ids);
+        }
+        (client, ids)
+    }
+
+    /// A find: whom it asks, and the streams.
+    fn asked(client: &mut DirectoryClient, ids: &mut ActionIds) -> Vec<(String, ActionId)> {
+        client.find(&FindRequest::default(), ids).expect("complete");
+        let finds = std::iter::from_fn(|| client.poll_peer()).filter_map(|action| match action {
+            PeerAction::Find { id, instance, .. } => Some((instance.to_string(), id)),
+            _ => None,
+        });
+        finds.collect()
+    }
+
+    fn series(number: i64) -> Metadata {
+        let id = SeriesId { class_id: 1, labels_id: number };
+        Metadata { id, ..Metadata::default() }
+    }
+
+    fn answered(id: ActionId, answer: Answer) -> PeerEvent {
+        PeerEvent::Answered { id, answer }
+    }
+
+    fn found(client: &mut DirectoryClient) -> Option<Result<Vec<i64>, String>> {
+        client.poll_find().map(|(_, event)| match event {
+            FindEvent::Found(series) => Ok(series.iter().map(|one| one.id.labels_id).collect()),
+            FindEvent::End => Ok(Vec::new()),
+            FindEvent::Failed(message) => Err(message),
+        })
+    }
+
+    #[test]
+    fn one_modulus_with_all_remainders_is_asked() {
+        let instances = [("a", 1, 0), ("b", 2, 0), ("c", 2, 1), ("d", 2, 1), ("e", 3, 2)];
+        let (mut client, mut ids) = client(&instances);
+        let mut seen = std::collections::BTreeSet::new();
+        for _ in 0..4 {
+            let names: Vec<String> =
+                asked(&mut client, &mut ids).into_iter().map(|(name, _)| name).collect();
+            assert!(names[0] == "b" && ["c", "d"].contains(&names[1].as_str()), "{names:?}");
+            seen.extend(names);
+        }
+        assert_eq!(seen.len(), 3, "replicas take turns: {seen:?}");
+    }
+
+    #[test]
+    fn a_missing_shard_is_an_error() {
+        let (mut client, mut ids) = client(&[("a", 3, 0), ("b", 3, 2)]);
+        let error = client.find(&FindRequest::default(), &mut ids).expect_err("3:1 is missing");
+        assert_eq!(error, "Directory shards are missing: 3:1.");
+        assert!(client.poll_peer().is_none(), "nobody is asked");
+    }
+
+    #[test]
+    fn answers_are_merged_in_the_order_of_ids() {
+        let (mut client, mut ids) = client(&[("a", 2, 0), ("b", 2, 1)]);
+        let streams = asked(&mut client, &mut ids);
+        let (a, b) = (streams[0].1, streams[1].1);
+        client.peer_event(answered(a, Answer::Found(vec![series(1), series(4)])));
+        assert_eq!(found(&mut client), None, "who knows what the other one has");
+        client.peer_event(answered(b, Answer::Found(vec![series(2), series(3), series(7)])));
+        assert_eq!(found(&mut client), Some(Ok(vec![1, 2, 3, 4])));
+        client.next(FindId(1));
+        client.peer_event(answered(a, Answer::End));
+        assert_eq!(found(&mut client), Some(Ok(vec![7])));
+        client.next(FindId(1));
+        client.peer_event(answered(b, Answer::End));
+        assert_eq!(found(&mut client), Some(Ok(Vec::new())));
+    }
+
+    #[test]
+    fn one_shard_that_fails_fails_the_find() {
+        let (mut client, mut ids) = client(&[("a", 2, 0), ("b", 2, 1)]);
+        let streams = asked(&mut client, &mut ids);
+        client.peer_event(answered(streams[0].1, Answer::Found(vec![series(1)])));
+        let error = PeerError::Unavailable("b".to_owned());
+        client.peer_event(answered(streams[1].1, Answer::Failed(error)));
+        assert_eq!(found(&mut client), Some(Err("directory b is unavailable".to_owned())));
+        // The rest of the other one is not wanted any more.
+        let cancelled = client.poll_peer();
+        assert_eq!(cancelled, Some(PeerAction::Cancel { id: streams[0].1 }));
+    }
+}

@@ -13,6 +13,9 @@ use crate::thrift::GtsWrapper;
 /// Compression goes on for another pass while a pass makes the bytes so many times fewer.
 pub const RATIO_DEFAULT: f64 = 100.0;
 
+/// No system: see [`GtsWrapper::of_system`].
+pub const SYSTEM_UNKNOWN: u8 = 255;
+
 /// Passes of compression that are undone at most: no data needs more.
 const PASSES_MAX: i32 = 64;
 
@@ -53,8 +56,14 @@ pub enum WrapperError {
 impl GtsWrapper {
     /// Wraps an encoder; what it is called is left to the caller.
     pub fn of(encoder: &Encoder, options: WrapOptions) -> Self {
+        Self::of_system(encoder, options, 0)
+    }
+
+    /// [`GtsWrapper::of`], with the system that the header of compressed bytes names: newer Java
+    /// writes [`SYSTEM_UNKNOWN`].
+    pub fn of_system(encoder: &Encoder, options: WrapOptions, system: u8) -> Self {
         let clear = encoder.bytes();
-        let (encoded, passes) = compress(&clear, options);
+        let (encoded, passes) = compress(&clear, options, system);
         Self {
             base: (encoder.base() != 0).then(|| encoder.base()),
             encoded: Some(encoded),
@@ -93,12 +102,12 @@ impl GtsWrapper {
 }
 
 /// Compresses until a pass is not worth it; what it gives, and after how many passes.
-fn compress(clear: &[u8], options: WrapOptions) -> (Vec<u8>, i32) {
+fn compress(clear: &[u8], options: WrapOptions, system: u8) -> (Vec<u8>, i32) {
     let ratio_min = options.ratio.max(1.0);
     let mut encoded = clear.to_vec();
     let mut passes = 0;
     while passes < options.passes_max.min(PASSES_MAX as u32) {
-        let header = GzBuilder::new().operating_system(0);
+        let header = GzBuilder::new().operating_system(system);
         let mut gzip = header.write(Vec::new(), Compression::default());
         // Writing to memory does not fail.
         let Ok(packed) = gzip.write_all(&encoded).and_then(|()| gzip.finish()) else { break };

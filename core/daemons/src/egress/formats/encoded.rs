@@ -7,7 +7,7 @@ use weft_gts::text::{write_long, write_series};
 use weft_gts::{Encoder, Metadata};
 use weft_wire::opb64;
 use weft_wire::thrift::GtsWrapper;
-use weft_wire::wrapper::WrapOptions;
+use weft_wire::wrapper::{SYSTEM_UNKNOWN, WrapOptions};
 
 use super::{Format, FormatError, FormatOptions, Point};
 
@@ -86,7 +86,7 @@ impl EncodedSink {
     fn write_wrapper(&self, out: &mut Vec<u8>, encoder: &Encoder) {
         let wrapper = GtsWrapper {
             metadata: Some(Metadata::clone(&self.metadata).into()),
-            ..GtsWrapper::of(encoder, WrapOptions::default())
+            ..wrapped(encoder)
         };
         let bytes = wrapper.encode();
         write_hexadecimal(out, &wrapper.id());
@@ -106,7 +106,7 @@ impl EncodedSink {
         let size_max = 0.75 * f64::from(self.options.pack.size_max);
         let mut encoders = VecDeque::from([encoder]);
         while let Some(encoder) = encoders.pop_front() {
-            let wrapper = GtsWrapper::of(&encoder, WrapOptions::default()).encode();
+            let wrapper = wrapped(&encoder).encode();
             let size = wrapper.len() as f64;
             if size >= size_max.floor() && encoder.count() > 2 {
                 let parts = split(&encoder);
@@ -137,6 +137,10 @@ impl EncodedSink {
         out.extend_from_slice(&self.series);
         out.push(b' ');
     }
+}
+
+fn wrapped(encoder: &Encoder) -> GtsWrapper {
+    GtsWrapper::of_system(encoder, WrapOptions::default(), SYSTEM_UNKNOWN)
 }
 
 /// Encoders of about half the bytes.
