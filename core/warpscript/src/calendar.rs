@@ -155,8 +155,7 @@ pub(crate) const fn month_days(year: i64, month: i64) -> i64 {
 /// Local milliseconds some months later; days that the month does not have become its last.
 fn add_months(local: i64, months: i64) -> Result<i64> {
     let (year, month, day) = civil_from_days(local.div_euclid(DAY_MS));
-    let months = year.checked_mul(12).and_then(|m| m.checked_add(month - 1 + months));
-    let months = months.ok_or_else(overflow)?;
+    let months = (year * 12 + month - 1).checked_add(months).ok_or_else(overflow)?;
     let (year, month) = (months.div_euclid(12), months.rem_euclid(12) + 1);
     if !YEARS.contains(&year) {
         return Err(overflow());

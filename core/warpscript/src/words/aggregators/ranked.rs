@@ -294,7 +294,7 @@ pub(super) fn percentile<const FORBID: bool>(
     }
     let p = parameters.first().and_then(|v| v.as_f64()).unwrap_or(0.0);
     let p = p.clamp(0.0, 100.0) / 100.0;
-    let kind = parameters.get(1).and_then(|v| v.as_i64()).unwrap_or(1);
+    let kind = parameters.get(1).and_then(|v| vm.as_text(*v)).map_or(1, |t| digit_of(t));
     let last = order.len() - 1;
     let (rank, weight) = match pick(kind, p, order.len()) {
         Pick::At(rank) => {
@@ -437,23 +437,27 @@ fn median_double(values: &mut [f64]) -> f64 {
     (values[middle - 1] + values[middle]) / 2.0
 }
 
+/// The number of a definition, from its name: `type4`.
+fn digit_of(name: &str) -> i64 {
+    name.bytes().last().map_or(1, |b| i64::from(b) - i64::from(b'0'))
+}
+
 /// `percentile` and perhaps its definition, from the stack.
 pub(super) fn percentile_parameters(vm: &mut Machine) -> Result<Vec<Value>> {
     let mut top = vm.pop()?;
-    let mut kind = 1;
+    let mut kind = "type1".to_owned();
     if let Some(text) = vm.as_text(top) {
-        let digit = text.to_lowercase().strip_prefix("type").and_then(|d| d.parse::<u8>().ok());
-        kind = match digit {
-            Some(digit @ 1..=9) if text.len() == 5 => i64::from(digit),
-            _ => {
-                return Err(vm.error("expects a percentile type 'typeX' where X is 1 to 9."));
-            }
-        };
+        kind = text.to_lowercase();
+        let digit = kind.strip_prefix("type").and_then(|d| d.parse::<u8>().ok());
+        if kind.len() != 5 || !matches!(digit, Some(1..=9)) {
+            return Err(vm.error("expects a percentile type 'typeX' where X is 1 to 9."));
+        }
         top = vm.pop()?;
     }
     let p = top.as_f64().ok_or_else(|| vm.error("expects a percentile."))?;
     if !(0.0..=100.0).contains(&p) && !p.is_nan() {
         return Err(vm.error("expects a percentile between 0 and 100."));
     }
-    Ok(vec![Value::Double(p), Value::Long(kind)])
+    let kind = vm.heap.string(kind)?;
+    Ok(vec![Value::Double(p), kind])
 }

@@ -1,6 +1,8 @@
 //! APPLY and PAPPLY: an operation over the values that series of several collections have at one
 //! tick.
 
+use std::collections::BTreeSet;
+
 use weft_gts::{Bucket, Labels, Metadata};
 
 use super::build::Building;
@@ -23,6 +25,8 @@ struct Applying {
     callee: Callee,
     flat: bool,
     collections: Vec<Vec<Handle<Gts>>>,
+    /// Which series are in each collection.
+    there: Vec<BTreeSet<u32>>,
     classes: std::vec::IntoIter<Class>,
     /// Says which classes are worked on.
     validator: Option<Handle<Macro>>,
@@ -124,16 +128,14 @@ impl Applying {
     /// The members of each collection that belong to a class. A collection of one series belongs
     /// to every class.
     fn choose(&self, vm: &mut Machine, class: &Class) -> Vec<Vec<Handle<Gts>>> {
-        vm.charge(self.collections.iter().map(Vec::len).sum());
-        let choose = |collection: &Vec<Handle<Gts>>| {
+        vm.charge(self.collections.len() * class.members.len());
+        let choose = |(collection, there): (&Vec<Handle<Gts>>, &BTreeSet<u32>)| {
             if collection.len() == 1 {
                 return collection.clone();
             }
-            let there: std::collections::BTreeSet<u32> =
-                collection.iter().map(|h| h.index).collect();
             class.members.iter().copied().filter(|m| there.contains(&m.index)).collect()
         };
-        self.collections.iter().map(choose).collect()
+        self.collections.iter().zip(&self.there).map(choose).collect()
     }
 
     fn ask(
@@ -239,10 +241,12 @@ fn apply_word(vm: &mut Machine, flat: bool) -> Result {
         all.extend(collections[0].iter().copied());
     }
     let all: Vec<Handle<Gts>> = all.into_iter().collect();
+    let indices = |c: &Vec<Handle<Gts>>| c.iter().map(|h| h.index).collect();
+    let there = collections.iter().map(indices).collect();
     let classes = partition(vm, &all, &by)?.into_iter();
     let results = Vec::new();
     let state = State::Next;
-    vm.push_task(Applying { callee, flat, collections, classes, validator, state, results })
+    vm.push_task(Applying { callee, flat, collections, there, classes, validator, state, results })
 }
 
 pub(super) fn apply(vm: &mut Machine) -> Result {

@@ -59,7 +59,7 @@ fn locate(vm: &Machine, duration: &Duration, average: i64, last: i64) -> Result<
     let hint = last / average;
     // `flag` is the first instant behind the bucket `index`, as long as nothing is shifted.
     let (mut flag, mut index) =
-        if last > 0 { (at(hint + 1)?, hint) } else { (at(hint)?, hint - 1) };
+        if last > 0 { (at(hint.saturating_add(1))?, hint) } else { (at(hint)?, hint - 1) };
     let mut steps = 0..STEPS_MAX;
     let mut next = || steps.next().ok_or_else(|| Fault::text("The last bucket was not found."));
     while flag > last {
@@ -68,8 +68,8 @@ fn locate(vm: &Machine, duration: &Duration, average: i64, last: i64) -> Result<
         if back >= -1 {
             break;
         }
-        flag = at(index + back + 1)?;
-        index += back;
+        flag = at(index.saturating_add(back).saturating_add(1))?;
+        index = index.saturating_add(back);
     }
     while flag <= last {
         next()?;
@@ -77,8 +77,8 @@ fn locate(vm: &Machine, duration: &Duration, average: i64, last: i64) -> Result<
         if on <= 1 {
             break;
         }
-        flag = at(index + on + 1)?;
-        index += on;
+        flag = at(index.saturating_add(on).saturating_add(1))?;
+        index = index.saturating_add(on);
     }
     while flag > last {
         next()?;
@@ -87,10 +87,10 @@ fn locate(vm: &Machine, duration: &Duration, average: i64, last: i64) -> Result<
     }
     while flag <= last {
         next()?;
-        flag = at(index + 2)?;
+        flag = at(index.saturating_add(2))?;
         index += 1;
     }
-    Ok((index, flag - (last + 1)))
+    Ok((index, flag.wrapping_sub(last).wrapping_sub(1)))
 }
 
 /// BUCKETIZE.CALENDAR at work.
