@@ -50,6 +50,7 @@ mod decimal;
 mod entropy;
 pub mod error;
 pub mod function;
+mod graphics;
 pub mod heap;
 pub mod java;
 pub mod json;

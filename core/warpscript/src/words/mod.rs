@@ -11,6 +11,7 @@ mod conversions;
 pub(crate) mod counters;
 mod crypto;
 mod dates;
+mod drawing;
 mod fillers;
 pub(crate) mod filters;
 pub(crate) mod frameworks;
@@ -64,6 +65,10 @@ pub(crate) const FAMILIES: &[&Family] = &[
     &crypto::DIGESTS,
     &crypto::FAMILY,
     &dates::FAMILY,
+    &drawing::COLORS,
+    &drawing::PICTURES,
+    &drawing::SHAPES,
+    &drawing::STATE,
     &fillers::FAMILY,
     &filters::BY_METADATA,
     &filters::BY_VALUE,
