@@ -102,6 +102,10 @@ pub struct Settings {
     pub secure_key: Option<Text>,
     /// Whether `INFO` ends the script with its map (`INFOMODE`).
     pub info: bool,
+    /// Whether `DOC` ends the script with its text (`DOCMODE`).
+    pub doc: bool,
+    /// Whether `AUTHENTICATE` was called.
+    pub authenticated: bool,
     /// Whether `CEVAL` runs.
     pub concurrent: bool,
     /// Whether statements remember where they stand (`STMTPOS`).
@@ -181,6 +185,8 @@ impl Default for Settings {
             chronos: IndexMap::default(),
             secure_key: None,
             info: false,
+            doc: false,
+            authenticated: false,
             concurrent: false,
             positions: false,
             last_position: None,

@@ -19,6 +19,7 @@ mod geo;
 mod guard;
 mod interpolators;
 mod kv;
+mod legacy;
 mod limits;
 mod lists;
 mod literals;
@@ -86,6 +87,7 @@ pub(crate) const FAMILIES: &[&Family] = &[
     &guard::FAMILY,
     &interpolators::FAMILY,
     &kv::FAMILY,
+    &legacy::FAMILY,
     &limits::FAMILY,
     &lists::FAMILY,
     &literals::FAMILY,

@@ -181,7 +181,7 @@ fn unbucketed(
     Ok(result)
 }
 
-pub(super) fn double_bits(vm: &mut Machine) -> Result {
+pub(in crate::words) fn double_bits(vm: &mut Machine) -> Result {
     to_bits(vm, |v, _| v.to_bits() as i64)
 }
 
@@ -192,7 +192,7 @@ pub(super) fn float_bits(vm: &mut Machine) -> Result {
     })
 }
 
-pub(super) fn bits_double(vm: &mut Machine) -> Result {
+pub(in crate::words) fn bits_double(vm: &mut Machine) -> Result {
     from_bits(vm, |v| f64::from_bits(v as u64))
 }
 

@@ -1,7 +1,7 @@
 //! Arithmetic, comparison, logic and bits, on numbers and on series.
 
 mod arithmetic;
-mod bits;
+pub(in crate::words) mod bits;
 mod compare;
 mod constants;
 mod logic;
