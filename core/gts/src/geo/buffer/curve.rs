@@ -23,16 +23,18 @@ pub(super) struct Curves {
     buffer: Buffer,
     segments: usize,
     segments_max: usize,
+    /// Steps of the grid in a degree, if positions are on one.
+    scale: Option<f64>,
     curves: Vec<Curve>,
 }
 
 impl Curves {
-    pub(super) fn new(mut buffer: Buffer, segments_max: usize) -> Self {
+    pub(super) fn new(mut buffer: Buffer, segments_max: usize, scale: Option<f64>) -> Self {
         // The number of segments says something about corners, too.
         if buffer.quadrant_segments <= 0 {
             buffer.quadrant_segments = 1;
         }
-        Self { buffer, segments: 0, segments_max, curves: Vec::new() }
+        Self { buffer, segments: 0, segments_max, scale, curves: Vec::new() }
     }
 
     pub(super) fn finish(self) -> Vec<Curve> {
@@ -68,7 +70,7 @@ impl Curves {
         if distance == 0.0 || (distance < 0.0 && !single_sided) {
             return Ok(());
         }
-        let mut side = Side::new(self.buffer, line.len(), self.room());
+        let mut side = Side::new(self.buffer, line.len(), self.room(), self.scale);
         match line {
             [_] => side.around_point(*first),
             _ if single_sided => side.along_one_side(line, distance < 0.0),
@@ -86,7 +88,7 @@ impl Curves {
     ) -> Result<(), BufferError> {
         if ring.len() <= 2 {
             let buffer = Buffer { distance: self.buffer.distance.abs(), ..self.buffer };
-            let mut side = Side::new(buffer, ring.len(), self.room());
+            let mut side = Side::new(buffer, ring.len(), self.room(), self.scale);
             match ring {
                 [] => (),
                 [point] => side.around_point(*point),
@@ -97,7 +99,7 @@ impl Curves {
         if self.buffer.distance == 0.0 {
             return self.add(ring.to_vec(), sides);
         }
-        let mut side = Side::new(self.buffer, ring.len(), self.room());
+        let mut side = Side::new(self.buffer, ring.len(), self.room(), self.scale);
         side.left = left;
         side.around_ring(ring);
         self.add_side(side, sides)
@@ -121,13 +123,14 @@ struct Side {
     /// How many positions arcs have taken so far, and how many to stop after.
     steps: usize,
     steps_max: usize,
+    scale: Option<f64>,
     /// The last three positions of the line, and the offset segments between them.
     line: [Point; 3],
     offsets: [Segment; 2],
 }
 
 impl Side {
-    fn new(buffer: Buffer, count: usize, steps_max: usize) -> Self {
+    fn new(buffer: Buffer, count: usize, steps_max: usize, scale: Option<f64>) -> Self {
         let zero = Point { x: 0.0, y: 0.0 };
         let segments = f64::from(buffer.quadrant_segments);
         let fine = buffer.quadrant_segments >= 8 && buffer.join == Join::Round;
@@ -142,12 +145,17 @@ impl Side {
             points: Vec::with_capacity(count * 2),
             steps: 0,
             steps_max,
+            scale,
             line: [zero; 3],
             offsets: [(zero, zero); 2],
         }
     }
 
-    fn push(&mut self, point: Point) {
+    fn push(&mut self, mut point: Point) {
+        if let Some(scale) = self.scale {
+            let round = |v: f64| (v * scale + 0.5).floor() / scale;
+            point = Point { x: round(point.x), y: round(point.y) };
+        }
         let near = |last: &Point| distance(*last, point) < self.distance * SNAP;
         if !self.points.last().is_some_and(near) {
             self.points.push(point);

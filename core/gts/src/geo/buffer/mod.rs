@@ -6,7 +6,8 @@
 //!   something on the other are the rings of the result.
 //!
 //! The steps are those of the planar graph that the reference's geometry library uses, so that
-//! positions come out in the same order with the same digits.
+//! positions come out in the same order with the same digits. When rounding leads to a graph that
+//! cannot be, all starts again on a grid of twelve digits, then of eleven, and so on.
 
 mod curve;
 mod graph;
@@ -81,7 +82,14 @@ pub struct Buffering {
     step: Step,
     segments_max: usize,
     compared: usize,
+    buffer: Buffer,
+    geometry: Geometry,
+    /// Digits of the next grid to try when numbers do not tell positions apart.
+    digits: Option<i32>,
 }
+
+/// Digits of the finest grid.
+const DIGITS_MAX: i32 = 12;
 
 #[derive(Debug)]
 enum Step {
@@ -111,7 +119,20 @@ impl Buffer {
         geometry: &Geometry,
         segments_max: usize,
     ) -> Result<Buffering, BufferError> {
-        let mut curves = Curves::new(*self, segments_max);
+        let step = self.curves(geometry, segments_max, None)?;
+        let geometry = geometry.clone();
+        let digits = Some(DIGITS_MAX);
+        Ok(Buffering { step, segments_max, compared: 0, buffer: *self, geometry, digits })
+    }
+
+    /// The curves around a geometry, maybe on a grid of so many steps in a degree.
+    fn curves(
+        &self,
+        geometry: &Geometry,
+        segments_max: usize,
+        scale: Option<f64>,
+    ) -> Result<Step, BufferError> {
+        let mut curves = Curves::new(*self, segments_max, scale);
         for point in &geometry.points {
             curves.add_line(&[*point])?;
         }
@@ -121,8 +142,18 @@ impl Buffer {
         for polygon in &geometry.polygons {
             self.add_polygon(&mut curves, polygon)?;
         }
-        let step = Step::Noding(Noding::new(curves.finish()));
-        Ok(Buffering { step, segments_max, compared: 0 })
+        Ok(Step::Noding(Noding::new(curves.finish(), scale)))
+    }
+
+    /// Steps in a degree of a grid on which positions have so many digits.
+    fn scale(&self, geometry: &Geometry, digits: i32) -> f64 {
+        let lines = geometry.lines.iter().flatten();
+        let rings = geometry.polygons.iter().flat_map(|polygon| &polygon.rings).flatten();
+        let points = geometry.points.iter().chain(lines).chain(rings);
+        let extent = points.map(|p| p.x.abs().max(p.y.abs())).fold(0.0, f64::max);
+        let extent = extent + 2.0 * self.distance.max(0.0);
+        let before = (libm::log(extent) / libm::log(10.0) + 1.0) as i32;
+        libm::pow(10.0, f64::from(digits - before))
     }
 
     fn add_polygon(&self, curves: &mut Curves, polygon: &Polygon) -> Result<(), BufferError> {
@@ -181,6 +212,18 @@ impl Buffering {
 
     /// Does about `count` comparisons; the result once all is done.
     pub fn advance(&mut self, count: usize) -> Result<Option<Vec<Polygon>>, BufferError> {
+        match (self.go_on(count), self.digits) {
+            (Err(BufferError::Topology), Some(digits)) => {
+                self.digits = (digits > 0).then(|| digits - 1);
+                let scale = self.buffer.scale(&self.geometry, digits);
+                self.step = self.buffer.curves(&self.geometry, self.segments_max, Some(scale))?;
+                Ok(None)
+            }
+            (result, _) => result,
+        }
+    }
+
+    fn go_on(&mut self, count: usize) -> Result<Option<Vec<Polygon>>, BufferError> {
         match &mut self.step {
             Step::Noding(noding) => {
                 let done = noding.advance(count);
@@ -318,6 +361,31 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn positions_near_a_line_are_inside(
+            points in prop::collection::vec((-9i8..9, -9i8..9), 1..20), by in 1u8..30,
+            at in prop::collection::vec((-120i16..120, -120i16..120), 50),
+        ) {
+            let line = points.iter().map(|(x, y)| Point { x: f64::from(*x), y: f64::from(*y) });
+            let line: Vec<Point> = line.collect();
+            let geometry = Geometry { lines: vec![line.clone()], ..Geometry::default() };
+            let by = f64::from(by) / 10.0;
+            let mut work = Buffer::new(by).start(&geometry, 10_000).expect("few segments");
+            let polygons = loop {
+                if let Some(polygons) = work.advance(1000).expect("a result") {
+                    break polygons;
+                }
+            };
+            for (x, y) in at {
+                let at = Point { x: f64::from(x) / 10.0, y: f64::from(y) / 10.0 };
+                let pairs = line.windows(2).map(|pair| segment_distance(at, pair[0], pair[1]));
+                let near = pairs.fold(distance(at, line[0]), f64::min);
+                let inside = polygons.iter().any(|polygon| polygon.contains(at));
+                prop_assert!(near > 0.97 * by || inside, "{at:?} is near");
+                prop_assert!(near < 1.01 * by || !inside, "{at:?} is far");
+            }
+        }
+
         #[test]
         fn any_line_ends(
             points in prop::collection::vec((-9i8..9, -9i8..9), 1..12), by in 1u8..5,

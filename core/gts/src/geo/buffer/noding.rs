@@ -16,16 +16,39 @@ struct Place {
     point: Point,
 }
 
-/// A segment of a curve, with its extent from west to east.
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    west: f64,
-    east: f64,
+/// A segment of a curve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Part {
     curve: u32,
     segment: u32,
 }
 
+/// A place on the grid that segments snap to which come near.
+#[derive(Clone, Copy, Debug)]
+struct Pixel {
+    point: Point,
+    /// Which segment starts here, when this is not a crossing.
+    start: Option<Part>,
+}
+
+/// What is compared, with its extent from west to east.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    west: f64,
+    east: f64,
+    item: Item,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Item {
+    Part(Part),
+    Pixel(Pixel),
+}
+
 /// Curves that are being compared.
+///
+/// On a grid, positions are numbers of steps; what crosses snaps to it, and so does what comes near
+/// a position of a curve or near a crossing.
 #[derive(Debug)]
 pub(super) struct Noding {
     curves: Vec<Curve>,
@@ -37,24 +60,47 @@ pub(super) struct Noding {
     against: usize,
     /// How many places there are.
     found: usize,
+    /// Steps of the grid in a degree; no grid otherwise.
+    scale: Option<f64>,
+    /// Where segments cross between positions of the grid.
+    crossings: Vec<Point>,
+    snapping: bool,
 }
 
 impl Noding {
-    pub(super) fn new(curves: Vec<Curve>) -> Self {
+    pub(super) fn new(mut curves: Vec<Curve>, scale: Option<f64>) -> Self {
+        if let Some(scale) = scale {
+            for (points, _) in &mut curves {
+                for point in points.iter_mut() {
+                    *point = rounded(Point { x: point.x * scale, y: point.y * scale });
+                }
+                points.dedup();
+            }
+            curves.retain(|(points, _)| points.len() > 1);
+        }
         let mut entries = Vec::new();
         for (curve, (points, _)) in curves.iter().enumerate() {
             for (segment, pair) in points.windows(2).enumerate() {
                 entries.push(Entry {
                     west: pair[0].x.min(pair[1].x),
                     east: pair[0].x.max(pair[1].x),
-                    curve: curve as u32,
-                    segment: segment as u32,
+                    item: Item::Part(Part { curve: curve as u32, segment: segment as u32 }),
                 });
             }
         }
         entries.sort_by(|a, b| a.west.total_cmp(&b.west));
         let places = vec![Vec::new(); curves.len()];
-        Self { curves, places, entries, next: 0, against: 1, found: 0 }
+        Self {
+            curves,
+            places,
+            entries,
+            next: 0,
+            against: 1,
+            found: 0,
+            scale,
+            crossings: Vec::new(),
+            snapping: false,
+        }
     }
 
     /// How many segments there are, as far as they are cut.
@@ -66,7 +112,11 @@ impl Noding {
     pub(super) fn advance(&mut self, count: usize) -> bool {
         for _ in 0..count {
             let Some(first) = self.entries.get(self.next).copied() else {
-                return true;
+                if self.scale.is_none() || self.snapping {
+                    return true;
+                }
+                self.snap();
+                continue;
             };
             match self.entries.get(self.against).copied() {
                 Some(second) if second.west <= first.east => {
@@ -79,15 +129,64 @@ impl Noding {
                 }
             }
         }
-        self.next >= self.entries.len()
+        false
+    }
+
+    /// Goes on with the places of the grid, if there is one.
+    fn snap(&mut self) {
+        let around = |point: Point, start: Option<Part>| Entry {
+            west: point.x - 0.5,
+            east: point.x + 0.5,
+            item: Item::Pixel(Pixel { point, start }),
+        };
+        self.crossings.sort_by(|a, b| a.x.total_cmp(&b.x).then(a.y.total_cmp(&b.y)));
+        self.crossings.dedup();
+        self.entries.extend(self.crossings.drain(..).map(|point| around(point, None)));
+        for (curve, (points, _)) in self.curves.iter().enumerate() {
+            for (segment, point) in points.iter().enumerate() {
+                let start = Part { curve: curve as u32, segment: segment as u32 };
+                self.entries.push(around(*point, Some(start)));
+            }
+        }
+        self.entries.sort_by(|a, b| a.west.total_cmp(&b.west));
+        self.snapping = true;
+        self.next = 0;
+        self.against = 1;
+    }
+
+    fn ends(&self, part: Part) -> Segment {
+        let points = &self.curves[part.curve as usize].0;
+        (points[part.segment as usize], points[part.segment as usize + 1])
     }
 
     fn compare(&mut self, first: Entry, second: Entry) {
-        let ends = |entry: Entry| {
-            let points = &self.curves[entry.curve as usize].0;
-            (points[entry.segment as usize], points[entry.segment as usize + 1])
+        match (first.item, second.item) {
+            (Item::Part(first), Item::Part(second)) if !self.snapping => self.meet(first, second),
+            (Item::Part(part), Item::Pixel(pixel)) | (Item::Pixel(pixel), Item::Part(part)) => {
+                self.snap_to(part, pixel);
+            }
+            _ => (),
+        }
+    }
+
+    /// Cuts a segment at a place of the grid that it comes near.
+    fn snap_to(&mut self, part: Part, Pixel { point, start }: Pixel) {
+        let own = |start: Part| {
+            start.curve == part.curve
+                && (start.segment == part.segment || start.segment == part.segment + 1)
         };
-        let found = intersections(ends(first), ends(second));
+        if start.is_some_and(own) || !passes(point, self.ends(part)) {
+            return;
+        }
+        self.add(part, point);
+        if let Some(Part { curve, segment }) = start {
+            self.found += 1;
+            self.places[curve as usize].push(Place { segment: segment as usize, point });
+        }
+    }
+
+    fn meet(&mut self, first: Part, second: Part) {
+        let found = intersections(self.ends(first), self.ends(second));
         // Neighbours on a curve meet where they should.
         let neighbours = first.curve == second.curve && first.segment.abs_diff(second.segment) == 1;
         if neighbours && matches!(found, Found::One(_)) {
@@ -98,21 +197,28 @@ impl Noding {
             Found::One(point) => [Some(point), None],
             Found::Two(a, b) => [Some(a), Some(b)],
         };
-        for point in points.into_iter().flatten() {
+        for mut point in points.into_iter().flatten() {
+            if self.scale.is_some() {
+                point = rounded(point);
+                let is_end = |(a, b): Segment| a == point || b == point;
+                if !is_end(self.ends(first)) || !is_end(self.ends(second)) {
+                    self.crossings.push(point);
+                }
+            }
             self.add(first, point);
             self.add(second, point);
         }
     }
 
-    fn add(&mut self, entry: Entry, point: Point) {
-        let points = &self.curves[entry.curve as usize].0;
-        let mut segment = entry.segment as usize;
+    fn add(&mut self, part: Part, point: Point) {
+        let points = &self.curves[part.curve as usize].0;
+        let mut segment = part.segment as usize;
         // The end of a segment is the start of the next one.
         if points[segment + 1] == point {
             segment += 1;
         }
         self.found += 1;
-        self.places[entry.curve as usize].push(Place { segment, point });
+        self.places[part.curve as usize].push(Place { segment, point });
     }
 
     /// The pieces, in the order of the curves.
@@ -128,14 +234,30 @@ impl Noding {
                     places.push(Place { segment: index + 1, point: triple[1] });
                 }
             }
-            places.sort_by(|a, b| compare_places(&points, *a, *b));
-            places.dedup();
+            sort_places(&points, &mut places);
+            // So is one that comes back to where it was cut.
+            let collapsed = places.windows(2).filter_map(|pair| {
+                let (from, to) = (pair[0], pair[1]);
+                let between = to.segment - from.segment;
+                let inner = usize::from(points[to.segment] == to.point);
+                let segment = from.segment + 1;
+                let collapses = from.point == to.point && between == 1 + inner;
+                collapses.then(|| Place { segment, point: points[segment] })
+            });
+            let collapsed: Vec<Place> = collapsed.collect();
+            places.extend(collapsed);
+            sort_places(&points, &mut places);
             for pair in places.windows(2) {
                 let (from, to) = (pair[0], pair[1]);
                 let mut piece = vec![from.point];
                 piece.extend_from_slice(&points[from.segment + 1..=to.segment]);
                 if piece.len() == 1 || points[to.segment] != to.point {
                     piece.push(to.point);
+                }
+                if let Some(scale) = self.scale {
+                    for point in &mut piece {
+                        *point = Point { x: point.x / scale, y: point.y / scale };
+                    }
                 }
                 if piece.len() > 2 || piece[0] != piece[1] {
                     pieces.push((piece, sides));
@@ -144,6 +266,41 @@ impl Noding {
         }
         pieces
     }
+}
+
+/// A position of the grid, rounded as Java rounds.
+fn rounded(point: Point) -> Point {
+    Point { x: (point.x + 0.5).floor(), y: (point.y + 0.5).floor() }
+}
+
+/// Whether a segment passes through what is nearest to a position of the grid.
+fn passes(at: Point, segment: Segment) -> bool {
+    let corner = |x: f64, y: f64| Point { x: at.x + x, y: at.y + y };
+    let [ne, nw] = [corner(0.5, 0.5), corner(-0.5, 0.5)];
+    let [sw, se] = [corner(-0.5, -0.5), corner(0.5, -0.5)];
+    if !overlap(segment, (sw, ne)) {
+        return false;
+    }
+    let sides = [(ne, nw), (nw, sw), (sw, se), (se, ne)];
+    let touches = |side: Segment| !matches!(intersections(segment, side), Found::None);
+    sides.into_iter().any(|side| crosses(segment, side))
+        || (touches(sides[1]) && touches(sides[2]))
+        || segment.0 == at
+        || segment.1 == at
+}
+
+/// Whether two segments cross, with no end on the other.
+fn crosses(p: Segment, q: Segment) -> bool {
+    let apart = |s: Segment, t: Segment| {
+        let sides = [orientation(s.0, s.1, t.0), orientation(s.0, s.1, t.1)];
+        sides[0] != sides[1] && !sides.contains(&Ordering::Equal)
+    };
+    overlap(p, q) && apart(p, q) && apart(q, p)
+}
+
+fn sort_places(points: &[Point], places: &mut Vec<Place>) {
+    places.sort_by(|a, b| compare_places(points, *a, *b));
+    places.dedup();
 }
 
 /// Which of two places comes first on a curve.
