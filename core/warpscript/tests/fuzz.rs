@@ -19,7 +19,8 @@ const FUEL: u64 = 2_000;
 const MEMORY: usize = 8 << 20;
 
 fn config() -> Arc<Config> {
-    let soft = Limits { ops: 20_000, buckets: 10_000, pixels: 10_000, geocells: 1_000, ..Limits::MAX };
+    let soft =
+        Limits { ops: 20_000, buckets: 10_000, pixels: 10_000, geocells: 1_000, ..Limits::MAX };
     let mut config = Config { soft, memory: MEMORY, ..Config::default() };
     config.keys.class = Some([1; 16]);
     config.keys.labels = Some([2; 16]);
@@ -83,11 +84,40 @@ fn value() -> impl Strategy<Value = String> {
     let others = prop_oneof![
         "[a-z%A-F0-9 .*{}=~]{0,6}".prop_map(|text| format!("'{}'", text.replace('%', "%25"))),
         prop::sample::select(vec![
-            "T", "NULL", "NaN", "Infinity", "MINLONG", "MAXLONG", "[]", "{}", "()", "[[ ]]", "MARK",
-            "<% %>", "<% + %>", "<% DUP %>", "<% DROP 1 %>", "$x", "NEWGTS", "NEWENCODER", "'UTC'",
-            "'é😀'", "'PT1S'", "'2020-01-01T00:00:00Z'", "'GMT+1'", "'00ff' HEX->", "'a' 'UTF-8' ->BYTES",
-            "'POLYGON((0 0,1 0,1 1,0 0))'", "{ 'a' 1 'b' [ 2 ] }", "[ 1 2 3 ]", "[ 1.5 'a' NULL ]",
-            "[ [ 1 2 ] [ 3 4 ] ]", "<% T %>", "10 ->BD", "'c' RENAME", "{ 'k' 'v' } RELABEL",
+            "T",
+            "NULL",
+            "NaN",
+            "Infinity",
+            "MINLONG",
+            "MAXLONG",
+            "[]",
+            "{}",
+            "()",
+            "[[ ]]",
+            "MARK",
+            "<% %>",
+            "<% + %>",
+            "<% DUP %>",
+            "<% DROP 1 %>",
+            "$x",
+            "NEWGTS",
+            "NEWENCODER",
+            "'UTC'",
+            "'é😀'",
+            "'PT1S'",
+            "'2020-01-01T00:00:00Z'",
+            "'GMT+1'",
+            "'00ff' HEX->",
+            "'a' 'UTF-8' ->BYTES",
+            "'POLYGON((0 0,1 0,1 1,0 0))'",
+            "{ 'a' 1 'b' [ 2 ] }",
+            "[ 1 2 3 ]",
+            "[ 1.5 'a' NULL ]",
+            "[ [ 1 2 ] [ 3 4 ] ]",
+            "<% T %>",
+            "10 ->BD",
+            "'c' RENAME",
+            "{ 'k' 'v' } RELABEL",
         ])
         .prop_map(str::to_owned),
         (0i64..8).prop_map(|count| {
@@ -96,7 +126,9 @@ fn value() -> impl Strategy<Value = String> {
         }),
         Just("NEWGTS 'g' RENAME 1 48.0 2.0 10 1.5 ADDVALUE 7 NaN NaN NaN 2.5 ADDVALUE".to_owned()),
         Just("NEWGTS 0 NaN NaN NaN 'x' ADDVALUE MAXLONG NaN NaN NaN 'y' ADDVALUE".to_owned()),
-        Just("NEWGTS 0 NaN NaN NaN T ADDVALUE [ SWAP bucketizer.last 0 10 5 ] BUCKETIZE".to_owned()),
+        Just(
+            "NEWGTS 0 NaN NaN NaN T ADDVALUE [ SWAP bucketizer.last 0 10 5 ] BUCKETIZE".to_owned()
+        ),
     ];
     prop_oneof![numbers, others]
 }
@@ -110,9 +142,11 @@ fn statement() -> impl Strategy<Value = String> {
     ];
     leaf.prop_recursive(3, 24, 6, |inner| {
         prop_oneof![
-            prop::collection::vec(inner.clone(), 0..5).prop_map(|s| format!("<% {} %>", s.join(" "))),
+            prop::collection::vec(inner.clone(), 0..5)
+                .prop_map(|s| format!("<% {} %>", s.join(" "))),
             prop::collection::vec(inner.clone(), 0..5).prop_map(|s| format!("[ {} ]", s.join(" "))),
-            prop::collection::vec(inner.clone(), 0..4).prop_map(|s| format!("{{ {} }}", s.join(" "))),
+            prop::collection::vec(inner.clone(), 0..4)
+                .prop_map(|s| format!("{{ {} }}", s.join(" "))),
             inner.prop_map(|s| format!("0 5 <% {s} %> FOR")),
         ]
     })

@@ -35,6 +35,22 @@ enum Command {
     /// Run a script without a server; its stack goes to standard output as JSON.
     #[command(after_help = "Examples:\n  weft exec script.mc2\n  echo '1 2 +' | weft exec -")]
     Exec(script::Options),
+    /// Run scripts that check themselves with ASSERT; the ones that fail are told.
+    #[command(after_help = "Examples:\n  weft test checks/*.mc2")]
+    Test {
+        /// The scripts.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// A configuration file. May be given several times.
+        #[arg(long)]
+        conf: Vec<PathBuf>,
+    },
+    /// Run statements as they are typed.
+    Repl {
+        /// A configuration file. May be given several times.
+        #[arg(long)]
+        conf: Vec<PathBuf>,
+    },
     /// List the words of the library.
     Words {
         /// With all that is known of them: one JSON object a line.
@@ -79,6 +95,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Start { conf } => start::start(&conf),
         Command::Load(options) => load::load(&options),
         Command::Exec(options) => script::exec(&options),
+        Command::Test { files, conf } => script::test(&files, &conf),
+        Command::Repl { conf } => script::repl(&conf),
         Command::Words { json } => script::words(json),
         Command::Doc { word } => script::doc(&word),
         Command::Vectors { dir } => vectors::check(&dir),

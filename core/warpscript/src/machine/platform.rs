@@ -3,10 +3,10 @@
 
 use std::fmt;
 
-use super::{Flow, Frame, Machine, Task};
+use super::{Flow, Frame, Machine, TOP_SECTION, Task};
 use crate::error::{Fault, Result};
 use crate::heap::{Map, Text};
-use crate::parser::Source;
+use crate::parser::{ParseState, Source};
 use crate::value::Value;
 
 /// Runs expressions and stores what they leave, before the script.
@@ -92,6 +92,28 @@ impl Machine {
         let _ = self.push_string(message);
     }
 
+    /// Runs another script on the stack and with the variables that the last one left. What it
+    /// left open (a macro, a comment) or how it failed is forgotten.
+    pub fn go_on(&mut self, script: impl Into<Text>) {
+        self.frames.clear();
+        self.parse = ParseState::default();
+        self.failure = None;
+        self.finished = false;
+        self.line = 0;
+        self.level = 0;
+        self.hidden = 0;
+        self.in_secure = false;
+        self.macro_name = None;
+        self.settings.in_xeval = false;
+        self.settings.exported_capabilities = None;
+        let (section, _) = self.symbols.intern(TOP_SECTION);
+        self.section = section;
+        self.frames.push(Frame::Task {
+            word: &crate::words::NOTHING,
+            task: Some(Box::new(Source::script(script.into()))),
+        });
+    }
+
     /// The line that runs, from 1; 0 before the first.
     pub const fn line(&self) -> usize {
         self.line
@@ -161,6 +183,14 @@ mod tests {
         let error = &machine.failure().expect("it failed").error;
         let message = "TIMEBOX reached the execution time limit (1000 MICROSECONDS).";
         assert_eq!(error.to_string(), message);
+    }
+
+    #[test]
+    fn another_script_goes_on_with_the_stack() {
+        let mut machine = Machine::new(Arc::new(Config::default()), "1 'x' STORE 5 <% FOO");
+        assert!(finish(&mut machine).contains("Unknown function 'FOO'"));
+        machine.go_on("$x");
+        assert_eq!(finish(&mut machine), "[1,5]");
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 mod docs;
 mod jsonl;
+mod repl;
 mod run;
+mod test;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,6 +14,8 @@ use weft_warpscript::machine::Clock;
 use weft_warpscript::{Config, Limits};
 
 pub(crate) use docs::{doc, words};
+pub(crate) use repl::repl;
+pub(crate) use test::test;
 
 use crate::config::Settings;
 use crate::home;

@@ -47,7 +47,7 @@ pub(super) fn run(file: &Path, config: &Arc<Config>) -> Result<(), String> {
 }
 
 /// The script, and what to call it.
-fn read(file: &Path) -> Result<(String, String), String> {
+pub(super) fn read(file: &Path) -> Result<(String, String), String> {
     let mut bytes = Vec::new();
     let (name, read) = if file == Path::new("-") {
         ("standard input".to_owned(), std::io::stdin().lock().read_to_end(&mut bytes))
@@ -88,7 +88,7 @@ fn column(error: &str, line: &str) -> Option<usize> {
 }
 
 /// The top of the stack, a value a line.
-fn stack(machine: &Machine) -> String {
+pub(super) fn stack(machine: &Machine) -> String {
     let values = machine.visible();
     if values.is_empty() {
         return "\n  (the stack is empty)".to_owned();

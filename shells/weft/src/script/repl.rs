@@ -1,0 +1,238 @@
+//! `weft repl`: statements as they are typed, on one stack that stays.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rustyline::completion::Completer;
+use rustyline::error::ReadlineError;
+use rustyline::highlight::Highlighter;
+use rustyline::hint::Hinter;
+use rustyline::history::FileHistory;
+use rustyline::validate::{ValidationContext, ValidationResult, Validator};
+use rustyline::{Context, Editor, Helper};
+use weft_warpscript::error::{Error, Kind};
+use weft_warpscript::machine::{Machine, Run};
+use weft_warpscript::registry::families;
+use weft_warpscript::requests::{Answer, Request};
+
+use super::docs::describe;
+use super::{Clocks, config, entropy, run};
+
+/// How much a script works between two looks at the keyboard.
+const SLICE: u64 = 100_000;
+
+const HELP: &str = "Type WarpScript; an open macro, list, map or string goes on in the next line.
+  .stack       show the stack
+  .clear       empty the stack
+  .doc WORD    documentation of a word
+  .help        this text
+  .quit        leave (or Ctrl-D)
+Tab completes words, Ctrl-C stops a script.";
+
+/// Reads statements and runs them until the input ends.
+pub(crate) fn repl(conf: &[PathBuf]) -> Result<(), String> {
+    let config = Arc::new(config(conf)?);
+    let mut machine = Machine::new(config, "");
+    let clocks = Clocks::new();
+    let interrupted = interrupts()?;
+    let mut editor = Editor::<Assistant, FileHistory>::new().map_err(|e| e.to_string())?;
+    editor.set_helper(Some(Assistant));
+    let history = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".weft_history"));
+    if let Some(path) = &history {
+        // There is none before the first time.
+        let _ = editor.load_history(path);
+    }
+    println!("WarpScript. `.help` tells what else there is.");
+    loop {
+        let input = match editor.readline("WS> ") {
+            Ok(input) => input,
+            Err(ReadlineError::Interrupted) => continue,
+            Err(ReadlineError::Eof) => break,
+            Err(error) => return Err(error.to_string()),
+        };
+        if input.trim().is_empty() {
+            continue;
+        }
+        let _ = editor.add_history_entry(input.as_str());
+        match input.trim().split_once(' ').unwrap_or_else(|| (input.trim(), "")) {
+            (".quit", _) => break,
+            (".help", _) => println!("{HELP}"),
+            (".stack", _) => println!("{}", run::stack(&machine).trim_start_matches('\n')),
+            (".clear", _) => machine.truncate(0),
+            (".doc", name) => match weft_warpscript::registry::find(name.trim()) {
+                Some(word) => print!("{}", describe(word)),
+                None => println!("there is no word {}", name.trim()),
+            },
+            _ => {
+                interrupted.store(false, Ordering::Relaxed);
+                evaluate(&mut machine, &input, clocks, &interrupted)?;
+            }
+        }
+    }
+    if let Some(path) = history {
+        // A history that cannot be kept is no mistake.
+        let _ = editor.save_history(&path);
+    }
+    Ok(())
+}
+
+/// Runs one input, and shows what came of it.
+fn evaluate(
+    machine: &mut Machine,
+    input: &str,
+    clocks: Clocks,
+    interrupted: &AtomicBool,
+) -> Result<(), String> {
+    machine.go_on(input);
+    loop {
+        if interrupted.swap(false, Ordering::Relaxed) {
+            machine.abort("Stopped by Ctrl-C.");
+        }
+        match machine.run(SLICE, clocks.now(), entropy()?) {
+            Run::Done => break,
+            Run::Need(id, Request::Macro(_) | Request::Sleep(_)) => machine.answer(id, Answer::End),
+            Run::Need(id, _) => {
+                let error = Error::new(Kind::Script, "needs a platform; there is none here.");
+                machine.answer(id, Answer::Err(error));
+            }
+            Run::OutOfFuel | Run::Cancel(_) => {}
+            Run::Waiting => machine.abort("The script waits for what nobody gives."),
+        }
+    }
+    match machine.failure() {
+        Some(failure) => println!("{}", run::report("input", input, failure, machine)),
+        None => println!("{}", run::stack(machine).trim_start_matches('\n')),
+    }
+    Ok(())
+}
+
+/// Set by Ctrl-C while a script runs; at the prompt the editor takes it.
+fn interrupts() -> Result<Arc<AtomicBool>, String> {
+    let flag = Arc::new(AtomicBool::new(false));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| error.to_string())?;
+    let seen = flag.clone();
+    std::thread::spawn(move || {
+        runtime.block_on(async move {
+            while tokio::signal::ctrl_c().await.is_ok() {
+                seen.store(true, Ordering::Relaxed);
+            }
+        });
+    });
+    Ok(flag)
+}
+
+/// Completes words, and knows whether an input goes on.
+struct Assistant;
+
+impl Helper for Assistant {}
+impl Highlighter for Assistant {}
+
+impl Hinter for Assistant {
+    type Hint = String;
+}
+
+impl Completer for Assistant {
+    type Candidate = String;
+
+    fn complete(
+        &self,
+        line: &str,
+        position: usize,
+        _: &Context<'_>,
+    ) -> rustyline::Result<(usize, Vec<String>)> {
+        let before = line.get(..position).unwrap_or_default();
+        let start = before
+            .rfind(char::is_whitespace)
+            .map_or(0, |blank| blank + before[blank..].chars().next().map_or(1, char::len_utf8));
+        Ok((start, complete(&before[start..])))
+    }
+}
+
+/// The words that begin so.
+fn complete(prefix: &str) -> Vec<String> {
+    if prefix.is_empty() {
+        return Vec::new();
+    }
+    let words = families().iter().flat_map(|family| family.words);
+    let mut found: Vec<String> = words
+        .map(|word| word.name)
+        .filter(|name| name.starts_with(prefix))
+        .map(str::to_owned)
+        .collect();
+    found.sort();
+    found
+}
+
+impl Validator for Assistant {
+    fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
+        Ok(if is_open(context.input()) {
+            ValidationResult::Incomplete
+        } else {
+            ValidationResult::Valid(None)
+        })
+    }
+}
+
+/// Whether something is open at the end of an input: a macro, a list, a map, a set, a text of
+/// several lines, a comment.
+fn is_open(input: &str) -> bool {
+    let mut depth = 0i64;
+    let (mut in_text, mut in_comment) = (false, false);
+    for line in input.lines() {
+        if in_text || line.trim() == "<'" {
+            in_text = line.trim() != "'>";
+            continue;
+        }
+        let mut quote = None;
+        for word in line.split_whitespace() {
+            if in_comment || word.starts_with("/*") {
+                in_comment = !word.ends_with("*/");
+                continue;
+            }
+            if let Some(open) = quote {
+                quote = (!word.ends_with(open)).then_some(open);
+                continue;
+            }
+            if word.starts_with("//") || word.starts_with('#') {
+                break;
+            }
+            match word {
+                "<%" | "[" | "{" | "(" | "[[" | "<S" => depth += 1,
+                "%>" | "]" | "}" | ")" | "]]" | "S>" => depth -= 1,
+                _ => {}
+            }
+            if let Some(open @ ('\'' | '"')) = word.chars().next() {
+                let is_closed = word.len() > 1 && word.ends_with(open);
+                quote = (!is_closed).then_some(open);
+            }
+        }
+    }
+    depth > 0 || in_text || in_comment
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_input_goes_on_while_something_is_open() {
+        for open in ["<% 1", "[ 1 {", "<'\na", "/* x", "1 <% ']' "] {
+            assert!(is_open(open), "{open}");
+        }
+        for closed in ["1 2", "<% 1 %>", "[ 1 ]", "'<% ' 1", "'a [ b' 2", "// <%", "<'\na\n'>", "]"]
+        {
+            assert!(!is_open(closed), "{closed}");
+        }
+    }
+
+    #[test]
+    fn words_are_completed() {
+        assert_eq!(complete("DUPN"), ["DUPN"]);
+        assert!(complete("DUP").contains(&"DUP".to_owned()));
+        assert!(complete("").is_empty());
+    }
+}

@@ -1,0 +1,165 @@
+//! Scripts over HTTP against a node, and on the command line.
+
+mod common;
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use common::Node;
+use common::http::{Reply, Request};
+use common::model::Model;
+
+/// 300 datapoints of real earthquakes (`data/README.md`).
+const EARTHQUAKES: &str = include_str!("data/earthquakes.gts");
+
+/// Limits that do not stand in the way.
+const LIMITS: &str = "warpscript.maxops = 1000000000\nwarpscript.maxops.hard = 1000000000\n\
+                      warpscript.maxloop = 600000\nwarpscript.maxloop.hard = 600000\n";
+
+fn exec(node: &Node, script: &str) -> Reply {
+    node.send(&Request::post("/api/v0/exec", script))
+}
+
+/// The answer of a script that succeeds.
+fn answer(node: &Node, script: &str) -> String {
+    let reply = exec(node, script);
+    assert_eq!(reply.status, 200, "{script}\n{}", reply.text());
+    reply.text()
+}
+
+#[test]
+fn a_script_sees_what_it_stored() {
+    let node = Node::start_with(LIMITS);
+    let (read, write) = (&node.read, &node.write);
+    for round in 0..20 {
+        let script = format!(
+            "NEWGTS 'own' RENAME {round} NaN NaN NaN {round} ADDVALUE '{write}' UPDATE \
+             [ '{read}' 'own' {{}} 100 -1 ] FETCH 0 GET VALUES 0 GET"
+        );
+        assert_eq!(answer(&node, &script), format!("[{round}]"));
+    }
+    let script = format!(
+        "'{write}' 'own{{}}' 0 9 1 DELETE [ '{read}' 'own' {{}} 100 -100 ] FETCH 0 GET SIZE \
+         NEWGTS 'own' RENAME {{ 'a' 'b' }} SETATTRIBUTES '{write}' META \
+         [ '{read}' 'own' {{ 'a' 'b' }} ] FIND SIZE"
+    );
+    assert_eq!(answer(&node, &script), "[1,10,1]");
+    let refused = format!("NEWGTS 'own' RENAME 1 NaN NaN NaN 1 ADDVALUE '{read}' UPDATE");
+    let reply = exec(&node, &refused);
+    assert_eq!(reply.status, 500);
+    assert!(reply.text().contains("UPDATE failed to complete"), "{}", reply.text());
+}
+
+#[test]
+fn earthquakes_are_analysed_as_by_hand() {
+    const DAY: i64 = 86_400_000_000;
+    let node = Node::start_with(LIMITS);
+    node.update(EARTHQUAKES);
+    let mut model = Model::of_lines(EARTHQUAKES);
+    model.series.retain(|name, _| name.0 == "earthquake.magnitude");
+    let ticks: Vec<i64> = model.series.values().flat_map(|points| points.keys()).copied().collect();
+    let last = ticks.iter().max().expect("earthquakes") / DAY * DAY + DAY;
+    let days = last / DAY - ticks.iter().min().expect("earthquakes") / DAY;
+    // How many there were each day, over all series.
+    let script = format!(
+        "[ '{}' 'earthquake.magnitude' {{}} MAXLONG MAXLONG ] FETCH \
+         [ SWAP bucketizer.count {last} {DAY} {days} ] BUCKETIZE \
+         [ SWAP [] reducer.sum ] REDUCE 0 GET SORT DUP TICKLIST SWAP VALUES",
+        node.read
+    );
+    let mut counts = std::collections::BTreeMap::new();
+    for tick in ticks {
+        // A bucket ends with its tick.
+        let bucket = last - (last - tick) / DAY * DAY;
+        *counts.entry(bucket).or_insert(0i64) += 1;
+    }
+    let list = |numbers: Vec<&i64>| {
+        let texts: Vec<String> = numbers.into_iter().map(i64::to_string).collect();
+        texts.join(",")
+    };
+    let asked =
+        format!("[[{}],[{}]]", list(counts.values().collect()), list(counts.keys().collect()));
+    assert_eq!(answer(&node, &script), asked);
+}
+
+#[test]
+fn a_light_script_is_answered_while_heavy_ones_run() {
+    let node = Node::start_with(LIMITS);
+    const HEAVY: &str = "<% T %> <% 1 DROP %> WHILE";
+    let heavy = Request::post("/api/v0/exec", HEAVY);
+    let held: Vec<_> = (0..64)
+        .map(|_| {
+            let mut stream = heavy.begin(node.address(), HEAVY.len());
+            stream.write_all(HEAVY.as_bytes()).expect("it reads");
+            stream
+        })
+        .collect();
+    std::thread::sleep(Duration::from_millis(500));
+    let mut times: Vec<Duration> = (0..20)
+        .map(|number| {
+            let begun = Instant::now();
+            assert_eq!(answer(&node, &format!("{number} 1 +")), format!("[{}]", number + 1));
+            begun.elapsed()
+        })
+        .collect();
+    times.sort();
+    assert!(times[10] < Duration::from_secs(1), "{times:?}");
+    // Those who wait for nobody any more end with their clients.
+    drop(held);
+}
+
+#[test]
+fn a_large_result_comes_whole() {
+    let node = Node::start_with(LIMITS);
+    let text = answer(&node, "[] 0 999999 <% +! %> FOR");
+    assert!(text.starts_with("[[0,1,2,") && text.ends_with(",999999]]"));
+    assert_eq!(text.matches(',').count(), 999_999);
+}
+
+/// Runs `weft` with an input; whether it succeeded, what it wrote, and what it complained about.
+fn weft(args: &[&str], input: &str) -> (bool, String, String) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_weft"))
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut stdin = child.stdin.take().expect("an input");
+    stdin.write_all(input.as_bytes()).expect("it reads");
+    drop(stdin);
+    let output = child.wait_with_output().expect("it ends");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+    (output.status.success(), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn the_command_line_runs_scripts() {
+    let asked = (true, "[3]\n".to_owned(), String::new());
+    assert_eq!(weft(&["exec", "-"], "1 2 +"), asked);
+    let (succeeded, out, error) = weft(&["exec", "-"], "1\n 2 FOO");
+    assert!(!succeeded && out.is_empty());
+    assert!(error.contains("line 2") && error.contains("\n     ^\n"), "{error}");
+    let lines = "{\"name\":\"a\",\"script\":\"1\"}\n{\"name\":\"b\",\"script\":\"FOO\"}\n";
+    let (_, out, _) = weft(&["exec", "--jsonl"], lines);
+    assert!(out.starts_with(r#"{"name":"a","ok":true,"json":"[1]","types":["LONG"]}"#), "{out}");
+    assert!(weft(&["words"], "").1.contains("stack ("));
+    assert!(weft(&["doc", "DUP"], "").1.starts_with("DUP (since 1.0.0)"));
+    assert!(!weft(&["doc", "NO-SUCH-WORD"], "").0);
+}
+
+#[test]
+fn scripts_check_themselves() {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let path = |name: &str, script: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, script).expect("a file");
+        path.to_str().expect("a path").to_owned()
+    };
+    let (good, bad) = (path("good.mc2", "1 1 == ASSERT"), path("bad.mc2", "1\n1 2 == ASSERT"));
+    assert!(weft(&["test", &good], "").0);
+    let (succeeded, out, _) = weft(&["test", &good, &bad], "");
+    assert!(!succeeded && out.contains("1 passed, 1 failed"), "{out}");
+    assert!(out.contains("bad.mc2, line 2"), "{out}");
+}
