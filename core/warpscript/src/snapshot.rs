@@ -130,7 +130,12 @@ impl Writer<'_> {
             }
             Value::Object(object) => {
                 let object = self.vm.heap.any_object(object);
-                match object.snapshot() {
+                let text = if self.style.readable {
+                    object.snapshot_readable()
+                } else {
+                    object.snapshot()
+                };
+                match text {
                     Some(text) => self.out.push_str(&text),
                     None => self.out.push_str(&format!("'UNSUPPORTED:{}' ", object.type_name())),
                 }

@@ -124,6 +124,11 @@ pub trait Object: Any + Send + fmt::Debug {
         None
     }
 
+    /// The same for people, where it differs.
+    fn snapshot_readable(&self) -> Option<String> {
+        self.snapshot()
+    }
+
     /// The same value once more, for CLONE.
     fn duplicate(&self) -> Option<Box<dyn Object>> {
         None

@@ -38,6 +38,11 @@ fn json_row(row: &[f64]) -> String {
     format!("[{}]", numbers.join(","))
 }
 
+/// Numbers with a blank behind each.
+fn spaced(numbers: &[f64]) -> String {
+    numbers.iter().map(|v| format!("{} ", JavaDouble(*v))).collect()
+}
+
 impl Object for Matrix {
     fn type_name(&self) -> &'static str {
         "MATRIX"
@@ -56,6 +61,12 @@ impl Object for Matrix {
         let rows = self.data.chunks(self.columns);
         let rows: String = rows.map(|row| format!("{}+! ", script_row(row))).collect();
         Some(format!("[] {rows}->MAT "))
+    }
+
+    fn snapshot_readable(&self) -> Option<String> {
+        let row = |row: &[f64]| format!("[ {}]\n", spaced(row));
+        let rows: String = self.data.chunks(self.columns).map(row).collect();
+        Some(format!("[\n{rows}] ->MAT "))
     }
 
     fn duplicate(&self) -> Option<Box<dyn Object>> {
@@ -90,6 +101,10 @@ impl Object for Vector {
 
     fn snapshot(&self) -> Option<String> {
         Some(format!("{}->VEC ", script_row(&self.0)))
+    }
+
+    fn snapshot_readable(&self) -> Option<String> {
+        Some(format!("[ {}] ->VEC ", spaced(&self.0)))
     }
 
     fn duplicate(&self) -> Option<Box<dyn Object>> {
