@@ -9,9 +9,11 @@ use crate::heap::Gts;
 use crate::machine::Machine;
 use crate::text::to_text;
 use crate::value::{Handle, Value};
+use crate::words::counters::as_number;
 
 pub(super) fn to_boolean(vm: &mut Machine) -> Result {
-    let result = match vm.pop()? {
+    let value = vm.pop()?;
+    let result = match as_number(vm, value) {
         Value::Boolean(v) => v,
         Value::Long(v) => v != 0,
         Value::Double(v) => v as i64 != 0,
@@ -32,7 +34,8 @@ fn bad_number(text: &str) -> Fault {
 }
 
 pub(super) fn to_double(vm: &mut Machine) -> Result {
-    let result = match vm.pop()? {
+    let value = vm.pop()?;
+    let result = match as_number(vm, value) {
         Value::Boolean(v) => f64::from(u8::from(v)),
         Value::Long(v) => v as f64,
         Value::Double(v) => v,
@@ -98,7 +101,8 @@ fn scale_exactly(value: u64, scale: i64) -> f64 {
 }
 
 pub(super) fn to_long(vm: &mut Machine) -> Result {
-    let result = match vm.pop()? {
+    let value = vm.pop()?;
+    let result = match as_number(vm, value) {
         Value::Boolean(v) => i64::from(v),
         Value::Long(v) => v,
         Value::Double(v) => v as i64,
@@ -151,6 +155,7 @@ fn decode_long(text: &str) -> Result<i64> {
 
 pub(super) fn to_string(vm: &mut Machine) -> Result {
     let value = vm.pop()?;
+    let value = as_number(vm, value);
     let text = match value {
         Value::String(_) => return vm.push(value),
         Value::Boolean(_) | Value::Long(_) | Value::Double(_) | Value::Decimal(_) => {

@@ -12,6 +12,7 @@ use crate::error::{Fault, Kind, Result};
 use crate::java;
 use crate::machine::Machine;
 use crate::value::Value;
+use crate::words::counters::as_number;
 use crate::words::operators::with_values;
 use crate::words::points::each_nested;
 
@@ -155,6 +156,7 @@ pub(super) fn unary(vm: &mut Machine) -> Result {
                 None => Err(vm.error("can only operate on LONG, DOUBLE or empty GTSs.")),
             };
         }
+        let value = as_number(vm, value);
         function.number(vm, value)?.ok_or_else(|| {
             vm.error(
                 "can only operate on numerical values, list of numerical values or numerical GTSs.",
