@@ -12,7 +12,7 @@ use crate::words::frameworks::map_ticks;
 use crate::words::points;
 
 /// The places of a series that stay: of points with one tick the last.
-pub(super) fn last_of_ticks(ticks: &[i64]) -> Vec<u32> {
+pub(in crate::words) fn last_of_ticks(ticks: &[i64]) -> Vec<u32> {
     let mut left: FxHashMap<i64, u32> = FxHashMap::default();
     for tick in ticks {
         *left.entry(*tick).or_default() += 1;

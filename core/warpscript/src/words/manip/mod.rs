@@ -2,7 +2,7 @@
 
 mod chunk;
 mod clip;
-mod dedup;
+pub(super) mod dedup;
 mod fill;
 mod merge;
 mod motion;

@@ -1,7 +1,7 @@
 //! Mathematics: functions of numbers, bounds, matrices, quaternions.
 
 mod binary;
-mod bounds;
+pub(super) mod bounds;
 mod matrix;
 mod quaternion;
 mod unary;

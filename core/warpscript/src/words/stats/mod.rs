@@ -1,15 +1,18 @@
 //! Statistics, transforms, smoothing, outliers, patterns.
 
 mod chance;
+mod discords;
 mod dtw;
 mod fourier;
 mod lowess;
 mod moments;
 mod outliers;
 mod poly;
+mod sax;
 mod smooth;
 mod stl;
 mod vectors;
+mod wavelets;
 
 use outliers::double_values;
 
@@ -417,6 +420,109 @@ series<LIST> period<LONG> periods<LONG> most<LONG> HYBRIDTEST2 lists<LIST>",
             "PIGSCHEMA schema<STRING>",
             "Describes the types of all levels of the stack as Apache Pig does.",
             &[("1 'a' PIGSCHEMA", "[\"(top: chararray, l2: long)\",\"a\",1]")],
+        ),
+        word(
+            "PATTERNS",
+            sax::patterns,
+            "1.0.0",
+            "gts<GTS> window<NUMBER> word<NUMBER> alphabet<NUMBER> PATTERNS words<GTS>
+series<LIST> window<NUMBER> word<NUMBER> alphabet<NUMBER> PATTERNS words<LIST>",
+            "Gives the shape of each window of bucketised numeric series as a text: the window \
+             is cut into `word` parts, and each part stands for one of `alphabet` symbols, a \
+             power of two. The parts are standardised first.",
+            &[("NEWGTS [ 1 7 ] ADDVALUE 2 1 2 PATTERNS", "!bucketized")],
+        ),
+        word(
+            "ZPATTERNS",
+            sax::patterns,
+            "1.0.13",
+            "gts<GTS> window<NUMBER> word<NUMBER> alphabet<NUMBER> ZPATTERNS words<GTS>
+series<LIST> window<NUMBER> word<NUMBER> alphabet<NUMBER> ZPATTERNS words<LIST>",
+            "Gives the shapes like PATTERNS, of series that are standardised already.",
+            &[("NEWGTS [ 1 7 ] ADDVALUE 2 1 2 ZPATTERNS", "!bucketized")],
+        ),
+        word(
+            "PATTERNDETECTION",
+            sax::detection,
+            "1.0.0",
+            "gts<GTS> patterns<LIST> window<NUMBER> word<NUMBER> alphabet<NUMBER> \
+             PATTERNDETECTION gts<GTS>
+series<LIST> patterns<LIST> window<NUMBER> word<NUMBER> alphabet<NUMBER> \
+             PATTERNDETECTION series<LIST>",
+            "Gives the points of the windows whose shape, as PATTERNS gives it, is in the list.",
+            &[("NEWGTS [ 1 7 ] ADDVALUE [ 'A' ] 2 1 2 PATTERNDETECTION", "!bucketized")],
+        ),
+        word(
+            "ZPATTERNDETECTION",
+            sax::detection,
+            "1.0.13",
+            "gts<GTS> patterns<LIST> window<NUMBER> word<NUMBER> alphabet<NUMBER> \
+             ZPATTERNDETECTION gts<GTS>
+series<LIST> patterns<LIST> window<NUMBER> word<NUMBER> alphabet<NUMBER> \
+             ZPATTERNDETECTION series<LIST>",
+            "Gives the points of the windows whose shape, as ZPATTERNS gives it, is in the \
+             list.",
+            &[("NEWGTS [ 1 7 ] ADDVALUE [ 'A' ] 2 1 2 ZPATTERNDETECTION", "!bucketized")],
+        ),
+        word(
+            "DISCORDS",
+            discords::discords,
+            "1.0.0",
+            "gts<GTS> window<LONG> word<LONG> alphabet<LONG> count<LONG> overlap<BOOLEAN> \
+             ratio<DOUBLE> DISCORDS gts<GTS>
+series<LIST> window<LONG> word<LONG> alphabet<LONG> count<LONG> overlap<BOOLEAN> \
+             ratio<DOUBLE> DISCORDS series<LIST>",
+            "Gives the points of windows that are farthest from the windows most like them. \
+             Candidates are compared by their shapes, as PATTERNS gives them. With a ratio \
+             other than 0 discords whose distance is smaller than the greatest by more than \
+             that factor are left out.",
+            &[("NEWGTS [ 1 7 ] ADDVALUE 2 1 2 1 false 0.0 DISCORDS", "!bucketized")],
+        ),
+        word(
+            "ZDISCORDS",
+            discords::discords,
+            "1.0.13",
+            "gts<GTS> window<LONG> word<LONG> alphabet<LONG> count<LONG> overlap<BOOLEAN> \
+             ratio<DOUBLE> ZDISCORDS gts<GTS>
+series<LIST> window<LONG> word<LONG> alphabet<LONG> count<LONG> overlap<BOOLEAN> \
+             ratio<DOUBLE> ZDISCORDS series<LIST>",
+            "Gives windows like DISCORDS, in series that are standardised already.",
+            &[("NEWGTS [ 1 7 ] ADDVALUE 2 1 2 1 false 0.0 ZDISCORDS", "!bucketized")],
+        ),
+        word(
+            "FDWT",
+            wavelets::transform,
+            "1.0.0",
+            "gts<GTS> wavelet<STRING> FDWT gts<GTS>
+series<LIST> wavelet<STRING> FDWT series<LIST>",
+            "Transforms numeric series of 2^n points with a wavelet: `haar`, `db1` to `db20`, \
+             `sym2` to `sym20`, `coif1` to `coif5`, `dmey`, `bior1.1` to `bior6.8`, `rbio1.1` \
+             to `rbio6.8`.",
+            &[(
+                "[ 1 2 ] [] [] [] [ 1.0 1.0 ] MAKEGTS 'haar' FDWT VALUES",
+                "[[1.4142135623730951,0.0]]",
+            )],
+        ),
+        word(
+            "IDWT",
+            wavelets::transform,
+            "1.0.0",
+            "gts<GTS> wavelet<STRING> IDWT gts<GTS>
+series<LIST> wavelet<STRING> IDWT series<LIST>",
+            "Transforms back what FDWT gave.",
+            &[("[ 1 2 3 ] [] [] [] [ 1.0 ] MAKEGTS 'haar' IDWT", "!power of 2")],
+        ),
+        word(
+            "DWTSPLIT",
+            wavelets::split,
+            "1.0.0",
+            "gts<GTS> label<STRING> DWTSPLIT levels<LIST>
+series<LIST> label<STRING> DWTSPLIT lists<LIST>",
+            "Splits what FDWT gave into a series for each level, which the label says.",
+            &[(
+                "[ 1 2 ] [] [] [] [ 0.5 1.5 ] MAKEGTS 'level' DWTSPLIT <% VALUES %> F LMAP",
+                "[[[[0.5]]]]",
+            )],
         ),
     ],
 };
