@@ -12,7 +12,6 @@ mod sax;
 mod smooth;
 mod stl;
 mod vectors;
-mod wavelets;
 
 use outliers::double_values;
 
@@ -488,41 +487,6 @@ series<LIST> window<LONG> word<LONG> alphabet<LONG> count<LONG> overlap<BOOLEAN>
              ratio<DOUBLE> ZDISCORDS series<LIST>",
             "Gives windows like DISCORDS, in series that are standardised already.",
             &[("NEWGTS [ 1 7 ] ADDVALUE 2 1 2 1 false 0.0 ZDISCORDS", "!bucketized")],
-        ),
-        word(
-            "FDWT",
-            wavelets::transform,
-            "1.0.0",
-            "gts<GTS> wavelet<STRING> FDWT gts<GTS>
-series<LIST> wavelet<STRING> FDWT series<LIST>",
-            "Transforms numeric series of 2^n points with a wavelet: `haar`, `db1` to `db20`, \
-             `sym2` to `sym20`, `coif1` to `coif5`, `dmey`, `bior1.1` to `bior6.8`, `rbio1.1` \
-             to `rbio6.8`.",
-            &[(
-                "[ 1 2 ] [] [] [] [ 1.0 1.0 ] MAKEGTS 'haar' FDWT VALUES",
-                "[[1.4142135623730951,0.0]]",
-            )],
-        ),
-        word(
-            "IDWT",
-            wavelets::transform,
-            "1.0.0",
-            "gts<GTS> wavelet<STRING> IDWT gts<GTS>
-series<LIST> wavelet<STRING> IDWT series<LIST>",
-            "Transforms back what FDWT gave.",
-            &[("[ 1 2 3 ] [] [] [] [ 1.0 ] MAKEGTS 'haar' IDWT", "!power of 2")],
-        ),
-        word(
-            "DWTSPLIT",
-            wavelets::split,
-            "1.0.0",
-            "gts<GTS> label<STRING> DWTSPLIT levels<LIST>
-series<LIST> label<STRING> DWTSPLIT lists<LIST>",
-            "Splits what FDWT gave into a series for each level, which the label says.",
-            &[(
-                "[ 1 2 ] [] [] [] [ 0.5 1.5 ] MAKEGTS 'level' DWTSPLIT <% VALUES %> F LMAP",
-                "[[[[0.5]]]]",
-            )],
         ),
     ],
 };
