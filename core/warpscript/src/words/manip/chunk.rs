@@ -254,7 +254,7 @@ fn chunk_encoder(
     let oldest = chunks.keys().next().copied().unwrap_or(i64::MAX);
     let first = match cut.count {
         0 => oldest,
-        count => cut.last.wrapping_sub((count - 1).wrapping_mul(cut.width)),
+        count => cut.last.wrapping_sub(count.wrapping_sub(1).wrapping_mul(cut.width)),
     };
     let mut last = if cut.last == 0 { newest } else { cut.last };
     let mut count = if cut.count == 0 { i64::from(i32::MAX) } else { cut.count };
