@@ -1,1 +1,149 @@
-//! Deterministic simulation of whole clusters.
+//! Whole clusters of our machines in one thread under one seed, with faults.
+//!
+//! [`run`] builds a [`world`] from a seed, lets clients work while things go wrong, ends the
+//! faults, waits until everything has come to rest, and compares what everybody sees with what the
+//! log says. The machines are those of production; nothing in them knows where it runs.
+
+pub mod clients;
+pub mod coord;
+pub mod faults;
+pub mod invariants;
+pub mod log;
+pub mod mutants;
+pub mod node;
+pub mod params;
+pub mod random;
+pub mod table;
+pub mod trace;
+pub mod world;
+
+use invariants::Violation;
+use mutants::Mutant;
+use params::{MS, Params, SECOND};
+use world::{EPOCH_MS, Stats, World};
+
+/// How long everything may take to come to rest after the faults.
+const LIVENESS_NS: u64 = 900 * SECOND;
+
+/// Updates that a run must have acknowledged.
+const ACKNOWLEDGED_MIN: u64 = 200;
+
+/// Faults that a run must have had.
+const FAULTS_MIN: u64 = 20;
+
+/// How to run a seed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// A bug to put in.
+    pub mutant: Option<Mutant>,
+    /// Keep every line of the trace.
+    pub trace: bool,
+    /// At most so many events; 0 is no limit.
+    pub steps: u64,
+}
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The parameters.
+    pub params: Params,
+    /// The sentence that did not hold, if any.
+    pub violation: Option<Violation>,
+    /// Virtual time that passed, nanoseconds.
+    pub virtual_ns: u64,
+    /// A hash of everything that happened.
+    pub hash: u64,
+    /// Counts.
+    pub stats: Stats,
+    /// Acknowledged updates.
+    pub acknowledged: u64,
+    /// The lines of the trace, when they were kept.
+    pub trace: Vec<String>,
+}
+
+/// Runs a seed.
+pub fn run(seed: u64, options: Options) -> Outcome {
+    let params = Params::from_seed(seed);
+    let mut world = World::new(params, options.mutant, options.trace);
+    let finished = safety(&mut world, options.steps) && liveness(&mut world);
+    if finished {
+        let wall_ms = EPOCH_MS + (world.now_ns / MS) as i64;
+        world.checks.finish(&world.log, &world.table, wall_ms);
+        enough(&mut world);
+    }
+    Outcome {
+        violation: world.checks.violation().cloned(),
+        virtual_ns: world.now_ns,
+        hash: world.trace.hash(),
+        acknowledged: world.clients().acknowledged,
+        stats: world.stats.clone(),
+        trace: world.trace.lines().to_vec(),
+        params: world.params,
+    }
+}
+
+/// Work and faults; whether to go on.
+fn safety(world: &mut World, steps: u64) -> bool {
+    let end = world.params.safety_ns;
+    // A run goes on until it has seen enough, but not for ever.
+    while world.now_ns < end || !has_seen_enough(world) && world.now_ns < 4 * end {
+        if !world.step() || steps > 0 && world.stats.events >= steps {
+            return false;
+        }
+    }
+    !world.checks.has_failed()
+}
+
+fn has_seen_enough(world: &mut World) -> bool {
+    world.clients().acknowledged >= ACKNOWLEDGED_MIN
+        && world.stats.faults.values().sum::<u64>() >= FAULTS_MIN
+}
+
+/// The faults are over: everything comes to rest, then everybody reads everything.
+fn liveness(world: &mut World) -> bool {
+    world.calm_down();
+    world.clients().resting = true;
+    if !comes_to(world, World::is_quiet, "consumers do not reach the end of the log") {
+        return false;
+    }
+    let tenants = world.clients().tenants();
+    for tenant in 0..tenants {
+        for fetch in [false, true] {
+            world.schedule_client(SECOND, clients::Step::Scan(tenant, fetch));
+        }
+    }
+    let all = move |world: &mut World| world.clients().scanned.len() == 2 * tenants;
+    comes_to_mut(world, all, "reads do not succeed")
+}
+
+fn comes_to(world: &mut World, is_there: impl Fn(&World) -> bool, what: &str) -> bool {
+    comes_to_mut(world, |world| is_there(world), what)
+}
+
+fn comes_to_mut(world: &mut World, is_there: impl Fn(&mut World) -> bool, what: &str) -> bool {
+    let end = world.now_ns + LIVENESS_NS;
+    while world.now_ns < end {
+        // Looking at everything after every event would cost more than the events.
+        for _ in 0..64 {
+            if !world.step() {
+                return false;
+            }
+        }
+        if is_there(world) {
+            return !world.checks.has_failed();
+        }
+    }
+    let minutes = LIVENESS_NS / (60 * SECOND);
+    world.checks.fail("liveness", format!("{what} within {minutes} minutes after the faults"));
+    false
+}
+
+/// A run that did nothing proves nothing.
+fn enough(world: &mut World) {
+    let acknowledged = world.clients().acknowledged;
+    let faults: u64 = world.stats.faults.values().sum();
+    if acknowledged < ACKNOWLEDGED_MIN || faults < FAULTS_MIN {
+        let what = format!("{acknowledged} acknowledged updates, {faults} faults");
+        world.checks.fail("enough", what);
+    }
+}

@@ -139,6 +139,7 @@ impl Consumer {
         let due: Vec<u32> = self
             .partitions
             .iter()
+            .filter(|(_, state)| state.committing.is_none())
             .filter(|(_, state)| state.commit_due.is_some_and(|due| due <= now.mono))
             .map(|(number, _)| *number)
             .collect();
@@ -183,7 +184,9 @@ impl Consumer {
 
     /// When [`Consumer::tick`] is wanted.
     pub(crate) fn deadline(&self) -> Option<Mono> {
-        self.partitions.values().filter_map(|state| state.commit_due).min()
+        // A commit under way is waited for, however long it takes.
+        let waiting = self.partitions.values().filter(|state| state.committing.is_none());
+        waiting.filter_map(|state| state.commit_due).min()
     }
 
     fn is_mine(&self, topic: &Topic, group: &Topic) -> bool {

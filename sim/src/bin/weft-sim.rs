@@ -1,0 +1,193 @@
+//! Runs seeds. A failure prints its configuration, its last lines, and the command that replays it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use clap::Parser;
+use weft_sim::mutants::{self, Mutant};
+use weft_sim::{Options, Outcome, run};
+
+/// Runs whole clusters of Weft's machines, deterministically and with faults, and checks what they
+/// promise.
+#[derive(Debug, Parser)]
+#[command(name = "weft-sim", version)]
+#[command(
+    after_help = "Examples:\n  weft-sim --iterations 500\n  weft-sim --reproduce 17 --trace\n  \
+                        weft-sim --mutant lost-watch --iterations 1000"
+)]
+struct Cli {
+    /// The first seed.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How many seeds, one after the other.
+    #[arg(long, default_value_t = 1)]
+    iterations: u64,
+    /// At most so many events a seed; 0 is no limit. A seed that was cut short checks less.
+    #[arg(long, default_value_t = 0)]
+    steps: u64,
+    /// Run this seed alone.
+    #[arg(long, value_name = "SEED")]
+    reproduce: Option<u64>,
+    /// Print everything that happens.
+    #[arg(long)]
+    trace: bool,
+    /// List the bugs that can be put in, one a line.
+    #[arg(long)]
+    list_mutants: bool,
+    /// Put a bug in; the exit code is 1 when it is caught.
+    #[arg(long, value_name = "NAME")]
+    mutant: Option<String>,
+    /// Run each seed twice and compare everything that happened.
+    #[arg(long)]
+    check_determinism: bool,
+    /// Seeds at once.
+    #[arg(long, default_value_t = 0, help = "Seeds at once; 0 is one for each core")]
+    jobs: usize,
+}
+
+/// What all seeds together did.
+#[derive(Default)]
+struct Total {
+    seeds: u64,
+    virtual_ns: u128,
+    events: u64,
+    acknowledged: u64,
+    faults: BTreeMap<String, u64>,
+    marks: BTreeSet<String>,
+    failed: BTreeMap<u64, String>,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if cli.list_mutants {
+        for mutant in mutants::ALL {
+            println!("{}", mutant.name());
+        }
+        return ExitCode::SUCCESS;
+    }
+    let mutant = match cli.mutant.as_deref().map(|name| (name, mutants::named(name))) {
+        None => None,
+        Some((_, Some(mutant))) => Some(mutant),
+        Some((name, None)) => {
+            eprintln!("weft-sim: {name} is no mutant; --list-mutants lists them");
+            return ExitCode::from(2);
+        }
+    };
+    let (first, count) = match cli.reproduce {
+        Some(seed) => (seed, 1),
+        None => (cli.seed, cli.iterations),
+    };
+    let options = Options { mutant, trace: cli.trace, steps: cli.steps };
+    let began = Instant::now();
+    let total = run_all(&cli, first, count, options);
+    summary(&total, began.elapsed().as_secs_f64());
+    let Some((seed, _)) = total.failed.first_key_value() else {
+        return ExitCode::SUCCESS;
+    };
+    if cli.reproduce.is_none() {
+        explain(*seed, mutant);
+    }
+    ExitCode::FAILURE
+}
+
+fn run_all(cli: &Cli, first: u64, count: u64, options: Options) -> Total {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let jobs = if cli.jobs == 0 { cores } else { cli.jobs };
+    let jobs = if cli.trace { 1 } else { jobs };
+    let (next, total) = (AtomicU64::new(0), Mutex::new(Total::default()));
+    let shows_progress = std::io::stderr().is_terminal() && count > 1;
+    std::thread::scope(|scope| {
+        for _ in 0..jobs {
+            scope.spawn(|| {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    // The first failure is enough.
+                    let has_failed = total.lock().is_ok_and(|total| !total.failed.is_empty());
+                    if index >= count || has_failed {
+                        return;
+                    }
+                    let seed = first + index;
+                    let outcome = run(seed, options);
+                    let again = cli.check_determinism.then(|| run(seed, options).hash);
+                    if let Ok(mut total) = total.lock() {
+                        add(&mut total, cli, seed, outcome, again);
+                        if shows_progress {
+                            eprint!("\r{} of {count} seeds", total.seeds);
+                            let _ = std::io::stderr().flush();
+                        }
+                    }
+                }
+            });
+        }
+    });
+    if shows_progress {
+        eprintln!();
+    }
+    total.into_inner().unwrap_or_default()
+}
+
+fn add(total: &mut Total, cli: &Cli, seed: u64, outcome: Outcome, again: Option<u64>) {
+    let mut out = std::io::stdout().lock();
+    for line in &outcome.trace {
+        let _ = writeln!(out, "{line}");
+    }
+    if cli.reproduce.is_some() || cli.trace {
+        let _ = writeln!(out, "seed {seed}: trace hash {:016x}", outcome.hash);
+    }
+    if let Some(again) = again
+        && again != outcome.hash
+    {
+        let what = format!("not deterministic: {:016x}, then {again:016x}", outcome.hash);
+        total.failed.insert(seed, what);
+    }
+    if let Some(violation) = &outcome.violation {
+        total.failed.insert(seed, format!("{}: {}", violation.invariant, violation.what));
+    }
+    total.seeds += 1;
+    total.virtual_ns += u128::from(outcome.virtual_ns);
+    total.events += outcome.stats.events;
+    total.acknowledged += outcome.acknowledged;
+    for (kind, count) in &outcome.stats.faults {
+        *total.faults.entry(format!("{kind:?}")).or_default() += count;
+    }
+    for (kind, count) in &outcome.stats.action_faults {
+        *total.faults.entry((*kind).to_owned()).or_default() += count;
+    }
+    total.marks.extend(outcome.stats.marks);
+}
+
+fn summary(total: &Total, seconds: f64) {
+    let hours = total.virtual_ns as f64 / 3.6e12;
+    println!(
+        "{} seeds, {hours:.1} virtual hours in {seconds:.1} s ({:.0} : 1), {} events, {} \
+         acknowledged updates",
+        total.seeds,
+        hours * 3_600.0 / seconds.max(1e-9),
+        total.events,
+        total.acknowledged
+    );
+    let faults: Vec<String> =
+        total.faults.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+    println!("faults: {}", faults.join(", "));
+    println!("coverage marks: {}", total.marks.len());
+    for (seed, what) in &total.failed {
+        println!("FAILED seed {seed}: {what}");
+    }
+    println!("{} passed, {} failed", total.seeds - total.failed.len() as u64, total.failed.len());
+}
+
+/// The configuration of a failing seed, how it ended, and how to see it again.
+fn explain(seed: u64, mutant: Option<Mutant>) {
+    let outcome = run(seed, Options { mutant, trace: true, steps: 0 });
+    println!("\n{:#?}", outcome.params);
+    let tail = outcome.trace.len().saturating_sub(60);
+    for line in &outcome.trace[tail..] {
+        println!("{line}");
+    }
+    let mutant = mutant.map(|mutant| format!(" --mutant {}", mutant.name())).unwrap_or_default();
+    println!("\ncargo run --release --package weft-sim -- --reproduce {seed}{mutant} --trace");
+}

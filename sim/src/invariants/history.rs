@@ -1,0 +1,151 @@
+//! What the log holds, understood: the history that every check refers to.
+
+use std::collections::BTreeMap;
+
+use weft_daemons::contract::log::Record;
+use weft_gts::{Decoder, SeriesId, Value};
+use weft_wire::thrift::{KafkaDataMessage, KafkaDataMessageType, decode_metadata};
+
+use crate::clients::{SeriesName, metadata_of};
+use crate::log::LogModel;
+use crate::node::id_keys;
+use crate::world::{DATA_TOPIC, METADATA_TOPIC};
+
+/// A record of the data topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Data {
+    /// Datapoints: tick and value.
+    Put {
+        /// Of which series.
+        series: SeriesId,
+        /// Ticks and values.
+        points: Vec<(i64, i64)>,
+        /// Whether cells carry their datapoint's time.
+        by_datapoint: bool,
+    },
+    /// A delete.
+    Delete {
+        /// Of which series.
+        series: SeriesId,
+        /// The oldest tick.
+        start: i64,
+        /// The newest tick.
+        end: i64,
+    },
+}
+
+/// A record of the metadata topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Meta {
+    /// When it was appended, virtual time.
+    pub at_ns: u64,
+    /// Whether it removes the series.
+    pub removes: bool,
+}
+
+/// Everything in the log, by what it says.
+#[derive(Debug, Default)]
+pub struct History {
+    /// Records of the data topic, by partition and offset.
+    pub data: BTreeMap<(u32, u64), (i64, Data)>,
+    /// Where each value stands.
+    pub values: BTreeMap<i64, Vec<(u32, u64)>>,
+    /// What was said of each series, in order.
+    pub metadata: BTreeMap<SeriesId, Vec<Meta>>,
+    /// Names of series.
+    pub names: BTreeMap<SeriesId, SeriesName>,
+    read: BTreeMap<(&'static str, u32), u64>,
+}
+
+impl History {
+    /// Reads what is new in the data topic.
+    pub fn read_data(&mut self, log: &LogModel) {
+        for partition in 0..log.partitions() {
+            let records = self.fresh(DATA_TOPIC, partition, log);
+            for record in records {
+                if let Some(data) = understand(&record) {
+                    self.add_data(partition, record.offset, record.timestamp_ms, data);
+                }
+            }
+        }
+    }
+
+    /// Reads what is new in the metadata topic.
+    pub fn read_metadata(&mut self, now_ns: u64, log: &LogModel) {
+        for partition in 0..log.partitions() {
+            for record in self.fresh(METADATA_TOPIC, partition, log) {
+                let metadata = record.value.get(16..).map(decode_metadata);
+                let Some(Ok(metadata)) = metadata else { continue };
+                let id = id_keys().series_id(&metadata);
+                let removes = metadata.source.as_deref() == Some("delete");
+                self.metadata.entry(id).or_default().push(Meta { at_ns: now_ns, removes });
+                if let Some(name) = name_of(metadata.class()) {
+                    self.names.insert(id, name);
+                }
+            }
+        }
+    }
+
+    /// Adds a record of the data topic.
+    pub fn add_data(&mut self, partition: u32, offset: u64, time_ms: i64, data: Data) {
+        if let Data::Put { points, .. } = &data {
+            for (_, value) in points {
+                self.values.entry(*value).or_default().push((partition, offset));
+            }
+        }
+        self.data.insert((partition, offset), (time_ms, data));
+    }
+
+    /// Whether a series was there at that moment and has not been removed since.
+    pub fn is_known_since(&self, id: SeriesId, at_ns: u64) -> bool {
+        let said = self.metadata.get(&id).map_or(&[][..], Vec::as_slice);
+        let before = said.iter().rev().find(|meta| meta.at_ns < at_ns);
+        before.is_some_and(|meta| !meta.removes)
+            && !said.iter().any(|meta| meta.at_ns >= at_ns && meta.removes)
+    }
+
+    /// The id of a series.
+    pub fn id_of(series: &SeriesName) -> SeriesId {
+        id_keys().series_id(&metadata_of(series))
+    }
+
+    fn fresh(&mut self, topic: &'static str, partition: u32, log: &LogModel) -> Vec<Record> {
+        let read = self.read.entry((topic, partition)).or_default();
+        let records = log.records(topic, partition);
+        // A log that lost what it had acknowledged is shorter than it was.
+        *read = (*read).min(records.len() as u64);
+        let fresh = records[*read as usize..].to_vec();
+        *read = records.len() as u64;
+        fresh
+    }
+}
+
+fn understand(record: &Record) -> Option<Data> {
+    let message = KafkaDataMessage::decode(&record.value).ok()?;
+    let series = SeriesId { class_id: message.class_id, labels_id: message.labels_id };
+    match message.kind {
+        KafkaDataMessageType::Store => {
+            let bytes = message.data.unwrap_or_default();
+            let mut decoder = Decoder::new(0, &bytes, None);
+            let mut points = Vec::new();
+            while let Ok(Some(point)) = decoder.next_point() {
+                if let Value::Long(value) = Value::from(point.value) {
+                    points.push((point.tick, value));
+                }
+            }
+            let attributes = message.attributes.unwrap_or_default();
+            Some(Data::Put { series, points, by_datapoint: attributes.contains("dpts") })
+        }
+        KafkaDataMessageType::Delete => Some(Data::Delete {
+            series,
+            start: message.deletion_start.unwrap_or(i64::MIN),
+            end: message.deletion_end.unwrap_or(i64::MAX),
+        }),
+        KafkaDataMessageType::Archive => None,
+    }
+}
+
+fn name_of(class: &str) -> Option<SeriesName> {
+    let (tenant, series) = class.strip_prefix('t')?.split_once(".s")?;
+    Some(SeriesName { tenant: tenant.parse().ok()?, series: series.parse().ok()? })
+}

@@ -1,0 +1,221 @@
+//! What must hold, one file each; [`Checks`] hands them what happens.
+//!
+//! | file | sentence |
+//! |---|---|
+//! | [`acknowledged`] | what a 200 acknowledged is in the log, its series' metadata before it |
+//! | [`offsets`] | offsets are committed only after the table has what came before them |
+//! | [`ownership`] | after losing a partition a store asks nothing of the table for it |
+//! | [`barrier`] | a delete waits for what came before it, and what comes after it waits for its commit |
+//! | [`shards`] | a shard answers with everything that it must know |
+//! | [`findable`] | a find is complete or an error, and a series with datapoints is found |
+//! | [`durable`] | in the end the table is what the log says, whatever was replayed |
+//!
+//! Tenancy, phantoms and reads of one's own writes are checked where answers are read, in
+//! [`crate::clients`]; bounded queues in [`crate::world`]; liveness in [`crate::run`].
+
+pub mod acknowledged;
+pub mod barrier;
+pub mod durable;
+pub mod findable;
+pub mod history;
+pub mod offsets;
+pub mod ownership;
+pub mod shards;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use weft_daemons::contract::log::Topic;
+use weft_daemons::contract::peer::{Answer, FindRequest};
+use weft_daemons::contract::{ActionId, Event, LogEvent, NoTask, TableAction};
+
+use crate::clients::SeriesName;
+use crate::log::LogModel;
+use crate::node::Component;
+use crate::params::{NodeKind, Params};
+use crate::table::TableModel;
+use crate::world::{Address, DATA_TOPIC, METADATA_TOPIC, STORE_GROUP};
+use history::History;
+use ownership::Ownership;
+use shards::Shards;
+
+/// A sentence that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Which: the name of its file.
+    pub invariant: &'static str,
+    /// What was seen.
+    pub what: String,
+}
+
+/// All checks, and what they have seen.
+#[derive(Debug)]
+pub struct Checks {
+    history: History,
+    ownership: Ownership,
+    shards: Shards,
+    partitions: u32,
+    finds: BTreeMap<usize, BTreeSet<usize>>,
+    fetches: BTreeMap<usize, BTreeMap<(SeriesName, i64), i64>>,
+    failed: Option<Violation>,
+}
+
+impl Checks {
+    /// Checks that have seen nothing.
+    pub fn new(params: &Params) -> Self {
+        Self {
+            history: History::default(),
+            ownership: Ownership::default(),
+            shards: Shards::new(params.modulus),
+            partitions: params.partitions,
+            finds: BTreeMap::new(),
+            fetches: BTreeMap::new(),
+            failed: None,
+        }
+    }
+
+    /// The first sentence that did not hold.
+    pub const fn violation(&self) -> Option<&Violation> {
+        self.failed.as_ref()
+    }
+
+    /// Whether any did not hold.
+    pub const fn has_failed(&self) -> bool {
+        self.failed.is_some()
+    }
+
+    /// A sentence does not hold. The first one counts.
+    pub fn fail(&mut self, invariant: &'static str, what: String) {
+        self.failed.get_or_insert(Violation { invariant, what });
+    }
+
+    fn judge(&mut self, invariant: &'static str, result: Result<(), String>) {
+        if let Err(what) = result {
+            self.fail(invariant, what);
+        }
+    }
+
+    /// A machine begins its life.
+    pub fn born(&mut self, now_ns: u64, address: Address, kind: NodeKind) {
+        if let Some((remainder, _)) = kind.directory {
+            self.shards.born(now_ns, address, remainder);
+        }
+    }
+
+    /// A machine is told something.
+    pub fn told(&mut self, _now_ns: u64, to: Address, component: Component, event: &Event<NoTask>) {
+        if component != Component::Store {
+            return;
+        }
+        match event {
+            Event::Log(LogEvent::Assigned { partitions, .. }) => {
+                self.ownership.assigned(to, partitions.iter().map(|(partition, _)| *partition));
+            }
+            Event::Log(LogEvent::Revoked { partitions, .. }) => {
+                self.ownership.revoked(to, partitions);
+            }
+            _ => {}
+        }
+    }
+
+    /// A machine asks something of the table.
+    pub fn asks_table(
+        &mut self,
+        _now_ns: u64,
+        from: Address,
+        component: Component,
+        action: &TableAction,
+        log: &LogModel,
+    ) {
+        if component == Component::Store {
+            let result = self.ownership.check(from, action, self.partitions);
+            self.judge("ownership", result);
+            let group = Topic::from(STORE_GROUP);
+            let committed = |partition| log.committed(&DATA_TOPIC.into(), &group, partition);
+            let result = barrier::check(&self.history, action, committed);
+            self.judge("barrier", result);
+        }
+    }
+
+    /// Something happens at the table.
+    pub fn at_table(&mut self, _now_ns: u64, _action: &TableAction) {}
+
+    /// Records were appended.
+    pub fn appended(&mut self, now_ns: u64, topic: &Topic, log: &LogModel) {
+        if &**topic == DATA_TOPIC {
+            self.history.read_data(log);
+        } else if &**topic == METADATA_TOPIC {
+            self.history.read_metadata(now_ns, log);
+        }
+    }
+
+    /// A group committed a range of offsets.
+    pub fn committed(
+        &mut self,
+        topic: &Topic,
+        group: &Topic,
+        partition: u32,
+        range: Range<u64>,
+        log: &LogModel,
+        table: &TableModel,
+    ) {
+        if &**topic == DATA_TOPIC && &**group == STORE_GROUP {
+            let result = offsets::check(&self.history, partition, range, log, table);
+            self.judge("offsets", result);
+        }
+    }
+
+    /// A client was told that its datapoint is stored.
+    pub fn acknowledged(&mut self, value: i64, series: &SeriesName) {
+        let result = acknowledged::check(&self.history, value, series);
+        self.judge("acknowledged", result);
+    }
+
+    /// A find was asked of a shard.
+    pub fn asked(&mut self, ask: ActionId, directory: Address, request: &FindRequest) {
+        self.shards.asked(ask, directory, request);
+    }
+
+    /// A shard answered.
+    pub fn answered(&mut self, ask: ActionId, answer: &Answer) {
+        let result = self.shards.answered(&self.history, ask, answer);
+        self.judge("shards", result);
+    }
+
+    /// The answer of a shard is of no interest any more.
+    pub fn forget_ask(&mut self, ask: ActionId) {
+        self.shards.forget(ask);
+    }
+
+    /// A find of a tenant was answered.
+    pub fn found(&mut self, tenant: usize, found: &BTreeSet<usize>, known_since_ns: u64) {
+        let result = findable::check_complete(&self.history, tenant, found, known_since_ns);
+        self.judge("findable", result);
+    }
+
+    /// The last find of a tenant, after everything came to rest.
+    pub fn final_find(&mut self, tenant: usize, found: &BTreeSet<usize>) {
+        self.finds.insert(tenant, found.clone());
+    }
+
+    /// The last fetch of a tenant, after everything came to rest.
+    pub fn final_fetch(&mut self, tenant: usize, points: &BTreeMap<(SeriesName, i64), i64>) {
+        self.fetches.insert(tenant, points.clone());
+    }
+
+    /// Everything has come to rest: what the log says is what everybody sees.
+    pub fn finish(&mut self, log: &LogModel, table: &TableModel, wall_ms: i64) {
+        let expected = durable::fold(&self.history, log);
+        let result = durable::check_table(&self.history, &expected, table, wall_ms);
+        self.judge("durable", result);
+        let (finds, fetches) = (self.finds.clone(), self.fetches.clone());
+        for (tenant, points) in fetches {
+            let result = durable::check_reads(&expected, tenant, &points);
+            self.judge("durable", result);
+        }
+        for (tenant, found) in finds {
+            let result = findable::check_final(&self.history, &expected, tenant, &found);
+            self.judge("findable", result);
+        }
+    }
+}

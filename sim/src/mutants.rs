@@ -1,0 +1,238 @@
+//! Bugs put in on purpose, between the machines and the world: a simulator that does not find them
+//! proves nothing. No machine knows of them.
+
+use std::collections::BTreeMap;
+
+use weft_daemons::contract::log::{LogAction, LogError, LogEvent};
+use weft_daemons::contract::peer::Answer;
+use weft_daemons::contract::table::{CellTime, TableAction, TableEvent};
+use weft_daemons::contract::{ActionId, CoordAction, CoordEvent, Effect, Event, NoTask, PeerEvent};
+use weft_wire::thrift::decode_metadata;
+
+use crate::node::Component;
+use crate::world::{Address, DATA_TOPIC, METADATA_TOPIC, STORE_GROUP};
+
+macro_rules! mutants {
+    ($($name:ident $text:literal $what:literal),* $(,)?) => {
+        /// A bug.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Mutant {
+            $(#[doc = $what] $name,)*
+        }
+
+        /// All of them.
+        pub const ALL: &[Mutant] = &[$(Mutant::$name),*];
+
+        impl Mutant {
+            /// The name on the command line.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => $text),* }
+            }
+
+            /// What the bug is.
+            pub const fn what(self) -> &'static str {
+                match self { $(Self::$name => $what),* }
+            }
+        }
+    };
+}
+
+mutants! {
+    CommitBeforeFlush "commit-before-flush" "The store commits records as they are delivered.",
+    MetadataAfterData "metadata-after-data" "Metadata are taken for acknowledged and appended later.",
+    DeleteOvertakesStore "delete-overtakes-store" "Writes are taken for done and happen behind a delete.",
+    CommitSkipped "commit-skipped-after-delete" "The commit of a delete is taken for done.",
+    EvictedOwnerDeletes "evicted-owner-deletes" "A store repeats its last delete or write after it lost the partition.",
+    RegisterBeforeLoaded "register-before-loaded" "A directory registers as soon as it starts.",
+    AckBeforeFsync "ack-before-fsync" "The log acknowledges what is not durable.",
+    LostWatch "lost-watch" "Watches never fire.",
+    WrongModulus "wrong-modulus" "A directory registers with another remainder than it serves.",
+    OffsetReset "offset-reset-to-latest" "A new owner of a partition begins at its end.",
+    StaleCache "stale-cache-after-delete" "An ingress does not see the deletes of others.",
+    MissingShard "answer-without-missing-shard" "A shard that fails counts as one that found nothing.",
+    NodeClock "cell-time-of-node-clock" "Cells get the time of the node that writes them.",
+    PartialPut "partial-put-is-done" "A write that failed in part counts as done.",
+    UnknownAppend "unknown-append-is-done" "An append without an answer counts as done.",
+}
+
+/// Finds a mutant by its name.
+pub fn named(name: &str) -> Option<Mutant> {
+    ALL.iter().copied().find(|mutant| mutant.name() == name)
+}
+
+/// What a mutant remembers.
+#[derive(Debug, Default)]
+pub struct Meddler {
+    mutant: Option<Mutant>,
+    last_call: BTreeMap<Address, TableAction>,
+    deleted: BTreeMap<Address, bool>,
+}
+
+/// What becomes of an effect.
+#[derive(Debug)]
+pub enum Meddled {
+    /// It goes on.
+    Pass(Effect<NoTask>),
+    /// The machine is told this at once, and the effect happens later, if at all.
+    Fake(Event<NoTask>, Option<Effect<NoTask>>),
+}
+
+impl Meddler {
+    /// Puts a bug in, or none.
+    pub fn new(mutant: Option<Mutant>) -> Self {
+        Self { mutant, ..Self::default() }
+    }
+
+    /// The bug.
+    pub const fn mutant(&self) -> Option<Mutant> {
+        self.mutant
+    }
+
+    /// Meddles with what a machine wants done. `wall_ms` is its node's clock.
+    pub fn effect(
+        &mut self,
+        component: Component,
+        from: Address,
+        wall_ms: i64,
+        effect: Effect<NoTask>,
+    ) -> Meddled {
+        let Some(mutant) = self.mutant else { return Meddled::Pass(effect) };
+        match (mutant, component, effect) {
+            (
+                Mutant::MetadataAfterData,
+                Component::Ingress,
+                Effect::Log(LogAction::Append { id, topic, records }),
+            ) if &*topic == METADATA_TOPIC => {
+                let result = Ok(records.iter().map(|record| (record.partition, 0)).collect());
+                let fake = Event::Log(LogEvent::Appended { id, result });
+                let id = ActionId(u64::MAX);
+                let later = Effect::Log(LogAction::Append { id, topic, records });
+                Meddled::Fake(fake, Some(later))
+            }
+            (
+                Mutant::DeleteOvertakesStore,
+                Component::Store,
+                Effect::Table(TableAction::Put { id, puts }),
+            ) => {
+                let fake = Event::Table(TableEvent::Written { id, result: Ok(()) });
+                let later = Effect::Table(TableAction::Put { id: ActionId(u64::MAX), puts });
+                Meddled::Fake(fake, Some(later))
+            }
+            (Mutant::CommitSkipped, Component::Store, Effect::Table(action)) => {
+                let deletes = matches!(action, TableAction::Delete { .. });
+                self.deleted.insert(from, deletes);
+                Meddled::Pass(Effect::Table(action))
+            }
+            (
+                Mutant::CommitSkipped,
+                Component::Store,
+                Effect::Log(LogAction::Commit { id, .. }),
+            ) if self.deleted.get(&from) == Some(&true) => {
+                Meddled::Fake(Event::Log(LogEvent::Committed { id, result: Ok(()) }), None)
+            }
+            (Mutant::EvictedOwnerDeletes, Component::Store, Effect::Table(action)) => {
+                self.last_call.insert(from, action.clone());
+                Meddled::Pass(Effect::Table(action))
+            }
+            (
+                Mutant::WrongModulus,
+                Component::Directory,
+                Effect::Coord(CoordAction::Create { id, path, data, ephemeral }),
+            ) => {
+                let text = String::from_utf8_lossy(&data).into_owned();
+                let (from, to) = (r#""remainder":"0""#, r#""remainder":"1""#);
+                let data = if text.contains(from) && text.contains(r#""modulus":"2""#) {
+                    text.replace(from, to)
+                } else {
+                    text.replace(to, from)
+                };
+                Meddled::Pass(Effect::Coord(CoordAction::Create {
+                    id,
+                    path,
+                    data: data.into(),
+                    ephemeral,
+                }))
+            }
+            (
+                Mutant::NodeClock,
+                Component::Store,
+                Effect::Table(TableAction::Put { id, mut puts }),
+            ) => {
+                for put in &mut puts {
+                    if matches!(put.cell_time, CellTime::At(_)) {
+                        put.cell_time = CellTime::At(wall_ms);
+                    }
+                }
+                Meddled::Pass(Effect::Table(TableAction::Put { id, puts }))
+            }
+            (_, _, effect) => Meddled::Pass(effect),
+        }
+    }
+
+    /// Meddles with what a machine is told: `None` keeps it from it.
+    pub fn event(&self, component: Component, event: Event<NoTask>) -> Option<Event<NoTask>> {
+        let Some(mutant) = self.mutant else { return Some(event) };
+        match (mutant, component, event) {
+            (Mutant::LostWatch, _, Event::Coord(CoordEvent::Changed { .. })) => None,
+            (
+                Mutant::StaleCache,
+                Component::Ingress,
+                Event::Log(LogEvent::Records { topic, group, partition, epoch, mut records }),
+            ) if &*topic == METADATA_TOPIC => {
+                records.retain(|record| {
+                    let metadata = record.value.get(16..).map(decode_metadata);
+                    let source = metadata.and_then(Result::ok).and_then(|m| m.source);
+                    source.as_deref() != Some("delete")
+                });
+                Some(Event::Log(LogEvent::Records { topic, group, partition, epoch, records }))
+            }
+            (
+                Mutant::MissingShard,
+                _,
+                Event::Peer(PeerEvent::Answered { id, answer: Answer::Failed(_) }),
+            ) => Some(Event::Peer(PeerEvent::Answered { id, answer: Answer::End })),
+            (
+                Mutant::PartialPut,
+                Component::Store,
+                Event::Table(TableEvent::Written { id, result: Err(_) }),
+            ) => Some(Event::Table(TableEvent::Written { id, result: Ok(()) })),
+            (
+                Mutant::UnknownAppend,
+                Component::Ingress,
+                Event::Log(LogEvent::Appended {
+                    id,
+                    result: Err(LogError::Unknown(_) | LogError::Unavailable(_)),
+                }),
+            ) => Some(Event::Log(LogEvent::Appended { id, result: Ok(Vec::new()) })),
+            (_, _, event) => Some(event),
+        }
+    }
+
+    /// What a machine does besides what it was told.
+    pub fn besides(
+        &self,
+        component: Component,
+        to: Address,
+        event: &Event<NoTask>,
+    ) -> Option<Effect<NoTask>> {
+        match (self.mutant?, component, event) {
+            (
+                Mutant::CommitBeforeFlush,
+                Component::Store,
+                Event::Log(LogEvent::Records { partition, records, .. }),
+            ) => Some(Effect::Log(LogAction::Commit {
+                id: ActionId(u64::MAX),
+                topic: DATA_TOPIC.into(),
+                group: STORE_GROUP.into(),
+                partition: *partition,
+                offset: records.last()?.offset + 1,
+            })),
+            (
+                Mutant::EvictedOwnerDeletes,
+                Component::Store,
+                Event::Log(LogEvent::Revoked { .. }),
+            ) => self.last_call.get(&to).cloned().map(Effect::Table),
+            _ => None,
+        }
+    }
+}

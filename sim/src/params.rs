@@ -1,0 +1,176 @@
+//! The parameters of a run, all of them drawn from its seed.
+
+use crate::random::Random;
+
+/// Nanoseconds in a millisecond.
+pub const MS: u64 = 1_000_000;
+/// Nanoseconds in a second.
+pub const SECOND: u64 = 1_000 * MS;
+
+/// What a run is like.
+#[derive(Clone, Debug)]
+pub struct Params {
+    /// What everything was drawn from.
+    pub seed: u64,
+    /// Components of each node.
+    pub nodes: Vec<NodeKind>,
+    /// Shards of the directory.
+    pub modulus: u32,
+    /// Partitions of a topic.
+    pub partitions: u32,
+    /// Regions of the table.
+    pub regions: u32,
+    /// How long faults go on, virtual nanoseconds.
+    pub safety_ns: u64,
+    /// Typical time of a message, nanoseconds.
+    pub latency_ns: u64,
+    /// Commit period of consumers, milliseconds.
+    pub commit_period_ms: u64,
+    /// When a table call is taken for hung, milliseconds.
+    pub call_time_max_ms: u64,
+    /// How long a session of log or coordination lasts without contact, nanoseconds.
+    pub session_ns: u64,
+    /// Tenants.
+    pub tenants: usize,
+    /// Series of each tenant.
+    pub series: usize,
+    /// Ticks that writes choose among: few make overwrites.
+    pub ticks: u64,
+    /// Time between two operations of a tenant, nanoseconds.
+    pub pause_ns: u64,
+    /// Whether reads wait for acknowledged writes: everything is in one process then.
+    pub embedded: bool,
+    /// How often what goes wrong.
+    pub faults: Faults,
+    /// Weights of operations: update, delete range, delete all, meta, find, fetch.
+    pub mix: [u64; 6],
+}
+
+/// Which components a node runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NodeKind {
+    /// `ingress`.
+    pub ingress: bool,
+    /// `store`.
+    pub store: bool,
+    /// `directory`: the remainder it serves, and whether it stores.
+    pub directory: Option<(u32, bool)>,
+    /// `egress`.
+    pub egress: bool,
+}
+
+/// Probabilities for one action, and mean times between faults of the whole.
+#[derive(Clone, Debug)]
+pub struct Faults {
+    /// Mean time between faults, nanoseconds.
+    pub period_ns: u64,
+    /// An append is done and its answer lost.
+    pub append_unknown: f64,
+    /// An append is not done.
+    pub append_refused: f64,
+    /// A commit fails.
+    pub commit_failed: f64,
+    /// A write of the table fails, part of it done.
+    pub put_partial: f64,
+    /// A call of the table never answers; it may be done much later.
+    pub table_hang: f64,
+    /// A read of the table breaks off.
+    pub read_broken: f64,
+    /// A message between daemons is lost.
+    pub peer_lost: f64,
+    /// A client's connection breaks.
+    pub client_cut: f64,
+    /// A watch comes late.
+    pub watch_late: f64,
+    /// Weights of the scheduled faults, by [`crate::faults::Kind`].
+    pub weights: [u64; crate::faults::KINDS],
+}
+
+impl Params {
+    /// Draws the parameters of a seed.
+    pub fn from_seed(seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        let embedded = random.chance(0.2);
+        let modulus = if embedded { 1 } else { random.between(1, 3) as u32 };
+        let nodes = if embedded { vec![everything()] } else { cluster(&mut random, modulus) };
+        let safety_ns = random.between(600, 900) * SECOND;
+        let quiet = random.chance(0.1);
+        let scale = if quiet { 0.05 } else { 1.0 };
+        let mut probability = |max: f64| {
+            if random.chance(0.3) { 0.0 } else { scale * max * random.below(1_000) as f64 / 1e3 }
+        };
+        let mut faults = Faults {
+            period_ns: 0,
+            append_unknown: probability(0.05),
+            append_refused: probability(0.05),
+            commit_failed: probability(0.2),
+            put_partial: probability(0.1),
+            table_hang: probability(0.02),
+            read_broken: probability(0.05),
+            peer_lost: probability(0.03),
+            client_cut: probability(0.03),
+            watch_late: probability(0.3),
+            weights: [0; crate::faults::KINDS],
+        };
+        faults.period_ns = random.between(8, 24) * SECOND;
+        for weight in &mut faults.weights {
+            *weight = if random.chance(0.25) { 0 } else { random.between(1, 10) };
+        }
+        // Something must go wrong.
+        faults.weights[0] = faults.weights[0].max(1);
+        Self {
+            seed,
+            nodes,
+            modulus,
+            partitions: *random.pick(&[1, 2, 4, 8]),
+            regions: random.between(1, 4) as u32,
+            safety_ns,
+            latency_ns: random.between(1, 8) * MS / 2,
+            commit_period_ms: *random.pick(&[100, 500, 1_000, 3_000]),
+            call_time_max_ms: *random.pick(&[5_000, 20_000, 60_000]),
+            session_ns: random.between(5, 20) * SECOND,
+            tenants: random.between(2, 4) as usize,
+            series: random.between(2, 12) as usize,
+            ticks: *random.pick(&[3, 20, 500]),
+            pause_ns: random.between(500, 2_500) * MS,
+            embedded,
+            faults,
+            mix: [
+                random.between(6, 12),
+                random.between(0, 2),
+                random.between(0, 2),
+                random.between(0, 2),
+                random.between(1, 4),
+                random.between(1, 4),
+            ],
+        }
+    }
+}
+
+fn everything() -> NodeKind {
+    NodeKind { ingress: true, store: true, directory: Some((0, true)), egress: true }
+}
+
+/// At least five nodes, every shard at least once, two of everything else now and then.
+fn cluster(random: &mut Random, modulus: u32) -> Vec<NodeKind> {
+    let mut nodes = Vec::new();
+    for remainder in 0..modulus {
+        nodes.push(NodeKind { directory: Some((remainder, true)), ..NodeKind::default() });
+        if random.chance(0.4) {
+            nodes.push(NodeKind { directory: Some((remainder, false)), ..NodeKind::default() });
+        }
+    }
+    for _ in 0..random.between(1, 3) {
+        nodes.push(NodeKind { ingress: true, ..NodeKind::default() });
+    }
+    for _ in 0..random.between(1, 3) {
+        nodes.push(NodeKind { store: true, ..NodeKind::default() });
+    }
+    for _ in 0..random.between(1, 2) {
+        nodes.push(NodeKind { egress: true, ..NodeKind::default() });
+    }
+    while nodes.len() < 5 {
+        nodes.push(NodeKind { ingress: true, store: true, egress: true, directory: None });
+    }
+    nodes
+}
