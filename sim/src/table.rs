@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use weft_daemons::contract::ActionId;
 use weft_daemons::contract::table::{
-    CHUNK_POINTS_MAX, CHUNK_ROWS_MAX, CellTime, FetchRequest, SeriesPut, TableAction, TableError,
-    TableEvent,
+    CHUNK_POINTS_MAX, CHUNK_ROWS_MAX, CellTime, FetchRequest, MetaPut, SeriesPut, TableAction,
+    TableError, TableEvent,
 };
 use weft_daemons::select::Selection;
 use weft_gts::{Columns, PointRef, SeriesId};
@@ -29,7 +29,10 @@ pub struct Cell {
 pub struct TableModel {
     /// The newest cell of each datapoint, and older ones that a delete may bring to light.
     cells: BTreeMap<(SeriesId, i64), Vec<Cell>>,
-    rows: BTreeMap<SeriesId, Bytes>,
+    /// Metadata rows and their cells' timestamps.
+    rows: BTreeMap<SeriesId, (i64, Bytes)>,
+    /// Up to which timestamp a delete took a row.
+    row_tombstones: BTreeMap<SeriesId, i64>,
     streams: BTreeMap<(Address, ActionId), Stream>,
     /// Up to which timestamp a delete took cells of a datapoint: what comes late with such a
     /// timestamp is not seen (until a compaction, which never comes here).
@@ -82,17 +85,17 @@ impl TableModel {
                 Some(TableEvent::Deleted { id, result: outcome(whole, gone) })
             }
             TableAction::PutMeta { id, rows } => {
-                for (series, row) in rows {
-                    if kept(series) {
-                        self.rows.insert(series, row);
+                for put in rows {
+                    if kept(put.series) {
+                        self.put_row(put);
                     }
                 }
                 Some(TableEvent::Written { id, result: outcome(whole, ()) })
             }
             TableAction::DeleteMeta { id, series } => {
-                for series in series {
+                for (series, cell_until_ms) in series {
                     if kept(series) {
-                        self.rows.remove(&series);
+                        self.delete_row(series, cell_until_ms);
                     }
                 }
                 Some(TableEvent::Written { id, result: outcome(whole, ()) })
@@ -108,7 +111,7 @@ impl TableModel {
                     .rows
                     .iter()
                     .filter(|(series, _)| series.in_slice(slice.modulus, slice.remainder));
-                let rows: Vec<_> = mine.map(|(id, row)| (*id, row.clone())).collect();
+                let rows: Vec<_> = mine.map(|(id, (_, row))| (*id, row.clone())).collect();
                 let mut chunks: Vec<Vec<_>> =
                     rows.chunks(CHUNK_ROWS_MAX.min(50)).map(<[_]>::to_vec).collect();
                 chunks.reverse();
@@ -141,15 +144,28 @@ impl TableModel {
         self.cells.keys().map(|(series, _)| *series).collect()
     }
 
-    /// The metadata rows.
-    pub const fn rows(&self) -> &BTreeMap<SeriesId, Bytes> {
-        &self.rows
-    }
-
     /// Whether a cell of this datapoint was ever written with that timestamp or a newer one.
     pub fn was_written(&self, series: SeriesId, tick: i64, time_ms: i64) -> bool {
         let times = self.written.get(&(series, tick));
         times.is_some_and(|times| times.range(time_ms..).next().is_some())
+    }
+
+    fn put_row(&mut self, put: MetaPut) {
+        let deleted = self.row_tombstones.get(&put.series);
+        let newest = self.rows.get(&put.series).map(|(cell_ms, _)| *cell_ms);
+        if deleted.is_none_or(|until| *until < put.cell_ms)
+            && newest.is_none_or(|newest| newest <= put.cell_ms)
+        {
+            self.rows.insert(put.series, (put.cell_ms, put.row));
+        }
+    }
+
+    fn delete_row(&mut self, series: SeriesId, cell_until_ms: i64) {
+        if self.rows.get(&series).is_some_and(|(cell_ms, _)| *cell_ms <= cell_until_ms) {
+            self.rows.remove(&series);
+            let until = self.row_tombstones.entry(series).or_insert(i64::MIN);
+            *until = (*until).max(cell_until_ms);
+        }
     }
 
     fn put(&mut self, put: &SeriesPut) {

@@ -17,6 +17,7 @@
 //! - [`ingress`], [`directory`], [`store`], [`egress`]: the daemons. What each promises stands at its top.
 
 mod applied;
+mod cell_clock;
 mod consumer;
 pub mod contract;
 pub mod cors;

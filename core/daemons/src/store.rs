@@ -29,6 +29,7 @@ use weft_gts::{Columns, DecodeError, Decoder, SeriesId, TimeUnit};
 use weft_wire::envelope::Envelope;
 use weft_wire::thrift::{KafkaDataMessage, KafkaDataMessageType};
 
+use crate::cell_clock::CellClock;
 use crate::consumer::{Change, Consumer};
 use crate::contract::log::{Record, Start, Topic};
 use crate::contract::table::{CellTime, SeriesPut, TableAction, TableError, TableEvent};
@@ -81,10 +82,7 @@ struct Partition {
     state: State,
     /// A message that did not fit the batch before it, and the offset after it.
     next: Option<(u64, Message)>,
-    /// No cell written from now on is at or below this timestamp: the last delete's.
-    deleted_until_ms: Option<i64>,
-    /// The newest cell timestamp written.
-    written_until_ms: i64,
+    clock: CellClock,
     /// When the call under way is taken for hung.
     hung_at: Option<Mono>,
     /// How long the next failure waits.
@@ -226,8 +224,7 @@ impl Store {
         let series = SeriesId { class_id: message.class_id, labels_id: message.labels_id };
         match message.kind {
             KafkaDataMessageType::Delete => {
-                let cell_until_ms = record.timestamp_ms.max(partition.written_until_ms);
-                partition.deleted_until_ms = partition.deleted_until_ms.max(Some(cell_until_ms));
+                let cell_until_ms = partition.clock.delete(record.timestamp_ms);
                 let age_min_ms = message.deletion_min_age.unwrap_or(0).max(0);
                 Message::Delete(Delete {
                     series,
@@ -237,11 +234,7 @@ impl Store {
                 })
             }
             KafkaDataMessageType::Store => {
-                // Whether a delete stands right before the first record after an assignment is
-                // not known: as if one did.
-                let deleted = *partition.deleted_until_ms.get_or_insert(record.timestamp_ms);
-                let cell_ms = record.timestamp_ms.max(deleted.saturating_add(1));
-                partition.written_until_ms = partition.written_until_ms.max(cell_ms);
+                let cell_ms = partition.clock.write(record.timestamp_ms);
                 self.understand_put(number, record, series, &message, cell_ms)
             }
             KafkaDataMessageType::Archive => Message::Nothing,

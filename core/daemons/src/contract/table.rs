@@ -23,6 +23,17 @@ pub struct SeriesPut {
     pub ttl_ms: Option<i64>,
 }
 
+/// A metadata row to write. Of two writes of a row the one with the newer cell timestamp is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MetaPut {
+    /// Whose.
+    pub series: SeriesId,
+    /// The contents.
+    pub row: Bytes,
+    /// The cell's timestamp, milliseconds since the epoch.
+    pub cell_ms: i64,
+}
+
 /// Where the timestamp of a cell comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CellTime {
@@ -129,15 +140,16 @@ pub enum TableAction {
     PutMeta {
         /// Echoed.
         id: ActionId,
-        /// Ids and contents.
-        rows: Vec<(SeriesId, Bytes)>,
+        /// Ids, contents, cell timestamps.
+        rows: Vec<MetaPut>,
     },
-    /// Delete metadata rows. Answer: [`TableEvent::Written`].
+    /// Delete metadata rows whose cell timestamps are not newer than the given ones. Answer:
+    /// [`TableEvent::Written`].
     DeleteMeta {
         /// Echoed.
         id: ActionId,
-        /// Whose.
-        series: Vec<SeriesId>,
+        /// Whose, and the newest cell timestamp, milliseconds.
+        series: Vec<(SeriesId, i64)>,
     },
     /// Read metadata rows in any order: begins a stream that is pulled by [`TableAction::Next`].
     ScanMeta {

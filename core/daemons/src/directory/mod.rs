@@ -32,6 +32,7 @@ use weft_wire::thrift::{decode_metadata, encode_metadata};
 pub use index::{Activity, Found, Index};
 pub use stats::{Estimates, Stats, StatsLimits};
 
+use crate::cell_clock::CellClock;
 use crate::consumer::{Change, Consumer};
 use crate::contract::log::{LogAction, LogEvent, Record, Start, Topic};
 use crate::contract::peer::{
@@ -113,6 +114,8 @@ pub struct Directory {
     state: State,
     consumer: Consumer,
     writer: Writer,
+    /// Timestamps of rows, by partition.
+    clocks: BTreeMap<u32, CellClock>,
     /// First offset of each partition that the index does not know yet.
     seen: BTreeMap<u32, u64>,
     finds: BTreeMap<ActionId, Find>,
@@ -161,6 +164,7 @@ impl Directory {
             state: State::Loading { scan: None, ends: None, known: None },
             consumer,
             writer: Writer::new(config.store, config.delete),
+            clocks: BTreeMap::new(),
             seen: BTreeMap::new(),
             finds: BTreeMap::new(),
             working: VecDeque::new(),
@@ -285,6 +289,7 @@ impl Directory {
                 for partition in partitions {
                     self.seen.remove(&partition);
                     self.writer.forget(partition);
+                    self.clocks.remove(&partition);
                 }
             }
             Change::Records(partition) => {
@@ -345,21 +350,23 @@ impl Directory {
         if !self.holds(id) {
             return;
         }
+        let clock = self.clocks.entry(partition).or_default();
+        if metadata.source.as_deref() == Some(source::DELETE) {
+            self.index.remove(id);
+            return self.writer.delete(id, clock.delete(record.timestamp_ms));
+        }
+        let cell_ms = clock.write(record.timestamp_ms);
         match metadata.source.as_deref() {
-            Some(source::DELETE) => {
-                self.index.remove(id);
-                self.writer.delete(id);
-            }
-            Some(source::UPDATE) => self.update(id, metadata, false),
-            Some(source::UPDATE_DELTA) => self.update(id, metadata, true),
-            Some(source::INGRESS) => self.discovered(id, metadata),
-            _ => self.keep(id, metadata),
+            Some(source::UPDATE) => self.update(id, metadata, false, cell_ms),
+            Some(source::UPDATE_DELTA) => self.update(id, metadata, true, cell_ms),
+            Some(source::INGRESS) => self.discovered(id, metadata, cell_ms),
+            _ => self.keep(id, metadata, cell_ms),
         }
     }
 
     /// An update saw the series: news only when it is not known, or active again.
-    fn discovered(&mut self, id: SeriesId, metadata: Metadata) {
-        let Some(known) = self.index.get(id) else { return self.keep(id, metadata) };
+    fn discovered(&mut self, id: SeriesId, metadata: Metadata, cell_ms: i64) {
+        let Some(known) = self.index.get(id) else { return self.keep(id, metadata, cell_ms) };
         let Some(window_ms) = self.config.activity_window_ms else { return };
         let last = match (known.last_activity, metadata.last_activity) {
             (_, None) => return,
@@ -368,25 +375,25 @@ impl Directory {
             _ => return,
         };
         let kept = Metadata { last_activity: Some(last), ..Metadata::clone(known) };
-        self.keep(id, kept);
+        self.keep(id, kept, cell_ms);
     }
 
     /// Attributes of a series that is known.
-    fn update(&mut self, id: SeriesId, metadata: Metadata, delta: bool) {
+    fn update(&mut self, id: SeriesId, metadata: Metadata, delta: bool, cell_ms: i64) {
         let Some(known) = self.index.get(id) else { return };
         let mut kept = Metadata::clone(known);
         kept.last_activity = kept.last_activity.max(metadata.last_activity);
         update_attributes(&mut kept.attributes, metadata.attributes, delta);
-        self.keep(id, kept);
+        self.keep(id, kept, cell_ms);
     }
 
-    fn keep(&mut self, id: SeriesId, metadata: Metadata) {
+    fn keep(&mut self, id: SeriesId, metadata: Metadata, cell_ms: i64) {
         let metadata = Metadata { id, source: None, ..metadata };
         // The reference writes rows with the message's source; `ingress` is what a scan of an
         // old table shows.
         let row = Metadata { source: Some(source::INGRESS.to_owned()), ..metadata.clone() };
         let plain = encode_metadata(&row);
-        self.writer.put(id, self.config.row_envelope.seal(&plain).into());
+        self.writer.put(id, self.config.row_envelope.seal(&plain).into(), cell_ms);
         self.index.insert(metadata);
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use weft_gts::SeriesId;
 
-use crate::contract::table::TableAction;
+use crate::contract::table::{MetaPut, TableAction};
 use crate::contract::{ActionId, ActionIds};
 use crate::time::{Mono, Now};
 
@@ -17,14 +17,15 @@ const ROWS_MAX: usize = 65_536;
 /// How long a failed batch waits.
 const RETRY: Duration = Duration::from_millis(500);
 
-/// A batch without an answer for so long is written again: rows are whole, so twice does no harm.
+/// A batch without an answer for so long is written again: rows are whole and have timestamps, so
+/// twice does no harm, and late does none either.
 const HUNG: Duration = Duration::from_secs(30);
 
 /// Rows to write, and offsets that they settle.
 #[derive(Debug, Default)]
 struct Batch {
-    /// New content, or `None` to delete. The last change of a row wins.
-    rows: BTreeMap<SeriesId, Option<Bytes>>,
+    /// New content, or `None` to delete, and the cell's timestamp. The last change of a row wins.
+    rows: BTreeMap<SeriesId, (Option<Bytes>, i64)>,
     /// First offset of each partition after what this batch holds.
     offsets: BTreeMap<u32, u64>,
 }
@@ -54,16 +55,16 @@ impl Writer {
     }
 
     /// A row is new or changed.
-    pub(super) fn put(&mut self, id: SeriesId, row: Bytes) {
+    pub(super) fn put(&mut self, id: SeriesId, row: Bytes, cell_ms: i64) {
         if self.store {
-            self.pending.rows.insert(id, Some(row));
+            self.pending.rows.insert(id, (Some(row), cell_ms));
         }
     }
 
-    /// A row goes.
-    pub(super) fn delete(&mut self, id: SeriesId) {
+    /// A row goes, and what was written of it up to a cell timestamp.
+    pub(super) fn delete(&mut self, id: SeriesId, cell_until_ms: i64) {
         if self.delete {
-            self.pending.rows.insert(id, None);
+            self.pending.rows.insert(id, (None, cell_until_ms));
         } else {
             self.pending.rows.remove(&id);
         }
@@ -149,10 +150,10 @@ impl Batch {
     fn actions(&self, ids: &mut ActionIds) -> Vec<(ActionId, TableAction)> {
         let mut puts = Vec::new();
         let mut deletes = Vec::new();
-        for (series, row) in &self.rows {
-            match row {
-                Some(row) => puts.push((*series, row.clone())),
-                None => deletes.push(*series),
+        for (&series, (row, cell_ms)) in &self.rows {
+            match row.clone() {
+                Some(row) => puts.push(MetaPut { series, row, cell_ms: *cell_ms }),
+                None => deletes.push((series, *cell_ms)),
             }
         }
         let mut actions = Vec::new();

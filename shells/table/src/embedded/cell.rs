@@ -70,6 +70,18 @@ pub(super) fn read(points: &mut Columns, tick: i64, value: &[u8]) -> Result<(), 
     }
 }
 
+/// A metadata row behind the timestamp of its cell.
+pub(super) fn row(cell_ms: i64, row: &[u8]) -> Vec<u8> {
+    [&cell_ms.to_le_bytes(), row].concat()
+}
+
+/// The timestamp of a metadata row's cell, and the row.
+pub(super) fn split_row(value: &[u8]) -> Result<(i64, &[u8]), TableError> {
+    let (head, row) =
+        value.split_first_chunk::<8>().ok_or_else(|| corrupt("a metadata row is too short"))?;
+    Ok((i64::from_le_bytes(*head), row))
+}
+
 pub(super) fn corrupt(reason: &str) -> TableError {
     TableError::Corrupt(reason.to_owned())
 }

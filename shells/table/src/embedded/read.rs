@@ -229,7 +229,7 @@ fn scan(
         *after = Some(key);
         let series = SeriesId::from_bytes(key);
         if series.in_slice(slice.modulus, slice.remainder) {
-            rows.push((series, Bytes::copy_from_slice(&value)));
+            rows.push((series, Bytes::copy_from_slice(cell::split_row(&value)?.1)));
             if rows.len() >= CHUNK_ROWS_MAX {
                 break;
             }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::Receiver;
 
 use fjall::PersistMode;
-use weft_daemons::contract::table::{CellTime, SeriesPut};
+use weft_daemons::contract::table::{CellTime, MetaPut, SeriesPut};
 use weft_daemons::contract::{TableAction, TableError, TableEvent};
 use weft_gts::SeriesId;
 
@@ -57,18 +57,10 @@ fn apply(store: &Store, action: TableAction) -> Option<TableEvent> {
             TableEvent::Deleted { id, result }
         }
         TableAction::PutMeta { id, rows } => {
-            let mut batch = store.database.batch();
-            for (series, row) in &rows {
-                batch.insert(&store.metadata, series.to_bytes(), row.as_ref());
-            }
-            TableEvent::Written { id, result: batch.commit().map_err(unavailable) }
+            TableEvent::Written { id, result: put_metadata(store, &rows) }
         }
         TableAction::DeleteMeta { id, series } => {
-            let mut batch = store.database.batch();
-            for series in &series {
-                batch.remove(&store.metadata, series.to_bytes());
-            }
-            TableEvent::Written { id, result: batch.commit().map_err(unavailable) }
+            TableEvent::Written { id, result: delete_metadata(store, &series) }
         }
         TableAction::Fetch { .. }
         | TableAction::ScanMeta { .. }
@@ -130,6 +122,42 @@ fn delete(
     }
     batch.commit().map_err(unavailable)?;
     Ok(deleted)
+}
+
+/// A row is stored behind the timestamp of its cell; the newest cell stays.
+fn put_metadata(store: &Store, rows: &[MetaPut]) -> Result<(), TableError> {
+    let mut newest: BTreeMap<SeriesId, &MetaPut> = BTreeMap::new();
+    for put in rows {
+        let known = newest.entry(put.series).or_insert(put);
+        if known.cell_ms <= put.cell_ms {
+            *known = put;
+        }
+    }
+    let mut batch = store.database.batch();
+    for (series, put) in newest {
+        let stored = store.metadata.get(series.to_bytes()).map_err(unavailable)?;
+        let is_newer = match &stored {
+            Some(stored) => cell::split_row(stored)?.0 <= put.cell_ms,
+            None => true,
+        };
+        if is_newer {
+            batch.insert(&store.metadata, series.to_bytes(), cell::row(put.cell_ms, &put.row));
+        }
+    }
+    batch.commit().map_err(unavailable)
+}
+
+fn delete_metadata(store: &Store, series: &[(SeriesId, i64)]) -> Result<(), TableError> {
+    let mut batch = store.database.batch();
+    for (series, cell_until_ms) in series {
+        let stored = store.metadata.get(series.to_bytes()).map_err(unavailable)?;
+        if let Some(stored) = &stored
+            && cell::split_row(stored)?.0 <= *cell_until_ms
+        {
+            batch.remove(&store.metadata, series.to_bytes());
+        }
+    }
+    batch.commit().map_err(unavailable)
 }
 
 pub(super) fn unavailable(error: fjall::Error) -> TableError {

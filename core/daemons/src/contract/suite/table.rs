@@ -5,7 +5,7 @@ use weft_gts::{Columns, NO_ELEVATION, NO_LOCATION, PointRef, SeriesId, Value};
 
 use crate::contract::ActionId;
 use crate::contract::table::{
-    CHUNK_POINTS_MAX, CellTime, FetchRequest, SeriesPut, Slice, TableAction, TableEvent,
+    CHUNK_POINTS_MAX, CellTime, FetchRequest, MetaPut, SeriesPut, Slice, TableAction, TableEvent,
 };
 
 /// A table under test, with one client.
@@ -32,6 +32,7 @@ pub fn check_all<H: TableHarness>(mut new: impl FnMut() -> H) {
     long_series_come_in_chunks(&mut new());
     a_cancelled_stream_says_nothing_more(&mut new());
     metadata_rows_by_slice(&mut new());
+    the_newer_metadata_row_wins(&mut new());
 }
 
 const A: SeriesId = SeriesId { class_id: 1, labels_id: 2 };
@@ -62,6 +63,11 @@ impl<'h, H: TableHarness> User<'h, H> {
             TableEvent::Written { id: answered, result: Ok(()) } => assert_eq!(answered, id),
             other => panic!("a write, not {other:?}"),
         }
+    }
+
+    fn put_meta(&mut self, (series, row): &(SeriesId, Bytes), cell_ms: i64) {
+        let rows = vec![MetaPut { series: *series, row: row.clone(), cell_ms }];
+        self.write(|id| TableAction::PutMeta { id, rows });
     }
 
     fn put(&mut self, series: SeriesId, points: &[(i64, i64)], cell_ms: i64) {
@@ -235,7 +241,7 @@ fn what_was_answered_is_durable<H: TableHarness>(harness: &mut H) {
     user.put(A, &[(1, 1), (2, 2)], NOW_MS);
     user.delete((1, 1), NOW_MS);
     let row = (A, Bytes::from_static(b"row"));
-    user.write(|id| TableAction::PutMeta { id, rows: vec![row.clone()] });
+    user.put_meta(&row, NOW_MS);
     harness.crash();
     let mut user = User::new(harness);
     user.last = 1_000;
@@ -297,11 +303,26 @@ fn a_cancelled_stream_says_nothing_more<H: TableHarness>(harness: &mut H) {
 fn metadata_rows_by_slice<H: TableHarness>(harness: &mut H) {
     let mut user = User::new(harness);
     let rows = [(A, "a"), (B, "b")].map(|(id, row)| (id, Bytes::from_static(row.as_bytes())));
-    user.write(|id| TableAction::PutMeta { id, rows: rows.to_vec() });
+    rows.iter().for_each(|row| user.put_meta(row, NOW_MS));
     let [a, b] = rows;
     assert_eq!(user.rows(Slice { modulus: 1, remainder: 0 }), [a.clone(), b.clone()]);
     assert_eq!(user.rows(Slice { modulus: 2, remainder: 0 }), std::slice::from_ref(&a));
     assert_eq!(user.rows(Slice { modulus: 2, remainder: 1 }), std::slice::from_ref(&b));
-    user.write(|id| TableAction::DeleteMeta { id, series: vec![A, A] });
+    user.write(|id| TableAction::DeleteMeta { id, series: vec![(A, NOW_MS), (A, NOW_MS)] });
     assert_eq!(user.rows(Slice { modulus: 1, remainder: 0 }), [b]);
+}
+
+fn the_newer_metadata_row_wins<H: TableHarness>(harness: &mut H) {
+    let mut user = User::new(harness);
+    let row = |text: &'static str| (A, Bytes::from_static(text.as_bytes()));
+    user.put_meta(&row("new"), NOW_MS + 1);
+    user.put_meta(&row("late"), NOW_MS);
+    let all = Slice { modulus: 1, remainder: 0 };
+    assert_eq!(user.rows(all), [row("new")], "an older row hides nothing");
+    user.write(|id| TableAction::DeleteMeta { id, series: vec![(A, NOW_MS)] });
+    assert_eq!(user.rows(all), [row("new")], "nor does an older delete");
+    user.put_meta(&row("newer"), NOW_MS + 1);
+    assert_eq!(user.rows(all), [row("newer")], "the later one of equals");
+    user.write(|id| TableAction::DeleteMeta { id, series: vec![(A, NOW_MS + 1)] });
+    assert_eq!(user.rows(all), []);
 }
