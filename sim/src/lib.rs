@@ -134,7 +134,9 @@ fn comes_to_mut(world: &mut World, is_there: impl Fn(&mut World) -> bool, what: 
         }
     }
     let minutes = LIVENESS_NS / (60 * SECOND);
-    world.checks.fail("liveness", format!("{what} within {minutes} minutes after the faults"));
+    let behind = world.behind().unwrap_or_else(|| "no group is behind".to_owned());
+    let what = format!("{what} within {minutes} minutes after the faults: {behind}");
+    world.checks.fail("liveness", what);
     false
 }
 

@@ -1,12 +1,13 @@
 //! A machine with what a shell keeps for it: its tasks.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use weft_daemons::contract::table::Slice;
 use weft_daemons::contract::{ActionId, Effect, Event, Machine, NoTask, Task};
 use weft_daemons::directory::{Directory, DirectoryConfig, Registration};
-use weft_daemons::egress::{ENCODER_SIZE_MAX_DEFAULT, Egress, EgressConfig};
+use weft_daemons::egress::{ENCODER_SIZE_MAX_DEFAULT, Egress, EgressConfig, ExecConfig};
 use weft_daemons::ingress::{Ingress, IngressConfig};
 use weft_daemons::store::{Store, StoreConfig};
 use weft_daemons::{Mono, Now};
@@ -179,8 +180,20 @@ pub fn machines(
             encoder_size_max: ENCODER_SIZE_MAX_DEFAULT,
             directory_path: directory_path(),
             wait_for: params.embedded.then(|| [METADATA_TOPIC.into(), DATA_TOPIC.into()]),
+            exec: ExecConfig {
+                machine: Arc::new(weft_warpscript::Config::default()),
+                body_max: 1 << 20,
+                scripts_max: 100,
+                parallel: 2,
+                memory_max: 64 << 20,
+                max_time_ms: 0,
+                runner_key: None,
+                nonce_validity_ms: 1_000,
+            },
         };
-        machines.push((Component::Egress, host(Egress::new(config, seed))));
+        let mut entropy = [0; 32];
+        entropy[..8].copy_from_slice(&seed.to_le_bytes());
+        machines.push((Component::Egress, host(Egress::new(config, entropy))));
     }
     machines
 }

@@ -112,6 +112,10 @@ impl Consumer {
         let Some(state) = self.partitions.get_mut(&partition) else { return };
         assert!(offset >= state.applied, "applied offsets do not go back");
         state.applied = offset;
+        if self.group.is_empty() {
+            // The empty group stands alone and commits nothing.
+            state.committed = offset;
+        }
         if state.commit_due.is_none() && state.applied > state.committed {
             state.commit_due = Some(now.mono.after(self.commit_period));
         }

@@ -77,7 +77,12 @@ impl History {
                 let metadata = record.value.get(16..).map(decode_metadata);
                 let Some(Ok(metadata)) = metadata else { continue };
                 let id = id_keys().series_id(&metadata);
-                let removes = metadata.source.as_deref() == Some("delete");
+                // A change of attributes neither makes a series nor removes one.
+                let removes = match metadata.source.as_deref() {
+                    Some("ingress") => false,
+                    Some("delete") => true,
+                    _ => continue,
+                };
                 self.metadata.entry(id).or_default().push(Meta { at_ns: now_ns, removes });
                 if let Some(name) = name_of(metadata.class()) {
                     self.names.insert(id, name);

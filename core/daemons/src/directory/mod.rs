@@ -40,7 +40,7 @@ use crate::contract::peer::{
 };
 use crate::contract::table::{Slice, TableAction, TableEvent};
 use crate::contract::{
-    ActionId, ActionIds, CoordAction, CoordEvent, Effect, Event, Machine, Metric, NoTask,
+    ActionId, ActionIds, CoordAction, CoordError, CoordEvent, Effect, Event, Machine, Metric, NoTask,
 };
 use crate::time::{Mono, Now};
 use writer::Writer;
@@ -478,6 +478,32 @@ impl Directory {
 
     fn coord_event(&mut self, now: Now, event: CoordEvent) {
         match event {
+            CoordEvent::Done { id, result: Err(CoordError::Exists) }
+                if self.registering == Some(id) =>
+            {
+                // The name is this process's alone: an earlier try made the node. If that was in
+                // a session that has ended, the node is about to go.
+                let id = self.ids.next_id();
+                self.registering = Some(id);
+                self.registered = true;
+                let path = self.config.registration.as_ref().map(|own| own.path.clone());
+                let path = path.unwrap_or_default();
+                self.effects.push_back(Effect::Coord(CoordAction::Get { id, path, watch: true }));
+                self.effects.push_back(Effect::Ready(true));
+            }
+            CoordEvent::Data { id, result } if self.registering == Some(id) => {
+                self.registering = None;
+                if result.is_err() {
+                    self.registered = false;
+                    self.register(now);
+                }
+            }
+            CoordEvent::Changed { path }
+                if self.config.registration.as_ref().is_some_and(|own| own.path == path) =>
+            {
+                self.registered = false;
+                self.register(now);
+            }
             CoordEvent::Done { id, result } if self.registering == Some(id) => {
                 self.registering = None;
                 self.registered = result.is_ok();
