@@ -1050,6 +1050,11 @@ impl World {
                 }
             }
             PeerAction::Answer { ask, answer } => self.answer(ask, answer),
+            PeerAction::Call { id, .. } => {
+                let result = Err(PeerError::Unavailable("nobody listens".to_owned()));
+                let event = Event::Peer(PeerEvent::Called { id, result });
+                self.schedule(MS, Happening::Deliver(from, event));
+            }
             PeerAction::Applied { topic, partition, offset } => {
                 for slot in 0..self.nodes[from.node].slots.len() {
                     let to = Address { slot, ..from };
@@ -1364,6 +1369,8 @@ fn mark_of(event: &Event<NoTask>) -> &'static str {
             PeerEvent::Answered { answer: Answer::Found(_), .. } => "found",
             PeerEvent::Answered { answer: Answer::End, .. } => "find ended",
             PeerEvent::Answered { answer: Answer::Failed(_), .. } => "find failed",
+            PeerEvent::Called { result: Ok(_), .. } => "called",
+            PeerEvent::Called { .. } => "call failed",
             PeerEvent::Ask { .. } => "ask",
             PeerEvent::AskNext { .. } => "ask next",
             PeerEvent::AskCancel { .. } => "ask cancel",
@@ -1414,6 +1421,7 @@ fn effect_mark(effect: &Effect<NoTask>) -> &'static str {
             PeerAction::Next { .. } => "find next",
             PeerAction::Cancel { .. } => "find cancel",
             PeerAction::Answer { .. } => "answer",
+            PeerAction::Call { .. } => "call",
             PeerAction::Applied { .. } => "has applied",
         },
         Effect::Compute(..) => "compute",
