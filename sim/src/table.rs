@@ -37,6 +37,8 @@ pub struct TableModel {
     /// Up to which timestamp a delete took cells of a datapoint: what comes late with such a
     /// timestamp is not seen (until a compaction, which never comes here).
     tombstones: BTreeMap<(SeriesId, i64), i64>,
+    /// Series with cells that carry their datapoint's time.
+    timed: BTreeSet<SeriesId>,
     /// The newest timestamp with which each datapoint's cell was ever written.
     written: BTreeMap<(SeriesId, i64), BTreeSet<i64>>,
 }
@@ -139,6 +141,11 @@ impl TableModel {
         cells.filter_map(|(_, versions)| newest(versions, wall_ms)).cloned().collect()
     }
 
+    /// Whether a series has had cells that carry their datapoint's time.
+    pub fn is_timed(&self, series: SeriesId) -> bool {
+        self.timed.contains(&series)
+    }
+
     /// All series with a datapoint.
     pub fn series(&self) -> BTreeSet<SeriesId> {
         self.cells.keys().map(|(series, _)| *series).collect()
@@ -169,6 +176,9 @@ impl TableModel {
     }
 
     fn put(&mut self, put: &SeriesPut) {
+        if matches!(put.cell_time, CellTime::OfDatapoint(_)) {
+            self.timed.insert(put.series);
+        }
         for point in put.points.iter() {
             let time_ms = match put.cell_time {
                 CellTime::At(ms) => ms,

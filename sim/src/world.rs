@@ -823,7 +823,7 @@ impl World {
             // Nobody is told; it may happen a good while later, whoever owns the partition then.
             // Cells with their datapoint's time have no order of their own: there, what comes late
             // does hide newer values (README.md, "What is not promised").
-            if self.chance.chance(0.6) && !is_timed(&action) {
+            if self.chance.chance(0.6) && !self.is_timed(&action) {
                 let delay = self.net.between(SECOND, 90 * SECOND);
                 self.schedule(delay, Happening::AtTable(from, action, false));
             }
@@ -851,6 +851,16 @@ impl World {
             self.ordered(from, Server::Table, true)
         };
         self.schedule_at(at, Happening::AtTable(from, action, true));
+    }
+
+    /// Whether an action is about cells that carry their datapoint's time.
+    fn is_timed(&self, action: &TableAction) -> bool {
+        let is_timed = |put: &SeriesPut| matches!(put.cell_time, CellTime::OfDatapoint(_));
+        match action {
+            TableAction::Put { puts, .. } => puts.iter().any(is_timed),
+            TableAction::Delete { series, .. } => self.table.is_timed(*series),
+            _ => false,
+        }
     }
 
     fn at_table(&mut self, from: Address, action: TableAction, answers: bool) {
@@ -1250,12 +1260,6 @@ impl World {
             Kind::Evict => {}
         }
     }
-}
-
-/// Whether a write has cells that carry their datapoint's time.
-fn is_timed(action: &TableAction) -> bool {
-    let is_timed = |put: &SeriesPut| matches!(put.cell_time, CellTime::OfDatapoint(_));
-    matches!(action, TableAction::Put { puts, .. } if puts.iter().any(is_timed))
 }
 
 fn with_id(action: LogAction, id: ActionId) -> LogAction {

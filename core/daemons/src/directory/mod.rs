@@ -40,7 +40,8 @@ use crate::contract::peer::{
 };
 use crate::contract::table::{Slice, TableAction, TableEvent};
 use crate::contract::{
-    ActionId, ActionIds, CoordAction, CoordError, CoordEvent, Effect, Event, Machine, Metric, NoTask,
+    ActionId, ActionIds, CoordAction, CoordError, CoordEvent, Effect, Event, Machine, Metric,
+    NoTask,
 };
 use crate::time::{Mono, Now};
 use writer::Writer;

@@ -37,6 +37,9 @@ pub(super) struct Delete {
     pub(super) stage: Stage,
     /// Lines of the chunk under way.
     lines: Vec<u8>,
+    /// Metadata of the chunk under way that go once its datapoints are: a delete that fails
+    /// halfway must not leave datapoints that nobody finds.
+    metadata: Vec<OutRecord>,
     appends: usize,
     failure: Option<String>,
     /// Whether the answer has begun.
@@ -86,6 +89,7 @@ impl Delete {
             body: Vec::new(),
             stage: Stage::Receiving,
             lines: Vec::new(),
+            metadata: Vec::new(),
             appends: 0,
             failure: None,
             has_answered: false,
@@ -240,7 +244,7 @@ impl Delete {
                 records.push(delete_record(config, &plan, &metadata));
             }
             if plan.is_complete {
-                records.push(OutRecord::deleted(config, &metadata));
+                self.metadata.push(OutRecord::deleted(config, &metadata));
             }
         }
         self.stage = Stage::Deleting(plan, find);
@@ -258,6 +262,14 @@ impl Delete {
         if let Err(error) = result {
             self.failure.get_or_insert_with(|| chain_after(PREFIX, &[&error.to_string()]));
         }
+    }
+
+    /// Metadata that go now that the deletes of their datapoints were acknowledged.
+    pub(super) fn take_metadata(&mut self) -> Vec<OutRecord> {
+        let is_next = matches!(self.stage, Stage::Deleting(..))
+            && self.appends == 0
+            && self.failure.is_none();
+        if is_next { std::mem::take(&mut self.metadata) } else { Vec::new() }
     }
 
     /// The lines of a chunk whose deletes were acknowledged, or why they were not. `None` while

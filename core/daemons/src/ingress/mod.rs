@@ -407,7 +407,7 @@ impl Ingress {
                 Err((status, message)) => self.refuse(request, status, &message),
             },
             Stage::Settling(_) => self.settle_delete(now, request),
-            Stage::Deleting(..) => self.list_delete(request),
+            Stage::Deleting(..) => self.delete_on(now, request),
             Stage::Receiving | Stage::Finding(..) | Stage::Listing(..) => {}
         }
     }
@@ -427,6 +427,22 @@ impl Ingress {
                 Ok(find) => delete.stage = Stage::Finding(plan.clone(), find),
                 Err(message) => self.refuse(request, 503, &message),
             },
+        }
+    }
+
+    /// After the datapoints of a chunk go its metadata, then it is listed.
+    fn delete_on(&mut self, now: Now, request: RequestId) {
+        let Some(Request::Delete(delete)) = self.requests.get_mut(&request) else { return };
+        let records = delete.take_metadata();
+        if records.is_empty() {
+            return self.list_delete(request);
+        }
+        for record in &records {
+            self.cache.remove(record.id);
+        }
+        let (appends, _) = self.append_all(now, request, records);
+        if let Some(Request::Delete(delete)) = self.requests.get_mut(&request) {
+            delete.appending(appends);
         }
     }
 
@@ -512,11 +528,6 @@ impl Ingress {
                         continue;
                     };
                     let records = delete.found(&self.config, series);
-                    for record in &records {
-                        if record.kind == Kind::Attributes {
-                            self.cache.remove(record.id);
-                        }
-                    }
                     let (appends, _) = self.append_all(now, request, records);
                     if let Some(Request::Delete(delete)) = self.requests.get_mut(&request) {
                         delete.appending(appends);
