@@ -16,6 +16,9 @@ use crate::world::Address;
 /// Records in one delivery.
 const DELIVERY_MAX: u64 = 40;
 
+/// Where appended records are: partition and offset of each.
+type Places = Result<Vec<(u32, u64)>, LogError>;
+
 /// What the model wants done.
 #[derive(Debug)]
 pub enum Out {
@@ -263,7 +266,7 @@ impl LogModel {
         wall_ms: i64,
         topic: &Topic,
         records: Vec<NewRecord>,
-    ) -> (Result<Vec<(u32, u64)>, LogError>, Vec<Out>) {
+    ) -> (Places, Vec<Out>) {
         let count = self.partitions;
         if let Some(bad) = records.iter().find(|record| record.partition >= count) {
             let error = format!("there is no partition {}", bad.partition);

@@ -553,14 +553,14 @@ impl World {
         }
         self.mark(component, mark);
         match effect {
-            Effect::Log(action) => self.to_log(from, action),
+            Effect::Log(action) => self.ask_log(from, action),
             Effect::Table(action) => {
                 self.checks.asks_table(self.now_ns, from, component, &action, &self.log);
-                self.to_table(from, action);
+                self.ask_table(from, action);
             }
-            Effect::Coord(action) => self.to_coord(from, action),
-            Effect::Peer(action) => self.to_peer(from, action),
-            Effect::Http(action) => self.to_client(from, action),
+            Effect::Coord(action) => self.ask_coord(from, action),
+            Effect::Peer(action) => self.ask_peer(from, action),
+            Effect::Http(action) => self.answer_client(from, action),
             Effect::Stopped => self.stopped(from),
             Effect::Warn(text) => self.trace.line(self.now_ns, format_args!("  {text}")),
             Effect::Compute(..) | Effect::Metric(_) | Effect::Ready(_) => {}
@@ -626,7 +626,7 @@ impl World {
         let path = format!("{}/{name}", directory_path());
         let id = ActionId(u64::MAX);
         let action = CoordAction::Create { id, path, data: data.into(), ephemeral: true };
-        self.to_coord(address, action);
+        self.ask_coord(address, action);
     }
 
     /// A node is no more. After `orderly` servers know at once.
@@ -674,7 +674,7 @@ impl World {
 
     fn is_reachable(&self, node: usize, server: Server) -> bool {
         let cut = self.cut.get(&(node, server)).is_some_and(|until| *until > self.now_ns);
-        !cut && !(server == Server::Log && self.log_down_until > self.now_ns)
+        !(cut || server == Server::Log && self.log_down_until > self.now_ns)
     }
 
     /// When the link is whole again.
@@ -707,7 +707,7 @@ impl World {
 
     // The log.
 
-    fn to_log(&mut self, from: Address, action: LogAction) {
+    fn ask_log(&mut self, from: Address, action: LogAction) {
         if let LogAction::Subscribe { topic, group, start } = &action {
             let subscription = (topic.clone(), group.clone(), *start);
             self.nodes[from.node].slots[from.slot].subscriptions.push(subscription);
@@ -810,7 +810,7 @@ impl World {
 
     // The table.
 
-    fn to_table(&mut self, from: Address, action: TableAction) {
+    fn ask_table(&mut self, from: Address, action: TableAction) {
         let hang = self.params.faults.table_hang;
         let is_write = !matches!(
             action,
@@ -891,7 +891,7 @@ impl World {
         let (mut draw, now_ns) = (self.chance.fork(), self.now_ns);
         let keep = |series: SeriesId| {
             let region = (series.class_id as u64 % u64::from(regions)) as usize;
-            !(is_write && moved[region]) && !(is_partial && draw.chance(0.5))
+            !(is_write && moved[region] || is_partial && draw.chance(0.5))
         };
         self.checks.at_table(now_ns, &action);
         let event = self.table.submit(wall_ms, from, action, keep);
@@ -905,7 +905,7 @@ impl World {
 
     // Coordination.
 
-    fn to_coord(&mut self, from: Address, action: CoordAction) {
+    fn ask_coord(&mut self, from: Address, action: CoordAction) {
         let at = self.ordered(from, Server::Coord, true);
         self.schedule_at(at, Happening::AtCoord(from, action));
     }
@@ -1019,7 +1019,7 @@ impl World {
 
     // Daemons among themselves.
 
-    fn to_peer(&mut self, from: Address, action: PeerAction) {
+    fn ask_peer(&mut self, from: Address, action: PeerAction) {
         match action {
             PeerAction::Find { id, instance, request } => {
                 self.last_ask += 1;
@@ -1169,7 +1169,7 @@ impl World {
         }
     }
 
-    fn to_client(&mut self, from: Address, action: HttpAction) {
+    fn answer_client(&mut self, from: Address, action: HttpAction) {
         let request = match &action {
             HttpAction::Head { request, .. }
             | HttpAction::Body { request, .. }

@@ -166,7 +166,7 @@ fn a_shard_holds_exactly_its_slice() {
             TableAction::PutMeta { rows, .. } => rows,
             other => panic!("{other:?}"),
         });
-        assert!(written.map(|(id, _)| id).all(|id| id.in_slice(3, remainder)));
+        assert!(written.map(|put| put.series).all(|id| id.in_slice(3, remainder)));
         let own = all.iter().filter(|metadata| metadata.id.in_slice(3, remainder)).cloned();
         assert_eq!(known(&directory), sorted(own));
         shares.extend(known(&directory));

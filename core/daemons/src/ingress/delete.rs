@@ -40,6 +40,9 @@ pub(super) struct Delete {
     /// Metadata of the chunk under way that go once its datapoints are: a delete that fails
     /// halfway must not leave datapoints that nobody finds.
     metadata: Vec<OutRecord>,
+    /// Deletes of whole series once more, for after their metadata: what another ingress wrote in
+    /// between, without publishing the metadata again, goes with them.
+    again: Vec<OutRecord>,
     appends: usize,
     failure: Option<String>,
     /// Whether the answer has begun.
@@ -90,6 +93,7 @@ impl Delete {
             stage: Stage::Receiving,
             lines: Vec::new(),
             metadata: Vec::new(),
+            again: Vec::new(),
             appends: 0,
             failure: None,
             has_answered: false,
@@ -241,7 +245,11 @@ impl Delete {
                 continue;
             }
             if !plan.metadata_only {
-                records.push(delete_record(config, &plan, &metadata));
+                let record = delete_record(config, &plan, &metadata);
+                if plan.is_complete {
+                    self.again.push(record.clone());
+                }
+                records.push(record);
             }
             if plan.is_complete {
                 self.metadata.push(OutRecord::deleted(config, &metadata));
@@ -264,12 +272,17 @@ impl Delete {
         }
     }
 
-    /// Metadata that go now that the deletes of their datapoints were acknowledged.
-    pub(super) fn take_metadata(&mut self) -> Vec<OutRecord> {
+    /// What is to go next now that everything so far was acknowledged: metadata, then datapoints
+    /// once more.
+    pub(super) fn take_next(&mut self) -> Vec<OutRecord> {
         let is_next = matches!(self.stage, Stage::Deleting(..))
             && self.appends == 0
             && self.failure.is_none();
-        if is_next { std::mem::take(&mut self.metadata) } else { Vec::new() }
+        match (is_next, self.metadata.is_empty()) {
+            (false, _) => Vec::new(),
+            (true, false) => std::mem::take(&mut self.metadata),
+            (true, true) => std::mem::take(&mut self.again),
+        }
     }
 
     /// The lines of a chunk whose deletes were acknowledged, or why they were not. `None` while

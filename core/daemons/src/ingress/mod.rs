@@ -430,10 +430,11 @@ impl Ingress {
         }
     }
 
-    /// After the datapoints of a chunk go its metadata, then it is listed.
+    /// After the datapoints of a chunk go its metadata and its datapoints once more, then it is
+    /// listed.
     fn delete_on(&mut self, now: Now, request: RequestId) {
         let Some(Request::Delete(delete)) = self.requests.get_mut(&request) else { return };
-        let records = delete.take_metadata();
+        let records = delete.take_next();
         if records.is_empty() {
             return self.list_delete(request);
         }

@@ -12,7 +12,7 @@ use crate::contract::http::RequestId;
 use crate::directory::source;
 
 /// A record for one of the topics.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct OutRecord {
     /// The series: the record's key.
     pub(crate) id: SeriesId,

@@ -157,7 +157,7 @@ fn cover(vm: &mut Machine) -> Result {
     let geometry = geometry.flat();
     let order = Order { fineness, uniform: name.ends_with(".UNIFORM"), inside };
     let mut work = match vm.settings.buffer.take() {
-        Some(buffer) => Work::Buffering(order, buffer::start(vm, buffer, &geometry)?),
+        Some(buffer) => Work::Buffering(order, Box::new(buffer::start(vm, buffer, &geometry)?)),
         None => Work::Covering(order.start(vm, geometry)),
     };
     match work.resume(vm)? {
@@ -221,7 +221,7 @@ pub(super) fn read(vm: &mut Machine, input: Value, form: &str) -> Result<Geometr
 
 /// A geometry that is being covered, maybe after it was buffered.
 enum Work {
-    Buffering(Order, buffer::Work),
+    Buffering(Order, Box<buffer::Work>),
     Covering(Covering),
 }
 
