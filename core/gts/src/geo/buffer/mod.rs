@@ -360,7 +360,51 @@ mod tests {
         assert_eq!(buffer("LINESTRING (0 0, 9 0, 9 9, 0 9, 0 0)", Buffer::new(1.0)).len(), 2);
     }
 
+    /// Whether two turns of a line to one side are so close to each other that the offset segment
+    /// between them has its ends the wrong way round.
+    fn folds(line: &[Point], by: f64) -> bool {
+        let mut line = line.to_vec();
+        line.dedup();
+        // The turn at a position, and how far from it the offset segments cross.
+        let turn = |a: Point, b: Point, c: Point| {
+            let (ax, ay, cx, cy) = (a.x - b.x, a.y - b.y, c.x - b.x, c.y - b.y);
+            let angle = (ax * cy - ay * cx).abs().atan2(ax * cx + ay * cy);
+            (orientation(a, b, c), by / (angle / 2.0).tan())
+        };
+        line.windows(4).any(|at| {
+            let (first, before) = turn(at[0], at[1], at[2]);
+            let (second, after) = turn(at[1], at[2], at[3]);
+            let same = first == second && first != Ordering::Equal;
+            same && before + after > 0.999 * distance(at[1], at[2])
+        })
+    }
+
+    /// The reference's geometry library has this hole, too, although another part of the line is
+    /// near enough to cover it: (-1.7, -1.9) is 1.37 away from the segment that goes to (2, -8).
+    /// Inside the two turns at (-3, -6) and (-5, -6) the offset segments cross in the wrong order:
+    /// the curve folds over and does not go around the hole. What the curve is made of stays that
+    /// way on purpose, so that results are those of the reference.
+    #[test]
+    fn folds_leave_the_hole_of_the_reference() {
+        let text = "LINESTRING (-4 -9, -7 0, 3 0, -3 -6, -5 -6, -8 3, 2 -8, 0 -3)";
+        assert!(folds(&wkt::parse(text).expect("well formed").lines[0], 1.8));
+        let rings = buffer(text, Buffer::new(1.8));
+        assert_eq!(rings.len(), 2);
+        let expected = [
+            (-3.7133711559921223, -4.167786743720551),
+            (-1.3455844122715712, -1.8),
+            (-4.502633403898972, -1.8),
+            (-3.7133711559921223, -4.167786743720551),
+        ];
+        assert_eq!(rings[1].len(), expected.len());
+        for (position, expected) in rings[1].iter().zip(expected) {
+            let apart = (position.0 - expected.0).abs().max((position.1 - expected.1).abs());
+            assert!(apart < 1e-9, "{position:?} is not {expected:?}");
+        }
+    }
+
     proptest! {
+        // Positions near a line that folds need not be inside: see above.
         #[test]
         fn positions_near_a_line_are_inside(
             points in prop::collection::vec((-9i8..9, -9i8..9), 1..20), by in 1u8..30,
@@ -376,12 +420,13 @@ mod tests {
                     break polygons;
                 }
             };
+            let folds = folds(&line, by);
             for (x, y) in at {
                 let at = Point { x: f64::from(x) / 10.0, y: f64::from(y) / 10.0 };
                 let pairs = line.windows(2).map(|pair| segment_distance(at, pair[0], pair[1]));
                 let near = pairs.fold(distance(at, line[0]), f64::min);
                 let inside = polygons.iter().any(|polygon| polygon.contains(at));
-                prop_assert!(near > 0.97 * by || inside, "{at:?} is near");
+                prop_assert!(near > 0.97 * by || inside || folds, "{at:?} is near");
                 prop_assert!(near < 1.01 * by || !inside, "{at:?} is far");
             }
         }
