@@ -93,6 +93,8 @@ struct Group {
 
 #[derive(Debug)]
 struct Cursor {
+    /// Where the member began.
+    begin: u64,
     position: u64,
     epoch: u64,
     paused: bool,
@@ -314,6 +316,13 @@ impl LogModel {
         if !is_owner || group.is_empty() {
             return Err(not_assigned());
         }
+        // A member that lost the partition, got it again and was told neither yet belongs to an
+        // earlier generation of the group.
+        let member = Member { address: from, topic: topic.clone(), group: group.clone() };
+        let cursor = self.cursors.get(&(member, partition));
+        if cursor.is_some_and(|cursor| offset < cursor.begin) {
+            return Err(not_assigned());
+        }
         state.committed.insert(partition, offset);
         Ok(())
     }
@@ -349,7 +358,13 @@ impl LogModel {
 
     fn begin(&mut self, member: &Member, partitions: Vec<(u32, u64)>) -> Vec<Out> {
         for (partition, position) in &partitions {
-            let cursor = Cursor { position: *position, epoch: 0, paused: false, pumping: false };
+            let cursor = Cursor {
+                begin: *position,
+                position: *position,
+                epoch: 0,
+                paused: false,
+                pumping: false,
+            };
             self.cursors.insert((member.clone(), *partition), cursor);
         }
         let numbers: Vec<u32> = partitions.iter().map(|(partition, _)| *partition).collect();

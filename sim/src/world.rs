@@ -620,8 +620,9 @@ impl World {
     fn register_early(&mut self, address: Address, name: &str, shard: Option<(u32, bool)>) {
         let Some((remainder, _)) = shard else { return };
         let modulus = self.params.modulus;
+        let payload = format!(r#"{{"modulus":"{modulus}","remainder":"{remainder}"}}"#);
         let data = format!(
-            r#"{{"name":"x","id":"{name}","address":"127.0.0.1","port":1,"payload":{{"modulus":"{modulus}","remainder":"{remainder}"}}}}"#
+            r#"{{"name":"x","id":"{name}","address":"127.0.0.1","port":1,"payload":{payload}}}"#
         );
         let path = format!("{}/{name}", directory_path());
         let id = ActionId(u64::MAX);

@@ -53,26 +53,29 @@ fn a_script_sees_what_it_stored() {
 
 #[test]
 fn earthquakes_are_analysed_as_by_hand() {
-    const DAY: i64 = 86_400_000_000;
+    const HOUR: i64 = 3_600_000_000;
     let node = Node::start_with(LIMITS);
     node.update(EARTHQUAKES);
     let mut model = Model::of_lines(EARTHQUAKES);
     model.series.retain(|name, _| name.0 == "earthquake.magnitude");
     let ticks: Vec<i64> = model.series.values().flat_map(|points| points.keys()).copied().collect();
-    let last = ticks.iter().max().expect("earthquakes") / DAY * DAY + DAY;
-    let days = last / DAY - ticks.iter().min().expect("earthquakes") / DAY;
-    // How many there were each day, over all series.
+    // How many there were each hour and the one before, over all series, as README.md shows it.
     let script = format!(
         "[ '{}' 'earthquake.magnitude' {{}} MAXLONG MAXLONG ] FETCH \
-         [ SWAP bucketizer.count {last} {DAY} {days} ] BUCKETIZE \
-         [ SWAP [] reducer.sum ] REDUCE 0 GET SORT DUP TICKLIST SWAP VALUES",
+         [ SWAP bucketizer.count 0 1 h 0 ] BUCKETIZE \
+         [ SWAP [] reducer.sum ] REDUCE \
+         [ SWAP mapper.sum 1 0 0 ] MAP 0 GET SORT DUP TICKLIST SWAP VALUES",
         node.read
     );
     let mut counts = std::collections::BTreeMap::new();
     for tick in ticks {
         // A bucket ends with its tick.
-        let bucket = last - (last - tick) / DAY * DAY;
+        let bucket = (tick + HOUR - 1).div_euclid(HOUR) * HOUR;
         *counts.entry(bucket).or_insert(0i64) += 1;
+    }
+    let before = counts.clone();
+    for (bucket, count) in &mut counts {
+        *count += before.get(&(bucket - HOUR)).unwrap_or(&0);
     }
     let list = |numbers: Vec<&i64>| {
         let texts: Vec<String> = numbers.into_iter().map(i64::to_string).collect();

@@ -55,6 +55,8 @@ pub struct Checks {
     ownership: Ownership,
     shards: Shards,
     partitions: u32,
+    /// Values that were acknowledged.
+    acknowledged: BTreeSet<i64>,
     finds: BTreeMap<usize, BTreeSet<usize>>,
     fetches: BTreeMap<usize, BTreeMap<(SeriesName, i64), i64>>,
     failed: Option<Violation>,
@@ -68,6 +70,7 @@ impl Checks {
             ownership: Ownership::default(),
             shards: Shards::new(params.modulus),
             partitions: params.partitions,
+            acknowledged: BTreeSet::new(),
             finds: BTreeMap::new(),
             fetches: BTreeMap::new(),
             failed: None,
@@ -167,6 +170,7 @@ impl Checks {
 
     /// A client was told that its datapoint is stored.
     pub fn acknowledged(&mut self, value: i64, series: &SeriesName) {
+        self.acknowledged.insert(value);
         let result = acknowledged::check(&self.history, value, series);
         self.judge("acknowledged", result);
     }
@@ -214,7 +218,9 @@ impl Checks {
             self.judge("durable", result);
         }
         for (tenant, found) in finds {
-            let result = findable::check_final(&self.history, &expected, tenant, &found);
+            let acknowledged = |value: i64| self.acknowledged.contains(&value);
+            let result =
+                findable::check_final(&self.history, &expected, acknowledged, tenant, &found);
             self.judge("findable", result);
         }
     }
