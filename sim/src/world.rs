@@ -408,8 +408,7 @@ impl World {
     /// Whether a node stands still, or has not taken in yet what came while it did.
     fn is_frozen(&self, node: usize) -> bool {
         let state = &self.nodes[node];
-        state.paused_until > self.now_ns
-            || !state.frozen.is_empty() && state.paused_until == self.now_ns
+        state.paused_until > self.now_ns || !state.frozen.is_empty()
     }
 
     fn lives(&self, address: Address) -> bool {
@@ -1239,7 +1238,11 @@ impl World {
                 self.schedule(20 * SECOND, Happening::GiveUpStop(node, life));
             }
             Kind::Crash | Kind::Restart => {}
-            Kind::Pause => self.nodes[node].paused_until = self.now_ns + lasts_ns,
+            Kind::Pause => {
+                let until = self.now_ns + lasts_ns;
+                let state = &mut self.nodes[node];
+                state.paused_until = state.paused_until.max(until);
+            }
             Kind::CutLog => self.cut(node, Server::Log, lasts_ns),
             Kind::CutCoord => self.cut(node, Server::Coord, lasts_ns),
             Kind::CutTable => self.cut(node, Server::Table, lasts_ns),

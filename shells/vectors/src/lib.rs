@@ -1,7 +1,7 @@
 //! Golden vectors: files of JSON lines recorded from the reference, one checkable fact a line.
 //!
 //! [`run`] checks every known file of a folder and counts by kind; `weft vectors DIR` prints the
-//! report. One module a file, found by the file's name in [`CHECKERS`].
+//! report. One module a file, found by the file's name in `CHECKERS`.
 
 mod directory;
 mod encoder;

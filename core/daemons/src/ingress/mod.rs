@@ -8,7 +8,7 @@
 //! - A series' metadata is in its topic before its first data is acknowledged; a cache entry
 //!   appears only after the metadata was acknowledged.
 //! - An ingress that sees a delete of a series that it may have written to since publishes the
-//!   metadata again ([`cache`]).
+//!   metadata again (`cache.rs`).
 //! - A continuation line belongs to the series of the line before it.
 //! - What is read but not yet acknowledged is bounded, for a request and for all together: beyond
 //!   that nothing more is read.

@@ -9,10 +9,10 @@
 //! # Garbage
 //! Collection is mark and sweep, between words only, and in slices: while a collection is under way
 //! the script does not run, so a slice of any length is safe. Cycles are no concern. It starts when
-//! the heap has grown by [`Heap::growth`] since the last one.
+//! the heap has grown by a part of what it held since the last one.
 //!
 //! # Accounting
-//! [`Heap::used`] counts what objects own ([`Footprint`]); every change goes through a [`Change`]
+//! [`Heap::used`] counts what objects own (its footprint); every change goes through a [`Change`]
 //! guard that books the difference. Nothing is allocated beyond the limit: making an object that
 //! does not fit is an error, and words ask with [`Heap::claim`] before they build something large.
 
