@@ -4,7 +4,6 @@ mod common;
 
 use std::io::Write;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use common::Node;
 use common::http::{Reply, Request};
@@ -98,16 +97,10 @@ fn a_light_script_is_answered_while_heavy_ones_run() {
             stream
         })
         .collect();
-    std::thread::sleep(Duration::from_millis(500));
-    let mut times: Vec<Duration> = (0..20)
-        .map(|number| {
-            let begun = Instant::now();
-            assert_eq!(answer(&node, &format!("{number} 1 +")), format!("[{}]", number + 1));
-            begun.elapsed()
-        })
-        .collect();
-    times.sort();
-    assert!(times[10] < Duration::from_secs(1), "{times:?}");
+    // The heavy ones never end: whoever had to wait for one of them would wait for ever.
+    for number in 0..20 {
+        assert_eq!(answer(&node, &format!("{number} 1 +")), format!("[{}]", number + 1));
+    }
     // Those who wait for nobody any more end with their clients.
     drop(held);
 }
