@@ -1,0 +1,60 @@
+//! Faults of the whole, as they happen.
+
+use weft_daemons::contract::Event;
+
+use super::{Address, Happening, Server, World};
+use crate::faults::{Fault, Kind};
+use crate::params::{MS, SECOND};
+
+impl World {
+    pub(super) fn fault(&mut self) {
+        if self.calm {
+            return;
+        }
+        let again = self.chance.delay(self.params.faults.period_ns);
+        self.schedule(again, Happening::Fault);
+        let fault = Fault::draw(&self.params, &mut self.chance);
+        let Fault { kind, node, other, lasts_ns, jump_ns } = fault;
+        *self.stats.faults.entry(kind).or_default() += 1;
+        self.trace.line(
+            self.now_ns,
+            format_args!("fault {kind:?} n{node} {other} for {} ms", lasts_ns / MS),
+        );
+        match kind {
+            Kind::Crash if self.nodes[node].up => self.down(node, false),
+            Kind::Restart if self.nodes[node].up && self.nodes[node].stopping.is_empty() => {
+                let life = self.nodes[node].life;
+                for slot in 0..self.nodes[node].slots.len() {
+                    let to = Address { node, life, slot };
+                    self.schedule(MS, Happening::Deliver(to, Event::Stop));
+                }
+                self.schedule(20 * SECOND, Happening::GiveUpStop(node, life));
+            }
+            Kind::Crash | Kind::Restart => {}
+            Kind::Pause => {
+                let until = self.now_ns + lasts_ns;
+                let state = &mut self.nodes[node];
+                state.paused_until = state.paused_until.max(until);
+            }
+            Kind::CutLog => self.cut(node, Server::Log, lasts_ns),
+            Kind::CutCoord => self.cut(node, Server::Coord, lasts_ns),
+            Kind::CutTable => self.cut(node, Server::Table, lasts_ns),
+            Kind::CutPeer => {
+                let other = other % self.nodes.len();
+                self.cut_peers.insert((node, other), self.now_ns + lasts_ns);
+            }
+            Kind::ClockJump => self.nodes[node].skew_ns += jump_ns,
+            Kind::RegionMove => {
+                let region = other as u32 % self.params.regions;
+                self.moved.insert(region, self.now_ns + lasts_ns.min(10 * SECOND));
+            }
+            Kind::LogFailover => {
+                self.log_down_until = self.now_ns + lasts_ns.min(8 * SECOND);
+                self.log.lose_unsynced();
+            }
+            Kind::Slow => self.slow_until = self.now_ns + lasts_ns,
+            Kind::Evict if self.nodes[node].up => self.evict(node),
+            Kind::Evict => {}
+        }
+    }
+}

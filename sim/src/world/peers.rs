@@ -1,0 +1,113 @@
+//! Daemons among themselves.
+
+use weft_daemons::contract::peer::{Answer, PeerError};
+use weft_daemons::contract::{ActionId, Event, NoTask, PeerAction, PeerEvent};
+
+use super::{Address, Ask, Happening, Server, World};
+use crate::node::Component;
+use crate::params::{MS, SECOND};
+
+impl World {
+    pub(super) fn ask_peer(&mut self, from: Address, action: PeerAction) {
+        match action {
+            PeerAction::Find { id, instance, request } => {
+                self.last_ask += 1;
+                let ask = ActionId(self.last_ask);
+                let found = (0..self.nodes.len())
+                    .find(|node| self.nodes[*node].up && self.nodes[*node].instance == *instance);
+                let slot = found.and_then(|node| {
+                    let slots = &self.nodes[node].slots;
+                    slots.iter().position(|slot| slot.component == Component::Directory)
+                });
+                let lost = self.chance(self.params.faults.peer_lost, "peer lost");
+                let (Some(node), Some(slot)) = (found, slot) else {
+                    return self.refuse_find(from, id, 20 * MS);
+                };
+                if lost || self.is_cut(from.node, node) {
+                    return self.refuse_find(from, id, 3 * SECOND);
+                }
+                let directory = Address { node, life: self.nodes[node].life, slot };
+                self.asks.insert(ask, Ask { asker: from, stream: id, directory });
+                self.streams.insert((from, id), ask);
+                self.checks.asked(ask, directory, &request);
+                let event = Event::Peer(PeerEvent::Ask { ask, request });
+                self.tell_peer(directory, event);
+            }
+            PeerAction::Next { id } => {
+                if let Some(ask) = self.streams.get(&(from, id)).copied() {
+                    let directory = self.asks[&ask].directory;
+                    self.tell_peer(directory, Event::Peer(PeerEvent::AskNext { ask }));
+                }
+            }
+            PeerAction::Cancel { id } => {
+                if let Some(ask) = self.streams.remove(&(from, id)) {
+                    let gone = self.asks.remove(&ask);
+                    self.checks.forget_ask(ask);
+                    if let Some(Ask { directory, .. }) = gone {
+                        self.tell_peer(directory, Event::Peer(PeerEvent::AskCancel { ask }));
+                    }
+                }
+            }
+            PeerAction::Answer { ask, answer } => self.answer(ask, answer),
+            PeerAction::Call { id, .. } => {
+                let result = Err(PeerError::Unavailable("nobody listens".to_owned()));
+                let event = Event::Peer(PeerEvent::Called { id, result });
+                self.schedule(MS, Happening::Deliver(from, event));
+            }
+            PeerAction::Applied { topic, partition, offset } => {
+                for slot in 0..self.nodes[from.node].slots.len() {
+                    let to = Address { slot, ..from };
+                    let topic = topic.clone();
+                    let event = Event::Peer(PeerEvent::Applied { topic, partition, offset });
+                    if slot != from.slot {
+                        self.schedule(1_000, Happening::Deliver(to, event));
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn is_cut(&self, from: usize, to: usize) -> bool {
+        let cut = |pair| self.cut_peers.get(&pair).is_some_and(|until| *until > self.now_ns);
+        from != to && (cut((from, to)) || cut((to, from)))
+    }
+
+    pub(super) fn tell_peer(&mut self, to: Address, event: Event<NoTask>) {
+        // One connection: in order.
+        let at = self.now_ns + self.latency();
+        let last = self.order.entry((to, Server::Table, false)).or_default();
+        *last = at.max(*last + 1);
+        let at = *last;
+        self.schedule_at(at, Happening::Deliver(to, event));
+    }
+
+    pub(super) fn refuse_find(&mut self, asker: Address, id: ActionId, delay: u64) {
+        let answer = Answer::Failed(PeerError::Unavailable("no answer".to_owned()));
+        let event = Event::Peer(PeerEvent::Answered { id, answer });
+        self.schedule(delay, Happening::Deliver(asker, event));
+    }
+
+    pub(super) fn answer(&mut self, ask: ActionId, answer: Answer) {
+        let Some(Ask { asker, stream, directory }) = self.asks.get(&ask) else { return };
+        let (asker, id, directory) = (*asker, *stream, *directory);
+        let lost = self.chance(self.params.faults.peer_lost, "peer lost");
+        if lost || self.is_cut(asker.node, directory.node) {
+            return self.break_ask(ask, "the connection broke");
+        }
+        self.checks.answered(ask, &answer);
+        if !matches!(answer, Answer::Found(_)) {
+            self.asks.remove(&ask);
+            self.streams.remove(&(asker, id));
+        }
+        self.tell_peer(asker, Event::Peer(PeerEvent::Answered { id, answer }));
+    }
+
+    pub(super) fn break_ask(&mut self, ask: ActionId, why: &str) {
+        let Some(Ask { asker, stream, directory }) = self.asks.remove(&ask) else { return };
+        self.streams.remove(&(asker, stream));
+        self.checks.forget_ask(ask);
+        self.tell_peer(directory, Event::Peer(PeerEvent::AskCancel { ask }));
+        let answer = Answer::Failed(PeerError::Unavailable(why.to_owned()));
+        self.tell_peer(asker, Event::Peer(PeerEvent::Answered { id: stream, answer }));
+    }
+}
