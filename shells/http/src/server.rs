@@ -39,7 +39,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            connections: 8_192,
+            connections: 32_768,
             headers: 100,
             head_bytes: 256 << 10,
             head_time: Duration::from_secs(30),

@@ -35,6 +35,9 @@ use crate::report::warn;
 /// How long the machines may take to end their work.
 const STOP_TIME: Duration = Duration::from_secs(20);
 
+/// Open files that are not connections.
+const FILES_RESERVED: usize = 256;
+
 /// Components that exist, as `warp.components` names them.
 const COMPONENTS: [&str; 4] = ["ingress", "directory", "store", "egress"];
 
@@ -44,6 +47,7 @@ const LATER: [&str; 6] = ["fetcher", "plasmaBE", "plasmaFE", "webcall", "runner"
 /// What a process is to run: a configuration, understood.
 pub(crate) struct Plan {
     address: SocketAddr,
+    http: Limits,
     home: PathBuf,
     log: LogOptions,
     tokens: TokenKeys,
@@ -91,6 +95,7 @@ impl Plan {
         let common = Common::new(settings, &tokens)?;
         Ok(Self {
             address: address(settings)?,
+            http: http(settings),
             home: settings.get("weft.home").unwrap_or("./weft-data").into(),
             log: LogOptions {
                 partitions: u32::try_from(settings.size("weft.partitions", 4).clamp(1, 1024))
@@ -110,6 +115,24 @@ impl Plan {
     pub(crate) const fn token_keys(&self) -> &TokenKeys {
         &self.tokens
     }
+}
+
+/// What the server takes on. Connections leave some files for the log and the table.
+fn http(settings: &Settings) -> Limits {
+    let default = Limits::default();
+    let files = open_files().saturating_sub(FILES_RESERVED).max(64);
+    let connections = settings.size("weft.http.connections", default.connections);
+    Limits { connections: connections.clamp(1, files), ..default }
+}
+
+/// Raises the limit of open files as far as it goes, for each connection is one; what it is then.
+fn open_files() -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    let now =
+        if setrlimit(Resource::Nofile, raised).is_ok() { limit.maximum } else { limit.current };
+    now.map_or(usize::MAX, |files| usize::try_from(files).unwrap_or(usize::MAX))
 }
 
 fn components(settings: &Settings) -> Result<Vec<String>, ConfigError> {
@@ -437,15 +460,10 @@ impl Node {
         }
         let route: Route = Arc::new(move |head| sinks.route(head));
         wiring.peers.call_through(caller(route.clone(), wiring.responder.clone()));
-        let server = Server::bind(
-            plan.address,
-            Limits::default(),
-            route,
-            wiring.built_in(),
-            wiring.responder,
-        )
-        .await
-        .map_err(|error| format!("{}: {error}", plan.address))?;
+        let server =
+            Server::bind(plan.address, plan.http, route, wiring.built_in(), wiring.responder)
+                .await
+                .map_err(|error| format!("{}: {error}", plan.address))?;
         let address = server.address().map_err(|error| error.to_string())?;
         Ok(Self {
             address,

@@ -47,6 +47,12 @@ pub(crate) const WEFT_KEYS: &[(&str, Kind, &str, &str)] = &[
         "4294967296",
         "bytes that all scripts together may hold; beyond that the one that holds most ends",
     ),
+    (
+        "weft.http.connections",
+        Kind::Long,
+        "32768",
+        "connections at a time; more wait, and files leave room",
+    ),
     ("weft.exec.max", Kind::Long, "20000", "scripts at a time; those beyond are refused (503)"),
 ];
 
