@@ -160,16 +160,19 @@ impl Encoder {
     }
 
     /// The bytes before encryption.
+    #[inline]
     pub fn clear_bytes(&self) -> &[u8] {
         self.out.as_slice()
     }
 
     /// How many bytes there are, before encryption.
+    #[inline]
     pub fn size(&self) -> usize {
         self.out.len()
     }
 
     /// How many datapoints there are.
+    #[inline]
     pub const fn count(&self) -> u64 {
         self.count
     }

@@ -33,14 +33,22 @@ pub enum EnvelopeError {
 impl Envelope {
     /// Seals a payload: wraps it, then puts the MAC behind it.
     pub fn seal(&self, payload: &[u8]) -> Vec<u8> {
-        let mut sealed = match &self.aes {
-            Some(key) => key.wrap(payload),
-            None => payload.to_vec(),
-        };
-        if let Some(key) = self.mac {
-            add_mac(key, &mut sealed);
-        }
+        let mut sealed = payload.to_vec();
+        self.seal_from(&mut sealed, 0);
         sealed
+    }
+
+    /// Seals, in its place, the payload that begins at `start`.
+    pub fn seal_from(&self, bytes: &mut Vec<u8>, start: usize) {
+        if let Some(key) = &self.aes {
+            let wrapped = key.wrap(&bytes[start..]);
+            bytes.truncate(start);
+            bytes.extend_from_slice(&wrapped);
+        }
+        if let Some(key) = self.mac {
+            let mac = key.hash_palindromic(&bytes[start..]).to_be_bytes();
+            bytes.extend_from_slice(&mac);
+        }
     }
 
     /// Opens what [`Envelope::seal`] sealed.

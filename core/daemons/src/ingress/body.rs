@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use flate2::write::MultiGzDecoder;
-use memchr::memchr2;
+use memchr::{memchr2, memrchr2};
 
 /// Bytes of compressed input taken at once: what one step can inflate to stays bounded.
 const INFLATE_STEP: usize = 4 << 10;
@@ -48,10 +48,8 @@ enum Charset {
 pub(crate) struct BodyReader {
     gzip: Option<Gzip>,
     charset: Charset,
-    /// Inflated bytes that are not yet lines.
-    text: Vec<u8>,
-    /// How much of `text` was handed out.
-    used: usize,
+    /// The start of a line whose end has not come.
+    carry: Vec<u8>,
     /// A `\n` at the start of the next chunk belongs to the line end before it.
     skip_newline: bool,
     lines: u64,
@@ -64,6 +62,55 @@ pub(crate) struct BodyReader {
 struct Gzip {
     decoder: MultiGzDecoder<Vec<u8>>,
     received: usize,
+}
+
+/// Whole lines of a body, taken one after the other.
+#[derive(Debug)]
+pub(crate) struct TextLines<'a> {
+    text: &'a [u8],
+    charset: Charset,
+    line_max: usize,
+    lines: &'a mut u64,
+    scratch: &'a mut Vec<u8>,
+}
+
+impl<'a> TextLines<'a> {
+    /// Whether bytes are text as they are.
+    pub(crate) fn is_utf8(&self) -> bool {
+        self.charset == Charset::Utf8
+    }
+
+    /// The lines that are left, as they were sent.
+    pub(crate) const fn rest(&self) -> &'a [u8] {
+        self.text
+    }
+
+    /// Passes over one line of so many bytes, its end included.
+    #[inline(always)]
+    pub(crate) fn skip(&mut self, length: usize) {
+        self.text = &self.text[length..];
+        *self.lines += 1;
+    }
+
+    /// Bytes of a line.
+    pub(crate) const fn line_max(&self) -> usize {
+        self.line_max
+    }
+
+    /// The number of the next line, from 1, and the line.
+    pub(crate) fn next(&mut self) -> Result<Option<(u64, &str)>, BodyError> {
+        if self.text.is_empty() {
+            return Ok(None);
+        }
+        let text = self.text;
+        let length = memchr2(b'\n', b'\r', text).unwrap_or(text.len());
+        let is_both = text.get(length..length + 2) == Some(b"\r\n");
+        self.skip((length + 1 + usize::from(is_both)).min(text.len()));
+        if length > self.line_max {
+            return Err(BodyError::LineTooLong { number: *self.lines, max: self.line_max });
+        }
+        Ok(Some((*self.lines, decode(self.charset, &text[..length], self.scratch))))
+    }
 }
 
 impl BodyReader {
@@ -80,8 +127,7 @@ impl BodyReader {
         Self {
             gzip,
             charset,
-            text: Vec::new(),
-            used: 0,
+            carry: Vec::new(),
             skip_newline: false,
             lines: 0,
             line_max,
@@ -94,20 +140,19 @@ impl BodyReader {
         self.charset == Charset::Latin1
     }
 
-    /// Takes a chunk in, hands every line that it completes to `take`, and stops when `take` says
+    /// Takes a chunk in, hands the lines that it completes to `take`, and stops when `take` says
     /// that it wants no more (by an error).
     pub(crate) fn feed<E: From<BodyError>>(
         &mut self,
         chunk: &[u8],
-        mut take: impl FnMut(u64, &str) -> Result<(), E>,
+        mut take: impl FnMut(&mut TextLines<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         if self.gzip.is_none() {
-            self.text.extend_from_slice(chunk);
-            return self.lines(&mut take);
+            return self.lines(chunk, &mut take);
         }
         for step in chunk.chunks(INFLATE_STEP) {
-            self.inflate(step)?;
-            self.lines(&mut take)?;
+            let inflated = self.inflate(step)?;
+            self.lines(&inflated, &mut take)?;
         }
         Ok(())
     }
@@ -115,7 +160,7 @@ impl BodyReader {
     /// The body is complete: what is left is the last line.
     pub(crate) fn finish<E: From<BodyError>>(
         &mut self,
-        mut take: impl FnMut(u64, &str) -> Result<(), E>,
+        mut take: impl FnMut(&mut TextLines<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         if let Some(gzip) = &mut self.gzip {
             if gzip.received < GZIP_MAGIC.len() {
@@ -123,61 +168,77 @@ impl BodyReader {
             }
             gzip.decoder.try_finish().map_err(|error| gzip_error(&error))?;
             let inflated = std::mem::take(gzip.decoder.get_mut());
-            self.text.extend_from_slice(&inflated);
-            self.lines(&mut take)?;
+            self.lines(&inflated, &mut take)?;
         }
-        let rest = std::mem::take(&mut self.text);
-        let line = &rest[std::mem::take(&mut self.used)..];
-        if line.is_empty() {
-            return Ok(());
-        }
-        self.lines += 1;
-        take(self.lines, decode(self.charset, line, &mut self.scratch))
+        let rest = std::mem::take(&mut self.carry);
+        self.hand_over(&rest, &mut take)
     }
 
-    fn inflate(&mut self, step: &[u8]) -> Result<(), BodyError> {
-        let Some(gzip) = &mut self.gzip else { return Ok(()) };
+    fn inflate(&mut self, step: &[u8]) -> Result<Vec<u8>, BodyError> {
+        let Some(gzip) = &mut self.gzip else { return Ok(Vec::new()) };
         let magic = GZIP_MAGIC.iter().skip(gzip.received);
         if magic.zip(step).any(|(magic, byte)| magic != byte) {
             return Err(BodyError::NotGzip);
         }
         gzip.received += step.len();
         gzip.decoder.write_all(step).map_err(|error| gzip_error(&error))?;
-        self.text.append(gzip.decoder.get_mut());
-        Ok(())
+        Ok(std::mem::take(gzip.decoder.get_mut()))
     }
 
     fn lines<E: From<BodyError>>(
         &mut self,
-        take: &mut impl FnMut(u64, &str) -> Result<(), E>,
+        mut chunk: &[u8],
+        take: &mut impl FnMut(&mut TextLines<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        loop {
-            if self.skip_newline && self.used < self.text.len() {
-                self.used += usize::from(self.text[self.used] == b'\n');
-                self.skip_newline = false;
-            }
-            let rest = &self.text[self.used..];
-            let Some(length) = memchr2(b'\n', b'\r', rest) else { break };
-            self.lines += 1;
-            if length > self.line_max {
-                return Err(self.too_long().into());
-            }
-            let line = decode(self.charset, &rest[..length], &mut self.scratch);
-            self.skip_newline = rest[length] == b'\r';
-            self.used += length + 1;
-            take(self.lines, line)?;
+        if self.skip_newline && !chunk.is_empty() {
+            self.skip_newline = false;
+            chunk = chunk.strip_prefix(b"\n").unwrap_or(chunk);
         }
-        self.text.drain(..self.used);
-        self.used = 0;
-        if self.text.len() > self.line_max {
-            self.lines += 1;
-            return Err(self.too_long().into());
+        if !self.carry.is_empty() {
+            let Some(length) = memchr2(b'\n', b'\r', chunk) else {
+                return self.keep(chunk);
+            };
+            let is_both = chunk.get(length..length + 2) == Some(b"\r\n");
+            let (end, rest) = chunk.split_at(length + 1 + usize::from(is_both));
+            let mut first = std::mem::take(&mut self.carry);
+            first.extend_from_slice(end);
+            self.skip_newline = rest.is_empty() && end.ends_with(b"\r");
+            self.hand_over(&first, take)?;
+            first.clear();
+            self.carry = first;
+            chunk = rest;
+        }
+        if let Some(last) = memrchr2(b'\n', b'\r', chunk) {
+            let (whole, rest) = chunk.split_at(last + 1);
+            self.skip_newline = rest.is_empty() && whole.ends_with(b"\r");
+            self.hand_over(whole, take)?;
+            chunk = rest;
+        }
+        self.keep(chunk)
+    }
+
+    /// Keeps the start of a line.
+    fn keep<E: From<BodyError>>(&mut self, start: &[u8]) -> Result<(), E> {
+        self.carry.extend_from_slice(start);
+        if self.carry.len() > self.line_max {
+            let (number, max) = (self.lines + 1, self.line_max);
+            return Err(BodyError::LineTooLong { number, max }.into());
         }
         Ok(())
     }
 
-    const fn too_long(&self) -> BodyError {
-        BodyError::LineTooLong { number: self.lines, max: self.line_max }
+    fn hand_over<E>(
+        &mut self,
+        text: &[u8],
+        take: &mut impl FnMut(&mut TextLines<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        take(&mut TextLines {
+            text,
+            charset: self.charset,
+            line_max: self.line_max,
+            lines: &mut self.lines,
+            scratch: &mut self.scratch,
+        })
     }
 }
 
@@ -235,8 +296,10 @@ mod tests {
     ) -> Result<Vec<(u64, String)>, BodyError> {
         let mut reader = BodyReader::new(content_type, 1_000);
         let mut lines = Vec::new();
-        let mut take = |number: u64, line: &str| -> Result<(), BodyError> {
-            lines.push((number, line.to_owned()));
+        let mut take = |text: &mut TextLines<'_>| -> Result<(), BodyError> {
+            while let Some((number, line)) = text.next()? {
+                lines.push((number, line.to_owned()));
+            }
             Ok(())
         };
         for chunk in chunks {

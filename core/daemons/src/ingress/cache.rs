@@ -93,6 +93,11 @@ impl Cache {
         self.publishing.entry(id).or_default().copies += 1;
     }
 
+    /// Whether metadata is on its way that no delete has overtaken.
+    pub(super) fn is_publishing(&self, id: SeriesId) -> bool {
+        self.publishing.get(&id).is_some_and(|publishing| !publishing.deleted)
+    }
+
     /// Metadata that went out was acknowledged, or was not.
     pub(super) fn published(&mut self, id: SeriesId, acknowledged: bool, activity_ms: Option<i64>) {
         let Some(publishing) = self.publishing.get_mut(&id) else { return };

@@ -367,7 +367,7 @@ fn delete_record(config: &IngressConfig, plan: &Plan, metadata: &Metadata) -> Ou
         ..KafkaDataMessage::new(KafkaDataMessageType::Delete)
     };
     let value = config.data_envelope.seal(&message.encode());
-    OutRecord { id: metadata.id, value: value.into(), kind: Kind::Data { points: 0 } }
+    OutRecord::new(metadata.id, value, Kind::Data { points: 0 })
 }
 
 fn number(text: &str) -> Result<i64, String> {

@@ -1,19 +1,41 @@
-//! From lines to records: one encoder at a time, a record whenever the series changes or the
-//! encoder is full, in the order and sizes of the reference.
+//! From lines to records.
+//!
+//! A record goes out whenever the series changes or its encoder is full, in the order and sizes of
+//! the reference. That makes a record of every line where series take turns, so in a body in
+//! which they keep coming back after a few lines, datapoints are collected by series instead: the
+//! messages are the same, with more datapoints in each.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use bytes::Bytes;
+use weft_gts::text::scan::{PlainHead, plain_location, scan_number};
 use weft_gts::text::{
     Line, LineError, ParseOptions, parse_line, parse_metadata, update_attributes,
 };
-use weft_gts::{Encoder, Labels, Metadata, SeriesId};
-use weft_wire::thrift::{KafkaDataMessage, KafkaDataMessageType};
+use weft_gts::{Encoder, Labels, Metadata, NO_LOCATION, SeriesId, ValueRef};
+use weft_wire::thrift::KafkaDataMessage;
 
+use super::body::TextLines;
 use super::config::IngressConfig;
 use super::options::UpdateOptions;
-use super::task::{Kind, OutRecord};
+use super::series::SeriesTable;
+use super::task::{Kind, OutRecord, Stop};
 use super::writer::Writer;
+
+/// How often a series comes back before datapoints are collected by series.
+const RETURNS_MIN: u64 = 64;
+
+/// Lines of a series before the next one, on average, up to which they are.
+const RUN_MAX: u64 = 16;
+
+/// Bytes of datapoints that are collected before they go out.
+const COLLECTED_MAX: usize = 8 << 20;
+
+/// What a series that is collected takes besides its bytes.
+const COLLECTED_BYTES: usize = 512;
+
+/// Positions that are remembered as they were written.
+const PLACES: usize = 1_024;
 
 /// Why the lines are not read on.
 #[derive(Debug)]
@@ -31,191 +53,494 @@ pub(crate) struct BadLine {
 pub(crate) struct UpdateLines {
     config: Arc<IngressConfig>,
     options: UpdateOptions,
+    table: SeriesTable,
     current: Option<Current>,
+    /// The latest line was of another series than the one before.
+    changes: bool,
     /// Attributes of the current series were in a line since its metadata went out.
     had_attributes: bool,
     /// Bytes of data records since the last time they reached the limit, as the reference counts.
     accumulated: usize,
-    /// Series whose metadata this request has seen to.
-    seen: BTreeSet<SeriesId>,
+    /// Datapoints, and how often a series came back that had gone out.
+    points: u64,
+    returns: u64,
+    /// Datapoints are collected by series: those that have some, and the bytes of all.
+    is_collecting: bool,
+    collected: Vec<u32>,
+    collected_bytes: usize,
+    /// An encoder with room.
+    spare: Option<Box<Encoder>>,
+    places: Places,
+    /// Which piece of the body this is.
+    piece: u64,
+    memory_max: usize,
     activity_ms: Option<i64>,
-    records: Vec<OutRecord>,
+    records: Vec<Pending>,
+    /// Keys and values of the records of datapoints, one behind the other.
+    out: Vec<u8>,
 }
 
 /// The series of the latest line.
 #[derive(Debug)]
 struct Current {
-    metadata: Metadata,
-    /// `CLASS{LABELS}` as the latest line had it.
-    identity: Vec<u8>,
-    encoder: Encoder,
+    /// As that line names it.
+    name: u32,
+    series: u32,
+    /// With attributes, when it has any.
+    changed: Option<Arc<Metadata>>,
+}
+
+/// A record whose bytes may not be a whole yet.
+#[derive(Debug)]
+enum Pending {
+    Whole(OutRecord),
+    /// Datapoints: where its key begins and its value ends.
+    Data { id: SeriesId, start: usize, end: usize, points: u64 },
+}
+
+/// What lines have in common.
+struct Common {
+    parse: ParseOptions,
+    oldest: i64,
+    newest: i64,
+    /// Bytes before the value up to which metadata need not be checked.
+    head_max: usize,
 }
 
 impl UpdateLines {
-    /// No lines yet. `now_ms` is the activity to publish, when activity is tracked.
+    /// No lines yet. `activity_ms` is the activity to publish, when activity is tracked; `table`
+    /// may know series of the same writer.
     pub(crate) fn new(
         config: Arc<IngressConfig>,
         options: UpdateOptions,
+        table: SeriesTable,
         activity_ms: Option<i64>,
     ) -> Self {
         Self {
             config,
             options,
+            table,
             current: None,
+            changes: false,
             had_attributes: false,
             accumulated: 0,
-            seen: BTreeSet::new(),
+            points: 0,
+            returns: 0,
+            is_collecting: false,
+            collected: Vec::new(),
+            collected_bytes: 0,
+            spare: None,
+            places: Places::default(),
+            piece: 0,
+            memory_max: usize::MAX,
             activity_ms,
             records: Vec::new(),
+            out: Vec::new(),
         }
     }
 
-    /// Reads one line. `present` is the tick of lines that have none.
-    pub(crate) fn line(&mut self, number: u64, line: &str, present: i64) -> Result<(), BadLine> {
+    /// Another piece of the body comes, for which so much memory may be kept.
+    pub(crate) const fn begin(&mut self, memory_max: usize) {
+        self.piece += 1;
+        self.memory_max = memory_max;
+    }
+
+    /// Reads lines. `present` is the tick of lines that have none.
+    pub(crate) fn read(&mut self, text: &mut TextLines<'_>, present: i64) -> Result<(), Stop> {
+        let common = self.common(present, text.line_max());
+        let is_utf8 = text.is_utf8();
+        loop {
+            while let Some(length) = self.plain_line(text.rest(), is_utf8, &common) {
+                text.skip(length);
+            }
+            match text.next()? {
+                None => return Ok(()),
+                Some((number, line)) => {
+                    self.line(number, line, &common.parse).map_err(Stop::Line)?;
+                }
+            }
+        }
+    }
+
+    fn common(&self, present: i64, line_max: usize) -> Common {
+        let options = &self.options;
+        let limits = &self.config.metadata_limits;
+        Common {
+            parse: ParseOptions {
+                now: options.now.unwrap_or(present),
+                timeshift: options.timeshift,
+                oldest: options.oldest,
+                newest: options.newest,
+                ignore_out_of_range: options.ignore_out_of_range,
+                value_length_max: options.value_size_max,
+                attributes: options.parse_attributes,
+            },
+            oldest: options.oldest.unwrap_or(i64::MIN),
+            newest: options.newest.unwrap_or(i64::MAX),
+            head_max: limits.labels_size_max.min(limits.attributes_size_max).min(line_max / 2),
+        }
+    }
+
+    /// Reads the line at the start of `text`, when it is plain and of a series that is known: its
+    /// bytes.
+    #[inline(always)]
+    fn plain_line(&mut self, text: &[u8], is_utf8: bool, common: &Common) -> Option<usize> {
+        let head = PlainHead::scan(text)?;
+        let current = self.current.as_ref()?;
+        let tick = head.tick.wrapping_add(common.parse.timeshift);
+        if tick < common.oldest || tick > common.newest {
+            return None;
+        }
+        let rest = &text[head.length..];
+        let (name, start) = if head.continues {
+            (current.name, 0)
+        } else {
+            self.table.at_start(rest, current.name, is_utf8, self.changes)?
+        };
+        let start = head.length + start;
+        let (value, length) = scan_number(&text[start..])?;
+        if start > common.head_max {
+            return None;
+        }
+        let location = match head.location {
+            [] => NO_LOCATION,
+            text => self.places.find(text)?,
+        };
+        let series = self.table.series_of(name);
+        self.changes = series != current.series;
+        if self.changes {
+            self.switch(name, series, None);
+            self.add_point(tick, location, head.elevation, value.as_ref());
+        } else {
+            if let Some(current) = &mut self.current {
+                current.name = name;
+            }
+            self.add_point(tick, location, head.elevation, value.as_ref());
+            self.push_full();
+        }
+        Some(start + length)
+    }
+
+    /// Reads one line, whatever it is like.
+    fn line(&mut self, number: u64, line: &str, options: &ParseOptions) -> Result<(), BadLine> {
         let line = line.trim_matches(|c| c <= ' ');
         if line.is_empty() || line.starts_with('#') {
             return Ok(());
         }
-        let options = ParseOptions {
-            now: self.options.now.unwrap_or(present),
-            timeshift: self.options.timeshift,
-            oldest: self.options.oldest,
-            newest: self.options.newest,
-            ignore_out_of_range: self.options.ignore_out_of_range,
-            value_length_max: self.options.value_size_max,
-            attributes: self.options.parse_attributes,
-        };
-        let previous = self.current.as_ref().map(|current| &current.metadata);
-        parse_line(line.as_bytes(), previous, &options)
-            .and_then(|parsed| self.take(parsed))
+        let previous = self.current.as_ref().map(|current| current.metadata(&self.table));
+        parse_line(line.as_bytes(), previous, options)
+            .and_then(|parsed| self.take(&parsed))
             .map_err(|error| bad_line(number, line, error))
     }
 
     /// The records of the lines so far, except those of the series that is not complete.
     pub(crate) fn take_records(&mut self) -> Vec<OutRecord> {
-        std::mem::take(&mut self.records)
+        if self.memory() > self.memory_max {
+            self.make_room();
+        }
+        let out = Bytes::from(std::mem::take(&mut self.out));
+        let records = std::mem::take(&mut self.records).into_iter();
+        let whole = |pending| match pending {
+            Pending::Whole(record) => record,
+            Pending::Data { id, start, end, points } => OutRecord {
+                id,
+                key: out.slice(start..start + KEY_SIZE),
+                value: out.slice(start + KEY_SIZE..end),
+                kind: Kind::Data { points },
+            },
+        };
+        records.map(whole).collect()
     }
 
     /// There are no more lines: the records that are left.
     pub(crate) fn finish(&mut self) -> Vec<OutRecord> {
-        if self.current.as_ref().is_some_and(|current| current.encoder.size() > 0) {
+        if self.is_collecting {
+            self.push_collected();
+        } else if let Some(current) = &self.current
+            && self.table.series(current.series).encoder.as_ref().is_some_and(|e| e.size() > 0)
+        {
             self.push_current();
         }
         self.current = None;
         self.take_records()
     }
 
-    fn take(&mut self, line: Line<'_>) -> Result<(), LineError> {
+    /// About how many bytes of memory is kept from one piece to the next.
+    pub(crate) fn memory(&self) -> usize {
+        self.table.memory() + self.collected_bytes * 2 + self.collected.len() * COLLECTED_BYTES
+    }
+
+    /// The labels that every series gets, and the series that are known, for another request.
+    pub(crate) fn into_table(mut self) -> (Labels, SeriesTable) {
+        for series in self.table.all() {
+            (series.encoder, series.seen, series.is_pushed) = (None, None, false);
+        }
+        (self.options.labels, self.table)
+    }
+
+    fn take(&mut self, line: &Line<'_>) -> Result<(), LineError> {
         let limits = self.config.metadata_limits;
-        let Some(series) = line.series else { return self.add(&line) };
-        let known = self.current.as_ref().is_some_and(|c| c.identity == series.identity());
-        let metadata = if known { None } else { Some(series.metadata(&self.options.labels)?) };
-        let is_same = match (&metadata, &self.current) {
-            (None, _) => true,
-            (Some(new), Some(current)) => {
-                new.name == current.metadata.name && new.labels == current.metadata.labels
-            }
-            (Some(_), None) => false,
+        let Some(series_text) = line.series else {
+            self.add(line);
+            return Ok(());
         };
-        let attributes = if self.options.parse_attributes { series.attributes()? } else { None };
+        let name = match self.table.find(series_text.identity()) {
+            Some(name) => name,
+            None => {
+                let mut metadata = series_text.metadata(&self.options.labels)?;
+                metadata.id = self.config.ids.series_id(&metadata);
+                if self.memory() > self.memory_max {
+                    self.make_room();
+                }
+                self.table.add(series_text.identity(), Arc::new(metadata))
+            }
+        };
+        let series = self.table.series_of(name);
+        let attributes =
+            if self.options.parse_attributes { series_text.attributes()? } else { None };
         let had_attributes = attributes.is_some();
+        let is_same = self.current.as_ref().is_some_and(|current| current.series == series);
+        let known = match &self.current {
+            Some(current) if is_same => current.metadata(&self.table),
+            _ => self.table.metadata(series),
+        };
+        let changed = attributes.map(|attributes| {
+            let mut changed = known.clone();
+            update_attributes(&mut changed.attributes, attributes, self.options.delta_attributes);
+            Arc::new(changed)
+        });
+        line.check_metadata(changed.as_deref().unwrap_or(known), &limits)?;
+        self.changes = !is_same;
         if is_same {
             if let Some(current) = &mut self.current {
-                current.identity.clear();
-                current.identity.extend_from_slice(series.identity());
-                let mut changed = current.metadata.clone();
-                if let Some(attributes) = attributes {
-                    let delta = self.options.delta_attributes;
-                    update_attributes(&mut changed.attributes, attributes, delta);
-                    line.check_metadata(&changed, &limits)?;
-                    current.metadata = changed;
-                } else {
-                    line.check_metadata(&changed, &limits)?;
-                }
+                current.name = name;
+                current.changed = changed.or(current.changed.take());
             }
-            self.add(&line)?;
-        } else if let Some(mut metadata) = metadata {
-            if let Some(attributes) = attributes {
-                let delta = self.options.delta_attributes;
-                update_attributes(&mut metadata.attributes, attributes, delta);
-            }
-            line.check_metadata(&metadata, &limits)?;
-            self.switch(metadata, series.identity());
-            self.add_point(&line);
+            self.add(line);
+        } else {
+            self.switch(name, series, changed);
+            self.add_line(line);
         }
         self.had_attributes |= had_attributes;
         Ok(())
     }
 
     /// Another series: what is pending of the one before goes out, behind the new one's metadata.
-    fn switch(&mut self, mut metadata: Metadata, identity: &[u8]) {
-        metadata.id = self.config.ids.series_id(&metadata);
-        if self.seen.insert(metadata.id) {
-            let record = OutRecord::seen(&self.config, metadata.id, &metadata, self.activity_ms);
-            self.records.push(record);
+    #[inline]
+    fn switch(&mut self, name: u32, series: u32, changed: Option<Arc<Metadata>>) {
+        if self.table.series(series).seen.is_none() {
+            self.see(series);
         }
-        if self.current.is_some() {
-            self.push_current();
-        }
-        self.current =
-            Some(Current { metadata, identity: identity.to_vec(), encoder: Encoder::new(0) });
-    }
-
-    /// A point of the current series.
-    fn add(&mut self, line: &Line<'_>) -> Result<(), LineError> {
-        self.add_point(line);
-        let pending = self.current.as_ref().map_or(0, |current| current.encoder.size());
-        if self.accumulated + KEY_SIZE + pending > self.config.data_batch_bytes_max {
-            self.push_current();
-            if let Some(current) = &mut self.current {
-                current.encoder = Encoder::new(0);
+        if let Some(before) = &self.current {
+            self.table.follow(before.name, name);
+            if !self.is_collecting {
+                self.push_current();
+                self.returns += u64::from(self.table.series(series).is_pushed);
+                // Attributes go out with the series that had them.
+                self.is_collecting = self.returns >= RETURNS_MIN
+                    && self.points <= self.returns * RUN_MAX
+                    && !self.options.parse_attributes;
             }
         }
-        Ok(())
+        self.current = Some(Current { name, series, changed });
     }
 
-    fn add_point(&mut self, line: &Line<'_>) {
-        if let Some(current) = &mut self.current
-            && !line.ignored
-        {
-            let value = line.value.as_ref();
-            current.encoder.add(line.tick, line.location, line.elevation, value);
+    /// The metadata of a series goes out when it is first named, and with its first datapoints of
+    /// each later piece of the body: the series may have been deleted since.
+    fn see(&mut self, series: u32) {
+        let piece = Some(self.piece);
+        let state = self.table.series(series);
+        if state.seen != piece {
+            let is_again = std::mem::replace(&mut state.seen, piece).is_some();
+            let (metadata, activity_ms) = (state.metadata.clone(), self.activity_ms);
+            self.records.push(Pending::Whole(OutRecord {
+                id: metadata.id,
+                key: Bytes::new(),
+                value: Bytes::new(),
+                kind: Kind::Seen { metadata, activity_ms, is_again },
+            }));
+        }
+    }
+
+    /// A point of the series of the line before.
+    fn add(&mut self, line: &Line<'_>) {
+        self.add_line(line);
+        self.push_full();
+    }
+
+    fn add_line(&mut self, line: &Line<'_>) {
+        if !line.ignored {
+            self.add_point(line.tick, line.location, line.elevation, line.value.as_ref());
+        }
+    }
+
+    #[inline(always)]
+    fn add_point(&mut self, tick: i64, location: i64, elevation: i64, value: ValueRef<'_>) {
+        let Some(current) = &self.current else { return };
+        let encoder = &mut self.table.series(current.series).encoder;
+        let encoder = match encoder {
+            Some(encoder) => encoder,
+            None => {
+                if self.is_collecting {
+                    self.collected.push(current.series);
+                }
+                encoder.insert(self.spare.take().unwrap_or_else(|| Box::new(Encoder::new(0))))
+            }
+        };
+        let before = encoder.size();
+        let after = encoder.add(tick, location, elevation, value);
+        self.points += 1;
+        if self.is_collecting {
+            self.collected_bytes += after - before;
+            if after > self.config.data_batch_bytes_max || self.collected_bytes > COLLECTED_MAX {
+                self.push_collected();
+            }
+        }
+    }
+
+    /// Pushes the current series when its record is full.
+    #[inline(always)]
+    fn push_full(&mut self) {
+        if self.is_collecting {
+            return;
+        }
+        let Some(current) = &self.current else { return };
+        let encoder = &self.table.series(current.series).encoder;
+        let pending = encoder.as_ref().map_or(0, |encoder| encoder.size());
+        if self.accumulated + KEY_SIZE + pending > self.config.data_batch_bytes_max {
+            self.push_current();
         }
     }
 
     /// The current encoder as a record, and its attributes when they are news.
     fn push_current(&mut self) {
-        let Some(current) = &self.current else { return };
-        let attributes = &self.options.message_attributes;
-        let message = KafkaDataMessage {
-            class_id: current.metadata.id.class_id,
-            labels_id: current.metadata.id.labels_id,
-            data: Some(current.encoder.clear_bytes().to_vec()),
-            metadata: self.config.metadata_on_store.then(|| current.metadata.clone().into()),
-            attributes: (!attributes.is_empty()).then(|| attributes.clone()),
-            ..KafkaDataMessage::new(KafkaDataMessageType::Store)
+        let Some(current) = self.current.take() else { return };
+        let metadata = match &current.changed {
+            Some(changed) => changed.clone(),
+            None => self.table.metadata(current.series).clone(),
         };
-        let value = self.config.data_envelope.seal(&message.encode());
-        self.accumulated += KEY_SIZE + value.len();
+        self.see(current.series);
+        let encoder = self.table.series(current.series).encoder.take();
+        self.accumulated += self.push(current.series, encoder, &metadata);
         if self.accumulated > self.config.data_batch_bytes_max {
             self.accumulated = 0;
         }
-        let points = current.encoder.count();
-        self.records.push(OutRecord {
-            id: current.metadata.id,
-            value: value.into(),
-            kind: Kind::Data { points },
-        });
         if self.options.parse_attributes && std::mem::take(&mut self.had_attributes) {
             let delta = self.options.delta_attributes;
-            let record = OutRecord::attributes(&self.config, &current.metadata, delta, None);
-            self.records.push(record);
+            let record = OutRecord::attributes(&self.config, &metadata, delta, None);
+            self.records.push(Pending::Whole(record));
         }
+        self.current = Some(current);
+    }
+
+    /// What was collected goes out, series by series.
+    fn push_collected(&mut self) {
+        for series in std::mem::take(&mut self.collected) {
+            let Some(encoder) = self.table.series(series).encoder.take() else { continue };
+            self.see(series);
+            let metadata = self.table.metadata(series).clone();
+            self.push(series, Some(encoder), &metadata);
+        }
+        self.collected_bytes = 0;
+    }
+
+    /// Makes a record of an encoder: its bytes.
+    fn push(
+        &mut self,
+        series: u32,
+        encoder: Option<Box<Encoder>>,
+        metadata: &Arc<Metadata>,
+    ) -> usize {
+        let (start, id) = (self.out.len(), metadata.id);
+        self.out.extend_from_slice(&id.to_bytes());
+        let with_metadata =
+            self.config.metadata_on_store.then(|| Metadata::clone(metadata).into());
+        let attributes = &self.options.message_attributes;
+        KafkaDataMessage::encode_store_into(
+            &mut self.out,
+            id,
+            encoder.as_ref().map_or(&[], |encoder| encoder.clear_bytes()),
+            with_metadata.as_ref(),
+            (!attributes.is_empty()).then_some(attributes),
+        );
+        self.config.data_envelope.seal_from(&mut self.out, start + KEY_SIZE);
+        let (end, points) = (self.out.len(), encoder.as_ref().map_or(0, |encoder| encoder.count()));
+        self.records.push(Pending::Data { id, start, end, points });
+        self.table.series(series).is_pushed = true;
+        if let Some(mut encoder) = encoder {
+            encoder.reset(0);
+            self.spare = Some(encoder);
+        }
+        end - start
+    }
+
+    /// Lets go of all series but the current one.
+    fn make_room(&mut self) {
+        let current = self.current.take();
+        let kept = current.map(|current| {
+            let name = self.table.text(current.name).to_vec();
+            (name, self.table.metadata(current.series).clone(), current)
+        });
+        let mut pending = None;
+        if self.is_collecting {
+            self.push_collected();
+        } else if let Some((.., current)) = &kept {
+            pending = self.table.series(current.series).encoder.take();
+        }
+        self.table.clear();
+        if let Some((name, metadata, current)) = kept {
+            let name = self.table.add(&name, metadata);
+            let series = self.table.series_of(name);
+            self.table.series(series).encoder = pending;
+            self.current = Some(Current { name, series, ..current });
+        }
+    }
+}
+
+impl Current {
+    fn metadata<'a>(&'a self, table: &'a SeriesTable) -> &'a Metadata {
+        self.changed.as_ref().unwrap_or_else(|| table.metadata(self.series))
     }
 }
 
 /// Bytes of a record's key.
 const KEY_SIZE: usize = 16;
+
+/// Positions as they were written: senders repeat them.
+#[derive(Debug, Default)]
+struct Places {
+    known: Vec<Place>,
+}
+
+/// A position of up to 32 bytes.
+#[derive(Clone, Copy, Debug, Default)]
+struct Place {
+    text: [u8; 32],
+    length: usize,
+    location: i64,
+}
+
+impl Places {
+    /// The HHCode of a position.
+    fn find(&mut self, text: &[u8]) -> Option<i64> {
+        let mut padded = [0; 32];
+        let Some(start) = padded.get_mut(..text.len()) else { return plain_location(text) };
+        start.copy_from_slice(text);
+        if self.known.is_empty() {
+            self.known = vec![Place::default(); PLACES];
+        }
+        let (words, _) = padded.as_chunks::<8>();
+        let mixed = words.iter().fold(0u64, |sum, word| {
+            (sum.rotate_left(5) ^ u64::from_le_bytes(*word)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        });
+        let place = &mut self.known[(mixed >> 54) as usize];
+        if place.length != text.len() || place.text != padded {
+            let location = plain_location(text)?;
+            *place = Place { text: padded, length: text.len(), location };
+        }
+        Some(place.location)
+    }
+}
 
 /// Turns lines of `meta` into records.
 #[derive(Debug)]
@@ -238,8 +563,15 @@ impl MetaLines {
         Self { config, writer, delta, activity_ms, records: Vec::new() }
     }
 
-    /// Reads one line.
-    pub(crate) fn line(&mut self, number: u64, line: &str) -> Result<(), BadLine> {
+    /// Reads lines.
+    pub(crate) fn read(&mut self, text: &mut TextLines<'_>) -> Result<(), Stop> {
+        while let Some((number, line)) = text.next()? {
+            self.line(number, line).map_err(Stop::Line)?;
+        }
+        Ok(())
+    }
+
+    fn line(&mut self, number: u64, line: &str) -> Result<(), BadLine> {
         if line.is_empty() || line.starts_with('#') {
             return Ok(());
         }

@@ -28,6 +28,7 @@ mod delete;
 mod line;
 mod options;
 pub mod preview;
+mod series;
 mod task;
 mod upload;
 mod writer;
@@ -54,6 +55,7 @@ use crate::directory_client::{DirectoryClient, FindEvent, FindId};
 use crate::time::{Mono, Now};
 use cache::Cache;
 use delete::{Delete, Stage};
+use series::Tables;
 use task::{Kind, OutRecord};
 use upload::Upload;
 
@@ -62,6 +64,12 @@ const ENDS_PERIOD: Duration = Duration::from_secs(1);
 
 /// Bytes on their way into the log for all requests together.
 const IN_FLIGHT_MAX: usize = 128 << 20;
+
+/// Bytes of memory that readers keep from one piece of a body to the next, about: all together, and
+/// one of them at most and at least.
+const KEPT_MAX: usize = 128 << 20;
+const READER_KEPT_MAX: usize = 64 << 20;
+const READER_KEPT_MIN: usize = 64 << 10;
 
 /// How long to wait before topics are asked for again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -79,6 +87,9 @@ pub struct Ingress {
     computing: BTreeMap<ActionId, RequestId>,
     appends: BTreeMap<ActionId, Append>,
     in_flight: usize,
+    /// Bytes of memory that the readers of requests keep.
+    kept: usize,
+    tables: Tables,
     /// Requests that wait for others' bytes to be acknowledged.
     held: VecDeque<RequestId>,
     ends: Ends,
@@ -143,6 +154,8 @@ impl Ingress {
             computing: BTreeMap::new(),
             appends: BTreeMap::new(),
             in_flight: 0,
+            kept: 0,
+            tables: Tables::new(config.ids.labels.hash(b"names") as u64),
             held: VecDeque::new(),
             ends: Ends::default(),
             retry_at: None,
@@ -255,9 +268,12 @@ impl Ingress {
         let path = head.path.as_str();
         let update = path.strip_prefix("/api/v0/update");
         let begun = match update {
-            Some("") => Upload::update(&self.config, head, None, now).map(upload_request),
+            Some("") => {
+                Upload::update(&self.config, head, None, &mut self.tables, now).map(upload_request)
+            }
             Some(rest) if rest.starts_with('/') => {
-                Upload::update(&self.config, head, Some(&rest[1..]), now).map(upload_request)
+                let token = Some(&rest[1..]);
+                Upload::update(&self.config, head, token, &mut self.tables, now).map(upload_request)
             }
             _ => match path {
                 "/api/v0/meta" => Upload::meta(&self.config, head, now).map(upload_request),
@@ -303,7 +319,10 @@ impl Ingress {
             }
             return;
         }
-        if let Some(task) = upload.next_task(request, now, &mut self.effects) {
+        let others = (self.kept - upload.memory()) + self.tables.memory();
+        let memory_max =
+            KEPT_MAX.saturating_sub(others).clamp(READER_KEPT_MIN, READER_KEPT_MAX);
+        if let Some(task) = upload.next_task(request, now, memory_max, &mut self.effects) {
             let id = self.ids.next_id();
             self.computing.insert(id, request);
             self.effects.push_back(Effect::Compute(id, task));
@@ -317,7 +336,9 @@ impl Ingress {
         }
         let (records, bytes) = self.append_all(now, request, done.records);
         if let Some(Request::Upload(upload)) = self.requests.get_mut(&request) {
+            self.kept -= upload.memory();
             upload.parsed(done.reader, done.refused, records, bytes);
+            self.kept += upload.memory();
         }
         self.advance(now, request);
     }
@@ -328,16 +349,21 @@ impl Ingress {
         let mut data = (Append { request: Some(request), ..Append::default() }, Vec::new());
         for record in out {
             match record.kind {
-                Kind::Seen { activity_ms } => {
+                Kind::Seen { metadata: seen, activity_ms, is_again } => {
                     if self.cache.use_entry(record.id, self.config.activity(now, activity_ms)) {
                         data.0.rested_on.push(record.id);
                         continue;
                     }
+                    // Should that fail, so does the request.
+                    if is_again && self.cache.is_publishing(record.id) {
+                        continue;
+                    }
                     self.cache.publish(record.id);
                     metadata.0.published.push((record.id, activity_ms));
+                    let record = OutRecord::seen(&self.config, record.id, &seen, activity_ms);
                     add(&mut metadata, self.topics.metadata, record);
                 }
-                Kind::Attributes => add(&mut metadata, self.topics.metadata, record),
+                Kind::Attributes | Kind::Discovered => add(&mut metadata, self.topics.metadata, record),
                 Kind::Data { points } => {
                     data.0.points += points;
                     add(&mut data, self.topics.data, record);
@@ -627,8 +653,20 @@ impl Ingress {
             self.effects.push_back(Effect::Http(HttpAction::Body { request, bytes: body }));
         }
         self.effects.push_back(Effect::Http(HttpAction::End { request }));
-        self.requests.remove(&request);
+        self.close(request);
         self.finish_stop();
+    }
+
+    /// The request is over.
+    fn close(&mut self, request: RequestId) -> Option<Box<Delete>> {
+        match self.requests.remove(&request)? {
+            Request::Upload(upload) => {
+                self.kept -= upload.memory();
+                upload.close(&mut self.tables);
+                None
+            }
+            Request::Delete(delete) => Some(delete),
+        }
     }
 
     fn refuse(&mut self, request: RequestId, status: u16, message: &str) {
@@ -638,7 +676,7 @@ impl Ingress {
 
     /// The client is gone: what it sent before goes on its way, and nobody is told.
     fn forget(&mut self, request: RequestId) {
-        if let Some(Request::Delete(delete)) = self.requests.remove(&request) {
+        if let Some(delete) = self.close(request) {
             delete.cancel(&mut self.directory);
         }
         self.applied.forget(request);
@@ -694,11 +732,8 @@ fn upload_request(upload: Upload) -> Request {
 
 /// Adds a record to an append.
 fn add(append: &mut (Append, Vec<NewRecord>), partitions: Option<u32>, record: OutRecord) {
-    let key = record.id.to_bytes();
-    append.0.bytes += key.len() + record.value.len();
-    append.1.push(NewRecord {
-        partition: partition(&key, partitions.unwrap_or(1)),
-        key: Bytes::copy_from_slice(&key),
-        value: record.value,
-    });
+    let OutRecord { key, value, .. } = record;
+    append.0.bytes += key.len() + value.len();
+    let partition = partition(&key, partitions.unwrap_or(1));
+    append.1.push(NewRecord { partition, key, value });
 }

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use weft_gts::{Labels, SeriesId};
 
 use super::IngressConfig;
-use super::line::{BadLine, MetaLines, UpdateLines};
+use super::body::{BodyReader, TextLines};
+use super::line::{MetaLines, UpdateLines};
 use super::options::UpdateOptions;
-use super::task::{Kind, OutRecord};
+use super::series::SeriesTable;
+use super::task::{Kind, OutRecord, Stop};
 use super::writer::Writer;
 use crate::contract::Topic;
 
@@ -53,8 +55,9 @@ pub fn update(input: &Lines<'_>) -> (Vec<PreviewRecord>, Option<String>) {
         labels: input.labels.clone(),
         message_attributes: input.message_attributes.clone(),
     };
-    let mut lines = UpdateLines::new(input.config.clone(), options, None);
-    let error = first_error(input, |number, line| lines.line(number, line, input.now));
+    let table = SeriesTable::new(0);
+    let mut lines = UpdateLines::new(input.config.clone(), options, table, None);
+    let error = first_error(input, |text| lines.read(text, input.now));
     (records(input, lines.finish()), error)
 }
 
@@ -62,25 +65,37 @@ pub fn update(input: &Lines<'_>) -> (Vec<PreviewRecord>, Option<String>) {
 pub fn meta(input: &Lines<'_>) -> (Vec<PreviewRecord>, Option<String>) {
     let writer = Writer::with_labels(input.labels.clone());
     let mut lines = MetaLines::new(input.config.clone(), writer, input.delta_attributes, None);
-    let error = first_error(input, |number, line| lines.line(number, line));
+    let error = first_error(input, |text| lines.read(text));
     (records(input, lines.take_records()), error)
 }
 
 fn first_error(
     input: &Lines<'_>,
-    mut take: impl FnMut(u64, &str) -> Result<(), BadLine>,
+    mut take: impl FnMut(&mut TextLines<'_>) -> Result<(), Stop>,
 ) -> Option<String> {
-    let mut numbered = (1..).zip(&input.lines);
-    numbered.find_map(|(number, line)| take(number, line).err()).map(|bad| bad.messages.join(" "))
+    let mut body = BodyReader::new(Some("text/plain; charset=utf-8"), usize::MAX);
+    let fed = body.feed(input.lines.join("\n").as_bytes(), &mut take);
+    match fed.and_then(|()| body.finish(&mut take)).err()? {
+        Stop::Line(bad) => Some(bad.messages.join(" ")),
+        Stop::Body(error) => Some(error.to_string()),
+    }
 }
 
 fn records(input: &Lines<'_>, out: Vec<OutRecord>) -> Vec<PreviewRecord> {
-    let record = |OutRecord { id, value, kind }| {
-        let topic = match kind {
+    let record = |out: OutRecord| {
+        let topic = match out.kind {
             Kind::Data { .. } => &input.config.data_topic,
-            Kind::Attributes | Kind::Seen { .. } => &input.config.metadata_topic,
+            Kind::Attributes | Kind::Discovered | Kind::Seen { .. } => {
+                &input.config.metadata_topic
+            }
         };
-        PreviewRecord { topic: topic.clone(), id, value: value.to_vec() }
+        let out = match &out.kind {
+            Kind::Seen { metadata, activity_ms, .. } => {
+                OutRecord::seen(&input.config, out.id, metadata, *activity_ms)
+            }
+            _ => out,
+        };
+        PreviewRecord { topic: topic.clone(), id: out.id, value: out.value.to_vec() }
     };
     out.into_iter().map(record).collect()
 }

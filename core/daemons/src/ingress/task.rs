@@ -1,10 +1,12 @@
 //! The work that is done off the machine: reading a piece of a body.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use weft_gts::{Metadata, SeriesId};
 use weft_wire::thrift::MetadataMessage;
 
-use super::body::{BodyError, BodyReader};
+use super::body::{BodyError, BodyReader, TextLines};
 use super::config::IngressConfig;
 use super::line::{BadLine, MetaLines, UpdateLines};
 use crate::contract::Task;
@@ -14,8 +16,10 @@ use crate::directory::source;
 /// A record for one of the topics.
 #[derive(Clone, Debug)]
 pub(crate) struct OutRecord {
-    /// The series: the record's key.
+    /// The series.
     pub(crate) id: SeriesId,
+    /// The record's key: the id's bytes.
+    pub(crate) key: Bytes,
     /// Sealed.
     pub(crate) value: Bytes,
     /// What it is.
@@ -23,10 +27,14 @@ pub(crate) struct OutRecord {
 }
 
 /// What a record is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Metadata of a series that data is for: left out when it is known to be in the topic.
-    Seen { activity_ms: Option<i64> },
+    /// Metadata of a series that data is for: left out when it is known to be in the topic, and,
+    /// when the request has seen to it before, when it is on its way there. The record is empty:
+    /// [`OutRecord::seen`] makes it.
+    Seen { metadata: Arc<Metadata>, activity_ms: Option<i64>, is_again: bool },
+    /// The same, made.
+    Discovered,
     /// Metadata with attributes to set.
     Attributes,
     /// Datapoints.
@@ -48,7 +56,7 @@ impl OutRecord {
             last_activity: activity_ms,
             ..Metadata::default()
         };
-        Self::metadata(config, id, &message.into(), Kind::Seen { activity_ms })
+        Self::metadata(config, id, &message.into(), Kind::Discovered)
     }
 
     /// Metadata with attributes to set or change.
@@ -83,7 +91,12 @@ impl OutRecord {
     ) -> Self {
         let mut plain = id.to_bytes().to_vec();
         plain.extend_from_slice(&message.encode());
-        Self { id, value: config.metadata_envelope.seal(&plain).into(), kind }
+        Self::new(id, config.metadata_envelope.seal(&plain), kind)
+    }
+
+    /// A record of that series.
+    pub(crate) fn new(id: SeriesId, value: Vec<u8>, kind: Kind) -> Self {
+        Self { id, key: Bytes::copy_from_slice(&id.to_bytes()), value: value.into(), kind }
     }
 }
 
@@ -112,6 +125,8 @@ pub struct IngressTask {
     /// The end of the last piece is the end of the body.
     pub(super) is_complete: bool,
     pub(super) present: i64,
+    /// How much memory the reader may keep when it is done.
+    pub(super) memory_max: usize,
 }
 
 /// What was read.
@@ -126,6 +141,7 @@ impl Task for IngressTask {
     type Done = IngressDone;
 
     fn run(mut self) -> IngressDone {
+        self.reader.lines.begin(self.memory_max);
         let refused = self.read().err();
         let mut records = self.reader.lines.take_records();
         if self.is_last || refused.is_some() {
@@ -157,11 +173,11 @@ impl IngressTask {
         let Reader { body, lines } = &mut *self.reader;
         let present = self.present;
         for chunk in &self.chunks {
-            let fed = body.feed(chunk, |number, line| lines.line(number, line, present));
+            let fed = body.feed(chunk, |text| lines.read(text, present));
             fed.map_err(|stop| stop.into_bad_line(lines))?;
         }
         if self.is_complete {
-            let fed = body.finish(|number, line| lines.line(number, line, present));
+            let fed = body.finish(|text| lines.read(text, present));
             fed.map_err(|stop| stop.into_bad_line(lines))?;
         }
         Ok(())
@@ -188,7 +204,7 @@ fn as_sent(text: &str) -> String {
 
 /// What ends the reading.
 #[derive(Debug)]
-pub(super) enum Stop {
+pub(crate) enum Stop {
     Line(BadLine),
     Body(BodyError),
 }
@@ -216,12 +232,25 @@ impl Stop {
 }
 
 impl Lines {
-    fn line(&mut self, number: u64, line: &str, present: i64) -> Result<(), Stop> {
-        match self {
-            Self::Update(lines) => lines.line(number, line, present),
-            Self::Meta(lines) => lines.line(number, line),
+    fn begin(&mut self, memory_max: usize) {
+        if let Self::Update(lines) = self {
+            lines.begin(memory_max);
         }
-        .map_err(Stop::Line)
+    }
+
+    fn read(&mut self, text: &mut TextLines<'_>, present: i64) -> Result<(), Stop> {
+        match self {
+            Self::Update(lines) => lines.read(text, present),
+            Self::Meta(lines) => lines.read(text),
+        }
+    }
+
+    /// About how many bytes of memory it keeps.
+    pub(super) fn memory(&self) -> usize {
+        match self {
+            Self::Update(lines) => lines.memory(),
+            Self::Meta(_) => 0,
+        }
     }
 
     fn take_records(&mut self) -> Vec<OutRecord> {

@@ -9,6 +9,7 @@ use super::body::BodyReader;
 use super::config::IngressConfig;
 use super::line::{BadLine, META_PREFIX, MetaLines, UPDATE_PREFIX, UpdateLines};
 use super::options::{DELTA_DISABLED, Refused, UpdateOptions};
+use super::series::Tables;
 use super::task::{IngressTask, Lines, Reader};
 use super::writer::Writer;
 use crate::contract::Effect;
@@ -45,6 +46,8 @@ pub(super) struct Upload {
     is_read: bool,
     appends: usize,
     in_flight: usize,
+    /// Bytes of memory that the reader keeps, about.
+    memory: usize,
     /// Datapoints acknowledged.
     stored: u64,
     failure: Option<Failure>,
@@ -65,6 +68,7 @@ impl Upload {
         config: &Arc<IngressConfig>,
         head: &RequestHead,
         path_token: Option<&str>,
+        tables: &mut Tables,
         now: Now,
     ) -> Result<Self, Refused> {
         if let Some(reason) = &config.update_disabled {
@@ -83,7 +87,9 @@ impl Upload {
         let options = UpdateOptions::new(config, head, &writer, now.wall)
             .map_err(|(status, message)| refuse(status, message))?;
         let activity_ms = config.update_activity_ms(now);
-        let lines = Lines::Update(Box::new(UpdateLines::new(config.clone(), options, activity_ms)));
+        let table = tables.take(&options.labels);
+        let lines = UpdateLines::new(config.clone(), options, table, activity_ms);
+        let lines = Lines::Update(Box::new(lines));
         Ok(Self::new(config, head, UPDATE_PREFIX, lines))
     }
 
@@ -134,6 +140,7 @@ impl Upload {
             is_read: false,
             appends: 0,
             in_flight: 0,
+            memory: 0,
             stored: 0,
             failure: None,
         }
@@ -172,6 +179,7 @@ impl Upload {
         &mut self,
         request: RequestId,
         now: Now,
+        memory_max: usize,
         effects: &mut VecDeque<Effect<IngressTask>>,
     ) -> Option<IngressTask> {
         if self.is_read || self.in_flight > IN_FLIGHT_MAX {
@@ -190,7 +198,22 @@ impl Upload {
         self.is_read = is_over;
         let present = now.wall.in_units(self.config.unit);
         let (is_last, is_complete) = (is_over, self.has_ended);
-        Some(IngressTask { request, reader, chunks, is_last, is_complete, present })
+        Some(IngressTask { request, reader, chunks, is_last, is_complete, present, memory_max })
+    }
+
+    /// About how many bytes of memory its reader keeps.
+    pub(super) const fn memory(&self) -> usize {
+        self.memory
+    }
+
+    /// There is nothing more to read: what the reader learnt goes to other requests.
+    pub(super) fn close(self, tables: &mut Tables) {
+        if let Some(reader) = self.reader
+            && let Lines::Update(lines) = reader.lines
+        {
+            let (labels, table) = lines.into_table();
+            tables.put(labels, table);
+        }
     }
 
     /// A piece was read.
@@ -201,6 +224,7 @@ impl Upload {
         appends: usize,
         bytes: usize,
     ) {
+        self.memory = reader.lines.memory();
         self.reader = Some(reader);
         self.appends += appends;
         self.in_flight += bytes;

@@ -43,6 +43,7 @@ impl Output {
         bytes
     }
 
+    #[inline]
     pub(super) const fn len(&self) -> usize {
         self.length
     }

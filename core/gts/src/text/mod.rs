@@ -1,6 +1,7 @@
 //! The text formats: what senders write and readers get.
 //!
-//! - [`parse`]: lines of input; [`value`]: their values; [`series`]: class, labels, attributes.
+//! - [`parse`]: lines of input; [`value`]: their values; [`series`]: class, labels, attributes;
+//!   [`scan`]: plain lines, faster.
 //! - [`mod@format`]: the writers.
 //! - [`number`], [`binary`], [`labels`]: the pieces.
 //! - [`error`]: what is wrong with a line, in the reference's words.
@@ -12,6 +13,7 @@ pub mod labels;
 mod multivalue;
 pub mod number;
 pub mod parse;
+pub mod scan;
 pub mod series;
 pub mod value;
 

@@ -78,7 +78,12 @@ pub(crate) struct Writer {
 impl Writer {
     /// A writer with the outermost struct open.
     pub(crate) fn new() -> Self {
-        Self { out: Vec::new(), fields: vec![0] }
+        Self::behind(Vec::new())
+    }
+
+    /// The same; the message comes behind the bytes that are there.
+    pub(crate) fn behind(out: Vec<u8>) -> Self {
+        Self { out, fields: vec![0] }
     }
 
     /// Closes the outermost struct.

@@ -1,6 +1,6 @@
 //! `KafkaDataMessage`: datapoints of a series, or their deletion.
 
-use weft_gts::Labels;
+use weft_gts::{Labels, SeriesId};
 
 use super::compact::{Reader, ThriftError, Writer, kind};
 use super::metadata::MetadataMessage;
@@ -56,6 +56,28 @@ impl KafkaDataMessage {
             metadata: None,
             attributes: None,
         }
+    }
+
+    /// Appends a message of datapoints; [`KafkaDataMessage::encode`] without the message.
+    pub fn encode_store_into(
+        out: &mut Vec<u8>,
+        series: SeriesId,
+        data: &[u8],
+        metadata: Option<&MetadataMessage>,
+        attributes: Option<&Labels>,
+    ) {
+        let mut writer = Writer::behind(std::mem::take(out));
+        writer.i64(1, series.class_id);
+        writer.i64(2, series.labels_id);
+        writer.binary(3, data);
+        writer.i32(7, KafkaDataMessageType::Store.number());
+        if let Some(metadata) = metadata {
+            writer.nested(9, |writer| metadata.write(writer));
+        }
+        if let Some(attributes) = attributes {
+            writer.labels(10, attributes);
+        }
+        *out = writer.finish();
     }
 
     /// Encodes.
@@ -167,6 +189,34 @@ mod tests {
                 ..KafkaDataMessage::new(KafkaDataMessageType::Delete)
             };
             prop_assert_eq!(KafkaDataMessage::decode(&message.encode()), Ok(message));
+        }
+
+        #[test]
+        fn datapoints_are_encoded_alike_without_a_message(
+            class_id: i64,
+            labels_id: i64,
+            data in prop::collection::vec(any::<u8>(), 0..50),
+            named: bool,
+        ) {
+            let metadata: MetadataMessage = Metadata::new("c", Labels::new()).into();
+            let attributes: Labels = [("ttl", "1")].into_iter().collect();
+            let message = KafkaDataMessage {
+                class_id,
+                labels_id,
+                data: Some(data.clone()),
+                metadata: named.then(|| metadata.clone()),
+                attributes: named.then(|| attributes.clone()),
+                ..KafkaDataMessage::new(KafkaDataMessageType::Store)
+            };
+            let mut out = b"before".to_vec();
+            KafkaDataMessage::encode_store_into(
+                &mut out,
+                SeriesId { class_id, labels_id },
+                &data,
+                named.then_some(&metadata),
+                named.then_some(&attributes),
+            );
+            prop_assert_eq!(&out[6..], message.encode());
         }
 
         #[test]
