@@ -16,6 +16,7 @@ use weft_gts::{Encoder, Labels, Metadata, NO_LOCATION, SeriesId, ValueRef};
 use weft_wire::thrift::KafkaDataMessage;
 
 use super::body::TextLines;
+use super::collector::Collector;
 use super::config::IngressConfig;
 use super::options::UpdateOptions;
 use super::series::SeriesTable;
@@ -28,11 +29,9 @@ const RETURNS_MIN: u64 = 64;
 /// Lines of a series before the next one, on average, up to which they are.
 const RUN_MAX: u64 = 16;
 
-/// Bytes of datapoints that are collected before they go out.
-const COLLECTED_MAX: usize = 8 << 20;
-
-/// What a series that is collected takes besides its bytes.
-const COLLECTED_BYTES: usize = 512;
+/// Datapoints that are collected before they go out, and the bytes of their texts.
+const COLLECTED_MAX: usize = 400_000;
+const COLLECTED_TEXT_MAX: usize = 8 << 20;
 
 /// Positions that are remembered as they were written.
 const PLACES: usize = 1_024;
@@ -64,12 +63,11 @@ pub(crate) struct UpdateLines {
     /// Datapoints, and how often a series came back that had gone out.
     points: u64,
     returns: u64,
-    /// Datapoints are collected by series: those that have some, and the bytes of all.
+    /// Datapoints are collected by series.
     is_collecting: bool,
-    collected: Vec<u32>,
-    collected_bytes: usize,
-    /// An encoder with room.
-    spare: Option<Box<Encoder>>,
+    collector: Collector,
+    /// What the current series has that is not collected.
+    encoder: Encoder,
     places: Places,
     /// Which piece of the body this is.
     piece: u64,
@@ -95,7 +93,12 @@ struct Current {
 enum Pending {
     Whole(OutRecord),
     /// Datapoints: where its key begins and its value ends.
-    Data { id: SeriesId, start: usize, end: usize, points: u64 },
+    Data {
+        id: SeriesId,
+        start: usize,
+        end: usize,
+        points: u64,
+    },
 }
 
 /// What lines have in common.
@@ -127,9 +130,8 @@ impl UpdateLines {
             points: 0,
             returns: 0,
             is_collecting: false,
-            collected: Vec::new(),
-            collected_bytes: 0,
-            spare: None,
+            collector: Collector::default(),
+            encoder: Encoder::new(0),
             places: Places::default(),
             piece: 0,
             memory_max: usize::MAX,
@@ -256,9 +258,7 @@ impl UpdateLines {
     pub(crate) fn finish(&mut self) -> Vec<OutRecord> {
         if self.is_collecting {
             self.push_collected();
-        } else if let Some(current) = &self.current
-            && self.table.series(current.series).encoder.as_ref().is_some_and(|e| e.size() > 0)
-        {
+        } else if self.encoder.size() > 0 {
             self.push_current();
         }
         self.current = None;
@@ -267,13 +267,13 @@ impl UpdateLines {
 
     /// About how many bytes of memory is kept from one piece to the next.
     pub(crate) fn memory(&self) -> usize {
-        self.table.memory() + self.collected_bytes * 2 + self.collected.len() * COLLECTED_BYTES
+        self.table.memory() + self.collector.memory()
     }
 
     /// The labels that every series gets, and the series that are known, for another request.
     pub(crate) fn into_table(mut self) -> (Labels, SeriesTable) {
         for series in self.table.all() {
-            (series.encoder, series.seen, series.is_pushed) = (None, None, false);
+            (series.seen, series.is_pushed) = (None, false);
         }
         (self.options.labels, self.table)
     }
@@ -328,19 +328,24 @@ impl UpdateLines {
     /// Another series: what is pending of the one before goes out, behind the new one's metadata.
     #[inline]
     fn switch(&mut self, name: u32, series: u32, changed: Option<Arc<Metadata>>) {
-        if self.table.series(series).seen.is_none() {
-            self.see(series);
-        }
         if let Some(before) = &self.current {
             self.table.follow(before.name, name);
-            if !self.is_collecting {
-                self.push_current();
-                self.returns += u64::from(self.table.series(series).is_pushed);
-                // Attributes go out with the series that had them.
-                self.is_collecting = self.returns >= RETURNS_MIN
-                    && self.points <= self.returns * RUN_MAX
-                    && !self.options.parse_attributes;
-            }
+        }
+        if self.is_collecting {
+            self.current = Some(Current { name, series, changed });
+            return;
+        }
+        let state = self.table.series(series);
+        self.returns += u64::from(state.is_pushed);
+        if state.seen.is_none() {
+            self.see(series);
+        }
+        if self.current.is_some() {
+            self.push_current();
+            // Attributes go out with the lines that had them.
+            self.is_collecting = self.returns >= RETURNS_MIN
+                && self.points <= self.returns * RUN_MAX
+                && !self.options.parse_attributes;
         }
         self.current = Some(Current { name, series, changed });
     }
@@ -376,25 +381,17 @@ impl UpdateLines {
 
     #[inline(always)]
     fn add_point(&mut self, tick: i64, location: i64, elevation: i64, value: ValueRef<'_>) {
-        let Some(current) = &self.current else { return };
-        let encoder = &mut self.table.series(current.series).encoder;
-        let encoder = match encoder {
-            Some(encoder) => encoder,
-            None => {
-                if self.is_collecting {
-                    self.collected.push(current.series);
-                }
-                encoder.insert(self.spare.take().unwrap_or_else(|| Box::new(Encoder::new(0))))
-            }
-        };
-        let before = encoder.size();
-        let after = encoder.add(tick, location, elevation, value);
-        self.points += 1;
         if self.is_collecting {
-            self.collected_bytes += after - before;
-            if after > self.config.data_batch_bytes_max || self.collected_bytes > COLLECTED_MAX {
+            let Some(current) = &self.current else { return };
+            self.collector.add(current.series, tick, location, elevation, value);
+            if self.collector.len() >= COLLECTED_MAX
+                || self.collector.text_bytes() > COLLECTED_TEXT_MAX
+            {
                 self.push_collected();
             }
+        } else {
+            self.encoder.add(tick, location, elevation, value);
+            self.points += 1;
         }
     }
 
@@ -404,9 +401,7 @@ impl UpdateLines {
         if self.is_collecting {
             return;
         }
-        let Some(current) = &self.current else { return };
-        let encoder = &self.table.series(current.series).encoder;
-        let pending = encoder.as_ref().map_or(0, |encoder| encoder.size());
+        let pending = self.encoder.size();
         if self.accumulated + KEY_SIZE + pending > self.config.data_batch_bytes_max {
             self.push_current();
         }
@@ -420,8 +415,7 @@ impl UpdateLines {
             None => self.table.metadata(current.series).clone(),
         };
         self.see(current.series);
-        let encoder = self.table.series(current.series).encoder.take();
-        self.accumulated += self.push(current.series, encoder, &metadata);
+        self.accumulated += self.push(current.series, &metadata);
         if self.accumulated > self.config.data_batch_bytes_max {
             self.accumulated = 0;
         }
@@ -435,42 +429,38 @@ impl UpdateLines {
 
     /// What was collected goes out, series by series.
     fn push_collected(&mut self) {
-        for series in std::mem::take(&mut self.collected) {
-            let Some(encoder) = self.table.series(series).encoder.take() else { continue };
+        let mut collector = std::mem::take(&mut self.collector);
+        let bytes_max = self.config.data_batch_bytes_max;
+        collector.drain(self.table.len(), |series, mut run| {
             self.see(series);
             let metadata = self.table.metadata(series).clone();
-            self.push(series, Some(encoder), &metadata);
-        }
-        self.collected_bytes = 0;
+            let mut has_more = true;
+            while has_more {
+                has_more = run.encode(&mut self.encoder, bytes_max);
+                self.push(series, &metadata);
+            }
+        });
+        self.collector = collector;
     }
 
-    /// Makes a record of an encoder: its bytes.
-    fn push(
-        &mut self,
-        series: u32,
-        encoder: Option<Box<Encoder>>,
-        metadata: &Arc<Metadata>,
-    ) -> usize {
+    /// Makes a record of the encoder: its bytes.
+    fn push(&mut self, series: u32, metadata: &Arc<Metadata>) -> usize {
         let (start, id) = (self.out.len(), metadata.id);
         self.out.extend_from_slice(&id.to_bytes());
-        let with_metadata =
-            self.config.metadata_on_store.then(|| Metadata::clone(metadata).into());
+        let with_metadata = self.config.metadata_on_store.then(|| Metadata::clone(metadata).into());
         let attributes = &self.options.message_attributes;
         KafkaDataMessage::encode_store_into(
             &mut self.out,
             id,
-            encoder.as_ref().map_or(&[], |encoder| encoder.clear_bytes()),
+            self.encoder.clear_bytes(),
             with_metadata.as_ref(),
             (!attributes.is_empty()).then_some(attributes),
         );
         self.config.data_envelope.seal_from(&mut self.out, start + KEY_SIZE);
-        let (end, points) = (self.out.len(), encoder.as_ref().map_or(0, |encoder| encoder.count()));
+        let (end, points) = (self.out.len(), self.encoder.count());
         self.records.push(Pending::Data { id, start, end, points });
         self.table.series(series).is_pushed = true;
-        if let Some(mut encoder) = encoder {
-            encoder.reset(0);
-            self.spare = Some(encoder);
-        }
+        self.encoder.reset(0);
         end - start
     }
 
@@ -481,17 +471,14 @@ impl UpdateLines {
             let name = self.table.text(current.name).to_vec();
             (name, self.table.metadata(current.series).clone(), current)
         });
-        let mut pending = None;
         if self.is_collecting {
             self.push_collected();
-        } else if let Some((.., current)) = &kept {
-            pending = self.table.series(current.series).encoder.take();
+            self.collector.release();
         }
         self.table.clear();
         if let Some((name, metadata, current)) = kept {
             let name = self.table.add(&name, metadata);
             let series = self.table.series_of(name);
-            self.table.series(series).encoder = pending;
             self.current = Some(Current { name, series, ..current });
         }
     }

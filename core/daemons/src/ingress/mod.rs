@@ -23,6 +23,7 @@
 
 mod body;
 mod cache;
+mod collector;
 mod config;
 mod delete;
 mod line;
@@ -320,8 +321,7 @@ impl Ingress {
             return;
         }
         let others = (self.kept - upload.memory()) + self.tables.memory();
-        let memory_max =
-            KEPT_MAX.saturating_sub(others).clamp(READER_KEPT_MIN, READER_KEPT_MAX);
+        let memory_max = KEPT_MAX.saturating_sub(others).clamp(READER_KEPT_MIN, READER_KEPT_MAX);
         if let Some(task) = upload.next_task(request, now, memory_max, &mut self.effects) {
             let id = self.ids.next_id();
             self.computing.insert(id, request);
@@ -363,7 +363,9 @@ impl Ingress {
                     let record = OutRecord::seen(&self.config, record.id, &seen, activity_ms);
                     add(&mut metadata, self.topics.metadata, record);
                 }
-                Kind::Attributes | Kind::Discovered => add(&mut metadata, self.topics.metadata, record),
+                Kind::Attributes | Kind::Discovered => {
+                    add(&mut metadata, self.topics.metadata, record)
+                }
                 Kind::Data { points } => {
                     data.0.points += points;
                     add(&mut data, self.topics.data, record);

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use weft_gts::text::scan::{follows, scan_series};
-use weft_gts::{Encoder, Labels, Metadata, SeriesId};
+use weft_gts::{Labels, Metadata, SeriesId};
 
 /// What a name takes besides its bytes: its place, its look-up, and what is kept of a series.
 const NAME_BYTES: usize = 1_024;
@@ -28,8 +28,9 @@ pub(crate) struct SeriesTable {
     names: Vec<Name>,
     /// The names one behind the other.
     bytes: Vec<u8>,
-    /// Open addressing: index of a name, or [`NONE`]. At most half of it is taken.
-    slots: Vec<u32>,
+    /// Open addressing: part of the hash of a name, and its index or [`NONE`]. At most half of it
+    /// is taken.
+    slots: Vec<(u32, u32)>,
     series: Vec<Series>,
     by_id: IndexMap<SeriesId, u32, FxBuildHasher>,
     /// Keeps senders from choosing names that collide.
@@ -50,15 +51,13 @@ struct Name {
     is_ascii: bool,
 }
 
-/// A series, and what is to go out of it.
+/// A series.
 #[derive(Debug)]
 pub(crate) struct Series {
     /// Class and labels, those of the token included; no attributes.
     pub(crate) metadata: Arc<Metadata>,
     /// The piece of a body in which its metadata was seen to.
     pub(crate) seen: Option<u64>,
-    /// Datapoints that are not in a record yet.
-    pub(crate) encoder: Option<Box<Encoder>>,
     /// Whether a record of it went out in this request.
     pub(crate) is_pushed: bool,
 }
@@ -77,7 +76,12 @@ impl SeriesTable {
         }
     }
 
-    /// About how many bytes of memory it takes, encoders aside.
+    /// How many series there are.
+    pub(crate) const fn len(&self) -> usize {
+        self.series.len()
+    }
+
+    /// About how many bytes of memory it takes.
     pub(crate) fn memory(&self) -> usize {
         self.bytes.len() + self.names.len() * NAME_BYTES
     }
@@ -170,9 +174,11 @@ impl SeriesTable {
         let mask = self.slots.len() - 1;
         let mut slot = hash as usize & mask;
         loop {
-            let index = self.slots[slot];
-            let name = self.names.get(index as usize)?;
-            if name.hash == hash && self.bytes[name.start..name.end] == *text {
+            let (tag, index) = self.slots[slot];
+            if index == NONE {
+                return None;
+            }
+            if tag == (hash >> 32) as u32 && self.text(index) == text {
                 return Some(index);
             }
             slot = (slot + 1) & mask;
@@ -188,7 +194,7 @@ impl SeriesTable {
         let (count, start) = (self.series.len() as u32, self.bytes.len());
         let series = *self.by_id.entry(id).or_insert(count);
         if series == count {
-            self.series.push(Series { metadata, seen: None, encoder: None, is_pushed: false });
+            self.series.push(Series { metadata, seen: None, is_pushed: false });
         }
         self.bytes.extend_from_slice(text);
         let (hash, index) = (self.hash(text), self.names.len() as u32);
@@ -205,7 +211,7 @@ impl SeriesTable {
     }
 
     fn grow(&mut self) {
-        self.slots = vec![NONE; (self.slots.len() * 2).max(16)];
+        self.slots = vec![(0, NONE); (self.slots.len() * 2).max(16)];
         for index in 0..self.names.len() {
             self.put(self.names[index].hash, index as u32);
         }
@@ -214,10 +220,10 @@ impl SeriesTable {
     fn put(&mut self, hash: u64, index: u32) {
         let mask = self.slots.len() - 1;
         let mut slot = hash as usize & mask;
-        while self.slots[slot] != NONE {
+        while self.slots[slot].1 != NONE {
             slot = (slot + 1) & mask;
         }
-        self.slots[slot] = index;
+        self.slots[slot] = ((hash >> 32) as u32, index);
     }
 
     /// Multiplies sixteen bytes at a time into the state, which nobody outside knows.

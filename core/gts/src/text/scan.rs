@@ -60,7 +60,13 @@ impl<'a> PlainHead<'a> {
             scan_long(text, &mut at, b' ')?
         };
         // More blanks are for the long way.
-        (*text.get(at)? != b' ').then_some(Self { continues, tick, location, elevation, length: at })
+        (*text.get(at)? != b' ').then_some(Self {
+            continues,
+            tick,
+            location,
+            elevation,
+            length: at,
+        })
     }
 }
 
@@ -260,11 +266,30 @@ mod tests {
     #[test]
     fn what_is_not_plain_is_left_alone() {
         for line in [
-            "// c{} 1\n", "T5// c{} 1\n", "1// c{}  1\n", "1//  c{} 1\n", "1// c{}{} 1\n",
-            "1// c{} 1 \n", "1// c{} 1", "1// c{} T\n", "1// c{} 'a'\n", "1// c{} 1e5\n",
-            "1// c{} .5\n", "1// c{} +1\n", "1// c{} 1\r1\n", "1/\n/ c{} 1\n", "1// c\n{} 1\n",
-            "1// c{\n} 1\n", " 1// c{} 1\n", "#1// c{} 1\n", "1// 1\n", "=1// \n", "",
-            "1// c{} 1234567890123456789\n", "1// c{} -0.00000000000000\n", "=1//",
+            "// c{} 1\n",
+            "T5// c{} 1\n",
+            "1// c{}  1\n",
+            "1//  c{} 1\n",
+            "1// c{}{} 1\n",
+            "1// c{} 1 \n",
+            "1// c{} 1",
+            "1// c{} T\n",
+            "1// c{} 'a'\n",
+            "1// c{} 1e5\n",
+            "1// c{} .5\n",
+            "1// c{} +1\n",
+            "1// c{} 1\r1\n",
+            "1/\n/ c{} 1\n",
+            "1// c\n{} 1\n",
+            "1// c{\n} 1\n",
+            " 1// c{} 1\n",
+            "#1// c{} 1\n",
+            "1// 1\n",
+            "=1// \n",
+            "",
+            "1// c{} 1234567890123456789\n",
+            "1// c{} -0.00000000000000\n",
+            "=1//",
         ] {
             assert_eq!(short(line.as_bytes()), None, "{line}");
         }
