@@ -105,11 +105,14 @@ impl Collector {
             order[*place as usize] = index;
             *place += 1;
         }
-        let mut start = 0;
+        let (mut start, mut points) = (0, Vec::new());
         for (series, &end) in (0..).zip(&ends[..count]) {
             let order = &order[start as usize..end as usize];
             if !order.is_empty() {
-                take(series, Run { collector: self, order });
+                // Gathered before they are looked at, so that the processor waits for many at once.
+                points.clear();
+                points.extend(order.iter().map(|index| self.points[*index as usize]));
+                take(series, Run { collector: self, points: &points });
             }
             start = end;
         }
@@ -145,22 +148,21 @@ impl Collector {
 #[derive(Debug)]
 pub(super) struct Run<'a> {
     collector: &'a Collector,
-    order: &'a [u32],
+    points: &'a [Point],
 }
 
 impl Run<'_> {
     /// Adds datapoints to `encoder` until it has more than `bytes_max`; whether there are more.
     pub(super) fn encode(&mut self, encoder: &mut Encoder, bytes_max: usize) -> bool {
-        while let [index, rest @ ..] = self.order {
-            self.order = rest;
-            let point = &self.collector.points[*index as usize];
+        while let [point, rest @ ..] = self.points {
+            self.points = rest;
             let value = self.collector.value(point);
             let size = encoder.add(point.tick, point.location, point.elevation, value);
             if size > bytes_max {
                 break;
             }
         }
-        !self.order.is_empty()
+        !self.points.is_empty()
     }
 }
 

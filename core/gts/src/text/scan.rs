@@ -95,7 +95,7 @@ pub fn scan_series(text: &[u8]) -> Option<usize> {
         return None;
     }
     let length = brace + 2 + memchr::memchr2(b'}', b'\n', &text[brace + 1..])?;
-    let is_plain = text[length - 1] == b'}' && !text[..length].contains(&b'\r');
+    let is_plain = text[length - 1] == b'}' && memchr::memchr(b'\r', &text[..length]).is_none();
     (is_plain && follows(text, length)).then_some(length)
 }
 

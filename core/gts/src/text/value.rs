@@ -31,6 +31,7 @@ pub enum TextValue<'a> {
 
 impl TextValue<'_> {
     /// The value as encoders take it.
+    #[inline]
     pub fn as_ref(&self) -> ValueRef<'_> {
         match self {
             Self::Long(v) => ValueRef::Long(*v),
