@@ -314,7 +314,7 @@ impl UpdateLines {
         if is_same {
             if let Some(current) = &mut self.current {
                 current.name = name;
-                current.changed = changed.or(current.changed.take());
+                current.changed = changed.or_else(|| current.changed.take());
             }
             self.add(line);
         } else {
@@ -630,5 +630,166 @@ fn bad_line(number: u64, line: &str, error: LineError) -> BadLine {
             status: 500,
             messages: vec![UPDATE_PREFIX.to_owned(), error.to_string()],
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use proptest::prelude::*;
+    use weft_gts::{Decoder, IdKeys, PointRef, SipKey, WrapKey};
+    use weft_wire::token::{TokenAuthority, TokenKeys};
+
+    use super::super::body::BodyReader;
+    use super::*;
+
+    fn config() -> IngressConfig {
+        let sip = SipKey::new(1, 2);
+        let aes = WrapKey::new(&[0; 16]).expect("16 bytes");
+        let authority = TokenAuthority::new(TokenKeys { sip, app: sip, aes });
+        IngressConfig::minimal(IdKeys { class: sip, labels: sip }, authority)
+    }
+
+    fn options() -> UpdateOptions {
+        UpdateOptions {
+            now: Some(77),
+            oldest: None,
+            newest: None,
+            ignore_out_of_range: false,
+            timeshift: 3,
+            delta_attributes: false,
+            parse_attributes: false,
+            value_size_max: 100,
+            labels: [(".app", "x")].into_iter().collect(),
+            message_attributes: Labels::new(),
+        }
+    }
+
+    /// What lines lead to, by series and in order; one line after the other.
+    fn expected(config: &IngressConfig, lines: &[String]) -> BTreeMap<SeriesId, Vec<PointRef>> {
+        let options = ParseOptions { now: 77, timeshift: 3, ..ParseOptions::default() };
+        let (mut points, mut previous) = (BTreeMap::<_, Vec<PointRef>>::new(), None);
+        for line in lines {
+            let parsed = parse_line(line.as_bytes(), previous.as_ref(), &options).expect("a line");
+            if let Some(series) = parsed.series {
+                let forced = [(".app", "x")].into_iter().collect();
+                let mut metadata = series.metadata(&forced).expect("a series");
+                metadata.id = config.ids.series_id(&metadata);
+                previous = Some(metadata);
+            }
+            let mut encoder = Encoder::new(0);
+            encoder.add(parsed.tick, parsed.location, parsed.elevation, parsed.value.as_ref());
+            let id = previous.as_ref().expect("a series").id;
+            let point = encoder.decoder().next().expect("a point").expect("a point");
+            points.entry(id).or_default().push(point);
+        }
+        points
+    }
+
+    /// What records hold, by series. Metadata goes before datapoints.
+    fn decoded(records: &[OutRecord]) -> BTreeMap<SeriesId, Vec<PointRef>> {
+        let (mut points, mut seen) = (BTreeMap::<_, Vec<PointRef>>::new(), BTreeSet::new());
+        for record in records {
+            match &record.kind {
+                Kind::Seen { metadata, .. } => {
+                    assert_eq!(metadata.id, record.id);
+                    seen.insert(record.id);
+                }
+                Kind::Data { points: count } => {
+                    assert!(seen.contains(&record.id), "metadata first");
+                    assert_eq!(record.key[..], record.id.to_bytes());
+                    let message = KafkaDataMessage::decode(&record.value).expect("a message");
+                    let data = message.data.expect("datapoints");
+                    let all = points.entry(record.id).or_default();
+                    let before = all.len();
+                    all.extend(Decoder::new(0, &data, None).map(|point| point.expect("a point")));
+                    assert_eq!(all.len() - before, *count as usize);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        points
+    }
+
+    fn a_line() -> impl Strategy<Value = String> {
+        let series = prop::sample::select(vec![
+            "a{}",
+            "b{}",
+            "%61{}",
+            "c{x=1,y=2}",
+            "c{y=2,x=1}",
+            "é{}",
+            "a{}{at=tribute}",
+            "d{}",
+            "e{}",
+        ]);
+        let place = prop::sample::select(vec!["/", "1:2/", "1:2/3", "-48.125:4.5/-7", "/9"]);
+        let value = prop::sample::select(vec![
+            "1",
+            "-2",
+            "3.25",
+            "0.1234567890123456",
+            "T",
+            "'text'",
+            "hex:00ff",
+            "1e3",
+            "3.25",
+        ]);
+        (series, place, value, -50i64..50)
+            .prop_map(|(series, place, value, tick)| format!("{tick}/{place} {series} {value}"))
+    }
+
+    proptest! {
+        #[test]
+        fn every_datapoint_goes_out_once_and_in_order(
+            lines in prop::collection::vec((a_line(), any::<bool>()), 1..400),
+            cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..3),
+            memory_max in prop::sample::select(vec![0usize, 3_000, 1 << 20]),
+            batch_bytes_max in prop::sample::select(vec![100usize, 1_000_000]),
+        ) {
+            let config = Arc::new(IngressConfig { data_batch_bytes_max: batch_bytes_max, ..config() });
+            let lines: Vec<String> = lines
+                .into_iter()
+                .enumerate()
+                .map(|(index, (line, continues))| match line.split_once(' ') {
+                    // The value, of the series of the line before.
+                    Some((head, rest)) if continues && index > 0 => {
+                        format!("={head} {}", rest.rsplit(' ').next().unwrap_or_default())
+                    }
+                    _ => line,
+                })
+                .collect();
+            let text = lines.join("\n");
+            let mut ends: Vec<usize> = cuts.iter().map(|cut| cut.index(text.len())).collect();
+            ends.push(text.len());
+            ends.sort_unstable();
+            let mut body = BodyReader::new(Some("text/plain; charset=utf-8"), 1_000);
+            let table = SeriesTable::new(5);
+            let mut update = UpdateLines::new(config.clone(), options(), table, None);
+            let (mut records, mut start) = (Vec::new(), 0);
+            for end in ends {
+                update.begin(memory_max);
+                let piece = &text.as_bytes()[start..end];
+                body.feed(piece, |text| update.read(text, 0)).expect("lines");
+                records.extend(update.take_records());
+                start = end;
+            }
+            body.finish(|text| update.read(text, 0)).expect("lines");
+            records.extend(update.finish());
+            prop_assert_eq!(decoded(&records), expected(&config, &lines));
+        }
+    }
+
+    #[test]
+    fn series_that_take_turns_are_collected() {
+        let text: String = (0..1_000).map(|n| format!("{n}// s{{n={}}} {n}\n", n % 10)).collect();
+        let mut body = BodyReader::new(None, 1_000);
+        let table = SeriesTable::new(5);
+        let mut update = UpdateLines::new(Arc::new(config()), options(), table, None);
+        body.feed(text.as_bytes(), |text| update.read(text, 0)).expect("lines");
+        let records = update.finish();
+        let data = records.iter().filter(|record| matches!(record.kind, Kind::Data { .. }));
+        assert!(data.count() < 100, "{}", records.len());
     }
 }
