@@ -523,15 +523,5 @@ fn open(envelope: &Envelope, record: &Record) -> Result<KafkaDataMessage, String
 
 /// The datapoints before what cannot be decoded, and why that cannot.
 fn decode(data: &[u8]) -> (Columns, Option<DecodeError>) {
-    let mut points = Columns::default();
-    let mut decoder = Decoder::new(0, data, None);
-    loop {
-        match decoder.next_point() {
-            Ok(Some(point)) => {
-                points.push(point.tick, point.location, point.elevation, point.value.into());
-            }
-            Ok(None) => return (points, None),
-            Err(error) => return (points, Some(error)),
-        }
-    }
+    Decoder::new(0, data, None).columns_before_error()
 }

@@ -152,6 +152,87 @@ impl SeriesBuilder {
     }
 }
 
+/// Collects datapoints into [`Columns`] with each value as it is: of several types, they are mixed.
+#[derive(Debug)]
+pub(crate) struct ColumnsBuilder {
+    capacity: usize,
+    ticks: Vec<i64>,
+    locations: Vec<i64>,
+    elevations: Vec<i64>,
+    longs: Vec<i64>,
+    doubles: Vec<f64>,
+    /// Values once they are neither longs alone nor doubles alone.
+    others: Column,
+}
+
+impl ColumnsBuilder {
+    /// A builder with room for about `capacity` datapoints.
+    pub(crate) fn with_capacity(capacity: usize) -> Self {
+        Self {
+            capacity,
+            ticks: Vec::with_capacity(capacity),
+            locations: Vec::new(),
+            elevations: Vec::new(),
+            longs: Vec::new(),
+            doubles: Vec::new(),
+            others: Column::Empty,
+        }
+    }
+
+    /// Appends a datapoint.
+    #[inline(always)]
+    pub(crate) fn push(&mut self, tick: i64, location: i64, elevation: i64, value: ValueRef<'_>) {
+        let count = self.ticks.len();
+        match value {
+            ValueRef::Long(long) if self.longs.len() == count => {
+                if count == 0 {
+                    self.longs.reserve(self.capacity);
+                }
+                self.longs.push(long);
+            }
+            ValueRef::Double(double) if self.doubles.len() == count => {
+                if count == 0 {
+                    self.doubles.reserve(self.capacity);
+                }
+                self.doubles.push(double);
+            }
+            value => self.push_other(value),
+        }
+        push_optional(&mut self.locations, count, location, NO_LOCATION);
+        push_optional(&mut self.elevations, count, elevation, NO_ELEVATION);
+        self.ticks.push(tick);
+    }
+
+    fn push_other(&mut self, value: ValueRef<'_>) {
+        if self.others.is_empty() {
+            self.others = self.numbers();
+        }
+        self.others.push(value.into());
+    }
+
+    /// The longs or doubles so far.
+    fn numbers(&mut self) -> Column {
+        let (longs, doubles) = (std::mem::take(&mut self.longs), std::mem::take(&mut self.doubles));
+        match (longs.is_empty(), doubles.is_empty()) {
+            (false, _) => Column::Long(Arc::new(longs)),
+            (true, false) => Column::Double(Arc::new(doubles)),
+            (true, true) => Column::Empty,
+        }
+    }
+
+    /// The columns.
+    pub(crate) fn finish(mut self) -> Columns {
+        let values =
+            if self.others.is_empty() { self.numbers() } else { std::mem::take(&mut self.others) };
+        Columns {
+            ticks: Arc::new(self.ticks),
+            locations: Arc::new(self.locations),
+            elevations: Arc::new(self.elevations),
+            values,
+        }
+    }
+}
+
 impl Columns {
     /// Appends a datapoint to a series: its first value decides the type, later ones are
     /// converted as [`SeriesBuilder`] does. A deleted point is left out; whether it was added.
@@ -275,8 +356,29 @@ fn to_text(value: ValueRef<'_>) -> Arc<str> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::Decimal;
+
+    proptest! {
+        #[test]
+        fn columns_are_built_as_they_are_pushed(
+            points in prop::collection::vec((any::<i64>(), 0usize..8, 0i64..3, 0i64..3), 0..12),
+            kinds in 1usize..8,
+        ) {
+            let (mut builder, mut pushed) = (ColumnsBuilder::with_capacity(1), Columns::default());
+            for (tick, other, location, elevation) in points {
+                let none = |place, none| if place == 0 { none } else { place };
+                let (location, elevation) =
+                    (none(location, NO_LOCATION), none(elevation, NO_ELEVATION));
+                let value = OTHERS[other % kinds];
+                builder.push(tick, location, elevation, value);
+                pushed.push(tick, location, elevation, value.into());
+            }
+            prop_assert_eq!(builder.finish(), pushed);
+        }
+    }
 
     fn series(values: &[ValueRef<'_>]) -> Vec<Value> {
         let mut builder = SeriesBuilder::default();

@@ -17,6 +17,7 @@ use std::borrow::Cow;
 pub use self::point::PointError;
 use self::point::{Kind, Last, TextAt};
 use self::sources::Sources;
+use crate::builder::ColumnsBuilder;
 use crate::layout::{CONTINUATION, ENCRYPTED};
 use crate::{Columns, Encoder, PointRef, SeriesBuilder, ValueRef, WrapKey, utf8, varint};
 
@@ -147,11 +148,19 @@ impl<'a> Decoder<'a> {
 
     /// The datapoints that are left, each value as it was written.
     pub fn columns(&mut self) -> Result<Columns, DecodeError> {
-        let mut columns = Columns::default();
-        self.drive(|_, PointView { tick, location, elevation, value }| {
-            columns.push(tick, location, elevation, value.into());
-        })?;
-        Ok(columns)
+        let (columns, error) = self.columns_before_error();
+        error.map_or(Ok(columns), Err)
+    }
+
+    /// [`Decoder::columns`], and what stands before an error when there is one.
+    pub fn columns_before_error(&mut self) -> (Columns, Option<DecodeError>) {
+        // Most datapoints take two bytes and more; a guess too low costs a copy or two.
+        let left = self.sources.bytes().len() - self.position;
+        let mut builder = ColumnsBuilder::with_capacity(left / 4);
+        let result = self.drive(|_, PointView { tick, location, elevation, value }| {
+            builder.push(tick, location, elevation, value);
+        });
+        (builder.finish(), result.err())
     }
 
     /// The datapoints that are left as a series has them: all of the first one's type, delete
