@@ -104,8 +104,10 @@ impl Task for FormatTask {
 
     fn run(self) -> FormatDone {
         let mut formatter = self.formatter;
+        let points: usize = self.chunks.iter().map(|chunk| chunk.points.len()).sum();
         self.chunks.into_iter().for_each(|chunk| formatter.push(chunk));
-        let mut out = Vec::new();
+        // A datapoint takes about so many bytes as text.
+        let mut out = Vec::with_capacity(points * 32);
         let mut result = formatter.step(&mut out);
         let mut has_finished = false;
         if let (Some(is_empty), Ok(()), true) = (self.finish, &result, formatter.is_idle()) {

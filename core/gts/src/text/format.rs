@@ -6,6 +6,7 @@ use std::io::Write;
 
 use crate::geo::hhcode;
 use crate::text::binary::encode_base64url_into;
+use crate::text::digits::write_long;
 use crate::text::series::{OWNER_LABEL, PRODUCER_LABEL};
 use crate::{Labels, Metadata, NO_ELEVATION, NO_LOCATION, ValueRef, percent, write_double};
 
@@ -132,26 +133,6 @@ pub fn write_value(out: &mut Vec<u8>, value: ValueRef<'_>) {
     }
 }
 
-/// Appends an integer.
-pub fn write_long(out: &mut Vec<u8>, long: i64) {
-    // Twenty characters at most, filled from the end.
-    let mut text = [0; 20];
-    let mut start = text.len();
-    let mut rest = long.unsigned_abs();
-    loop {
-        start -= 1;
-        text[start] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    if long < 0 {
-        out.push(b'-');
-    }
-    out.extend_from_slice(&text[start..]);
-}
-
 fn write_display(out: &mut Vec<u8>, value: impl std::fmt::Display) {
     // Writing to memory cannot fail.
     let written = write!(out, "{value}");
@@ -181,12 +162,5 @@ mod tests {
             text(|out| write_selector(out, &metadata, true)),
             "=%3Dc{.owner=x,a%20b~$,b=%C3%A9}"
         );
-    }
-
-    #[test]
-    fn longs_are_written_whole() {
-        for long in [0, 7, -10, i64::MAX, i64::MIN] {
-            assert_eq!(text(|out| write_long(out, long)), long.to_string());
-        }
     }
 }

@@ -1,7 +1,7 @@
 //! `json`, and what find writes as JSON.
 
 use weft_gts::geo::hhcode;
-use weft_gts::text::{OWNER_LABEL, PRODUCER_LABEL, write_long};
+use weft_gts::text::{NumberLine, OWNER_LABEL, PRODUCER_LABEL, write_long};
 use weft_gts::{Labels, Metadata, NO_ELEVATION, NO_LOCATION, ValueRef, write_double};
 
 use super::{FormatOptions, Point};
@@ -16,6 +16,7 @@ pub(super) struct JsonSink {
     is_named: bool,
     /// Whether any datapoint has been written.
     has_points: bool,
+    line: NumberLine,
 }
 
 impl JsonSink {
@@ -26,6 +27,7 @@ impl JsonSink {
             series: Vec::new(),
             is_named: false,
             has_points: false,
+            line: NumberLine::default(),
         }
     }
 
@@ -43,15 +45,41 @@ impl JsonSink {
         series.extend_from_slice(b",\"v\":[");
     }
 
-    pub(super) fn add(&mut self, out: &mut Vec<u8>, point: Point<'_>) {
+    /// Adds datapoints without places; `put` writes a value.
+    pub(super) fn add_numbers<T: Copy>(
+        &mut self,
+        out: &mut Vec<u8>,
+        ticks: &[i64],
+        values: &[T],
+        put: impl Fn(&mut NumberLine, T),
+    ) {
+        for (&tick, &value) in ticks.iter().zip(values) {
+            self.separate(out);
+            let line = &mut self.line;
+            line.put(b"[");
+            line.put_tick(tick);
+            line.put(b",");
+            put(line, value);
+            line.put(b"]");
+            line.move_to(out);
+        }
+    }
+
+    /// What stands between datapoints, and before those of a series.
+    #[inline(always)]
+    fn separate(&mut self, out: &mut Vec<u8>) {
         if self.is_named {
             out.push(b',');
-        } else {
-            out.extend_from_slice(if self.has_points { b"]}," } else { b"[" });
-            out.extend_from_slice(&self.series);
-            self.is_named = true;
-            self.has_points = true;
+            return;
         }
+        out.extend_from_slice(if self.has_points { b"]}," } else { b"[" });
+        out.extend_from_slice(&self.series);
+        self.is_named = true;
+        self.has_points = true;
+    }
+
+    pub(super) fn add(&mut self, out: &mut Vec<u8>, point: Point<'_>) {
+        self.separate(out);
         out.push(b'[');
         write_long(out, point.tick);
         if point.location != NO_LOCATION {

@@ -10,9 +10,11 @@ mod text;
 mod tsv;
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 
-use weft_gts::{Column, Columns, Metadata, PointRef, Value, ValueRef};
+use weft_gts::text::NumberLine;
+use weft_gts::{Column, Columns, DoubleBuffer, Metadata, PointRef, Value, ValueRef};
 
 use super::unpack::{UnpackError, Unpacker};
 use encoded::EncodedSink;
@@ -180,9 +182,7 @@ impl Formatter {
             let end = match &mut self.unpacker {
                 None => {
                     let end = chunk.points.len().min(self.position + SLICE_POINTS);
-                    for index in self.position..end {
-                        self.writer.add(out, point_at(&chunk.points, index))?;
-                    }
+                    self.writer.add_all(out, &chunk.points, self.position..end)?;
                     end
                 }
                 Some(unpacker) => {
@@ -286,6 +286,28 @@ impl SeriesWriter {
         self.sink.add(out, point)
     }
 
+    /// [`SeriesWriter::add`] for each datapoint of a range.
+    fn add_all(
+        &mut self,
+        out: &mut Vec<u8>,
+        points: &Columns,
+        range: Range<usize>,
+    ) -> Result<(), FormatError> {
+        if self.dedup.is_none()
+            && let Some(numbers) = Numbers::of(points, &range)
+            && self.sink.takes_numbers()
+        {
+            let count = self.left.min(range.len() as u64);
+            self.left -= count;
+            self.sink.add_numbers(out, &points.ticks[range][..count as usize], numbers);
+            return Ok(());
+        }
+        for index in range {
+            self.add(out, point_at(points, index))?;
+        }
+        Ok(())
+    }
+
     /// The current series has no more datapoints.
     fn end(&mut self, out: &mut Vec<u8>) -> Result<(), FormatError> {
         if let Some(last) = self.dedup.as_mut().and_then(Dedup::end) {
@@ -309,6 +331,30 @@ impl SeriesWriter {
 }
 
 impl Sink {
+    /// Whether it writes numbers faster than other values.
+    const fn takes_numbers(&self) -> bool {
+        matches!(self, Self::Text(_) | Self::Json(_))
+    }
+
+    /// Adds datapoints without places, one for each tick.
+    fn add_numbers(&mut self, out: &mut Vec<u8>, ticks: &[i64], numbers: Numbers<'_>) {
+        match (self, numbers) {
+            (Self::Text(sink), Numbers::Long(longs)) => {
+                sink.add_numbers(out, ticks, longs, |line, long| line.put_long(long));
+            }
+            (Self::Text(sink), Numbers::Double(doubles)) => {
+                sink.add_numbers(out, ticks, doubles, put_double);
+            }
+            (Self::Json(sink), Numbers::Long(longs)) => {
+                sink.add_numbers(out, ticks, longs, |line, long| line.put_long(long));
+            }
+            (Self::Json(sink), Numbers::Double(doubles)) => {
+                sink.add_numbers(out, ticks, doubles, put_double);
+            }
+            _ => {}
+        }
+    }
+
     fn add(&mut self, out: &mut Vec<u8>, point: Point<'_>) -> Result<(), FormatError> {
         match self {
             Self::Text(sink) => sink.add(out, point),
@@ -319,6 +365,30 @@ impl Sink {
         }
         Ok(())
     }
+}
+
+/// Values that are all numbers, of datapoints without places.
+#[derive(Clone, Copy, Debug)]
+enum Numbers<'a> {
+    Long(&'a [i64]),
+    Double(&'a [f64]),
+}
+
+impl<'a> Numbers<'a> {
+    fn of(points: &'a Columns, range: &Range<usize>) -> Option<Self> {
+        if !points.locations.is_empty() || !points.elevations.is_empty() {
+            return None;
+        }
+        match &points.values {
+            Column::Long(longs) => Some(Self::Long(&longs[range.clone()])),
+            Column::Double(doubles) => Some(Self::Double(&doubles[range.clone()])),
+            _ => None,
+        }
+    }
+}
+
+fn put_double(line: &mut NumberLine, double: f64) {
+    line.put(DoubleBuffer::new().format(double).as_bytes());
 }
 
 impl Dedup {
@@ -393,5 +463,65 @@ fn value_at(values: &Column, index: usize) -> ValueRef<'_> {
         Column::Boolean(v) => ValueRef::Boolean(v[index]),
         Column::String(v) => ValueRef::String(&v[index]),
         Column::Mixed(v) => ValueRef::from(&v[index]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn numbers_are_written_like_other_values(
+            ticks in prop::collection::vec(any::<i64>(), 1..20),
+            is_double: bool,
+            format in prop::sample::select(vec!["text", "fulltext", "json", "tsv", "raw"]),
+            count in prop::option::of(0u64..25),
+            split in any::<prop::sample::Index>(),
+        ) {
+            let options = FormatOptions {
+                format: Format::named(Some(format)),
+                count,
+                dedup: false,
+                expose: false,
+                sort: true,
+                show_attributes: false,
+                unpack: None,
+                pack: PackOptions { suffix: String::new(), size_max: 1_000, chunk_span: i64::MAX },
+                encoder_size_max: 100,
+                json_mask: -1,
+                psk: None,
+            };
+            let values = if is_double {
+                Column::Double(Arc::new(ticks.iter().map(|tick| *tick as f64 / 8.0).collect()))
+            } else {
+                Column::Long(Arc::new(ticks.iter().map(|tick| tick / 3).collect()))
+            };
+            let points = Columns { ticks: Arc::new(ticks), values, ..Columns::default() };
+            let metadata: Arc<Metadata> =
+                Arc::new(Metadata::new("c", [("l", "v")].into_iter().collect()));
+            let written = |all: bool| {
+                let mut writer = SeriesWriter::new(options.clone());
+                let mut out = Vec::new();
+                for range in [0..split.index(points.len()), split.index(points.len())..points.len()] {
+                    if range.start == 0 {
+                        writer.begin(&mut out, metadata.clone()).expect("it can be written");
+                    }
+                    if all {
+                        writer.add_all(&mut out, &points, range).expect("it can be written");
+                    } else {
+                        for index in range {
+                            let point = point_at(&points, index);
+                            writer.add(&mut out, point).expect("it can be written");
+                        }
+                    }
+                }
+                writer.finish(&mut out, false).expect("it can be written");
+                String::from_utf8(out)
+            };
+            prop_assert_eq!(written(true), written(false));
+        }
     }
 }

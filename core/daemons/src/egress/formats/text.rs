@@ -1,7 +1,7 @@
 //! `text` and `fulltext`: lines that an update takes back.
 
 use weft_gts::Metadata;
-use weft_gts::text::{write_labels, write_point, write_series};
+use weft_gts::text::{NumberLine, write_labels, write_point, write_series};
 
 use super::{Format, FormatOptions, Point};
 
@@ -16,6 +16,7 @@ pub(super) struct TextSink {
     series: Vec<u8>,
     /// Whether the series has been named.
     is_named: bool,
+    line: NumberLine,
 }
 
 impl TextSink {
@@ -26,6 +27,7 @@ impl TextSink {
             expose: options.expose,
             series: Vec::new(),
             is_named: false,
+            line: NumberLine::default(),
         }
     }
 
@@ -36,6 +38,34 @@ impl TextSink {
             write_labels(&mut self.series, &metadata.attributes, true);
         }
         self.is_named = false;
+    }
+
+    /// Adds datapoints without places; `put` writes a value.
+    pub(super) fn add_numbers<T: Copy>(
+        &mut self,
+        out: &mut Vec<u8>,
+        ticks: &[i64],
+        values: &[T],
+        put: impl Fn(&mut NumberLine, T),
+    ) {
+        let line = &mut self.line;
+        for (&tick, &value) in ticks.iter().zip(values) {
+            if self.is_full || !self.is_named {
+                line.put_tick(tick);
+                line.put(b"// ");
+                line.move_to(out);
+                out.extend_from_slice(&self.series);
+                line.put(b" ");
+                self.is_named = true;
+            } else {
+                line.put(b"=");
+                line.put_tick(tick);
+                line.put(b"// ");
+            }
+            put(line, value);
+            line.put(b"\n");
+            line.move_to(out);
+        }
     }
 
     pub(super) fn add(&mut self, out: &mut Vec<u8>, point: Point<'_>) {
