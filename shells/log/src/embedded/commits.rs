@@ -1,18 +1,25 @@
 //! What groups have done: one small file, replaced as a whole.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::{LogOpenError, sync_folder};
+use weft_files::{Files, Reader};
+
+use super::LogOpenError;
+use super::segment::write_synced;
 
 /// Topic, group and partition.
 pub(crate) type Place = (String, String, u32);
 
+/// Begins the last line.
+const CHECKSUM: &str = "crc32 ";
+
 /// The committed offsets.
 #[derive(Debug)]
 pub(crate) struct Commits {
+    files: Arc<dyn Files>,
     path: PathBuf,
     offsets: BTreeMap<Place, u64>,
     is_changed: bool,
@@ -20,21 +27,31 @@ pub(crate) struct Commits {
 
 impl Commits {
     /// Reads them.
-    pub(crate) fn open(folder: &Path) -> Result<Self, LogOpenError> {
+    pub(crate) fn open(files: Arc<dyn Files>, folder: &Path) -> Result<Self, LogOpenError> {
         let path = folder.join("commits");
-        let text = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        let read = |file| {
+            let mut bytes = Vec::new();
+            Reader::new(file, 0).read_to_end(&mut bytes).map(|_| bytes)
+        };
+        let bytes = match files.open(&path).and_then(read) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(source) => return Err(LogOpenError::Io { path, source }),
         };
+        let damaged = || LogOpenError::Damaged { path: path.clone(), position: 0 };
+        let text = String::from_utf8(bytes).map_err(|_| damaged())?;
         let mut offsets = BTreeMap::new();
-        for line in text.lines() {
-            let parsed = parse(line);
-            let damaged = || LogOpenError::Damaged { path: path.clone(), position: 0 };
-            let (place, offset) = parsed.ok_or_else(damaged)?;
+        // Files of the first release end without a checksum.
+        let lines = match text.rsplit_once(CHECKSUM) {
+            Some((lines, sum)) if sum.trim_end() == checksum(lines) => lines,
+            Some(_) => return Err(damaged()),
+            None => &text,
+        };
+        for line in lines.lines() {
+            let (place, offset) = parse(line).ok_or_else(damaged)?;
             offsets.insert(place, offset);
         }
-        Ok(Self { path, offsets, is_changed: false })
+        Ok(Self { files, path, offsets, is_changed: false })
     }
 
     /// The offset committed for a place.
@@ -62,17 +79,22 @@ impl Commits {
         for ((topic, group, partition), offset) in &self.offsets {
             text.push_str(&format!("{offset}\t{partition}\t{topic}\t{group}\n"));
         }
+        let sum = checksum(&text);
+        text.push_str(&format!("{CHECKSUM}{sum}\n"));
         let new = self.path.with_extension("new");
-        let mut file = File::create(&new)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        std::fs::rename(&new, &self.path)?;
+        let mut file = self.files.append(&new, 0)?;
+        write_synced(file.as_mut(), text.as_bytes())?;
+        self.files.rename(&new, &self.path)?;
         if let Some(folder) = self.path.parent() {
-            sync_folder(folder)?;
+            self.files.sync_folder(folder)?;
         }
         self.is_changed = false;
         Ok(())
     }
+}
+
+fn checksum(lines: &str) -> String {
+    format!("{:08x}", crc32fast::hash(lines.as_bytes()))
 }
 
 fn parse(line: &str) -> Option<(Place, u64)> {

@@ -11,6 +11,8 @@
 //! delivered and not dropped yet is counted, and bounds what is delivered next.
 
 mod commits;
+#[cfg(test)]
+mod crashes;
 mod groups;
 mod partition;
 mod segment;
@@ -25,6 +27,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use weft_daemons::contract::{LogAction, LogEvent};
+use weft_files::OsFiles;
 
 use worker::{Command, Worker};
 
@@ -105,7 +108,7 @@ impl EmbeddedLog {
         std::fs::create_dir_all(folder).map_err(LogOpenError::io(folder))?;
         let lock = lock(folder)?;
         let (commands, received) = channel();
-        let worker = Worker::open(folder, options, commands.clone())?;
+        let worker = Worker::open(Arc::new(OsFiles), folder, options, commands.clone())?;
         let thread = std::thread::Builder::new()
             .name("weft-log".to_owned())
             .spawn(move || worker.run(&received))
@@ -176,9 +179,4 @@ fn lock(folder: &Path) -> Result<File, LogOpenError> {
             Err(TryLockError::Error(source)) => return Err(LogOpenError::Io { path, source }),
         }
     }
-}
-
-/// Makes the entries of a folder durable.
-pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
 }

@@ -1,21 +1,23 @@
 //! One partition: its segments, and where to append.
 
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use weft_daemons::contract::{NewRecord, Record};
+use weft_files::{Appendable, Files};
 
+use super::LogOpenError;
 use super::segment::{Segment, write_record, write_synced};
-use super::{LogOpenError, sync_folder};
 
 /// A partition.
 #[derive(Debug)]
 pub(crate) struct Partition {
+    files: Arc<dyn Files>,
     folder: PathBuf,
     segments: Vec<Segment>,
-    file: Option<File>,
+    file: Option<Box<dyn Appendable>>,
     /// The offset that the next record gets.
     next: u64,
     last_ms: i64,
@@ -44,31 +46,47 @@ impl Cursor {
 
 impl Partition {
     /// Opens a partition: the last segment is scanned and a torn tail is cut.
-    pub(crate) fn open(folder: &Path, segment_bytes: u64) -> Result<Self, LogOpenError> {
-        std::fs::create_dir_all(folder).map_err(LogOpenError::io(folder))?;
-        let mut firsts: Vec<u64> = std::fs::read_dir(folder)
-            .map_err(LogOpenError::io(folder))?
-            .filter_map(|entry| Segment::first_of(&entry.ok()?.path()))
-            .collect();
+    pub(crate) fn open(
+        files: Arc<dyn Files>,
+        folder: &Path,
+        segment_bytes: u64,
+    ) -> Result<Self, LogOpenError> {
+        files.create_folder(folder).map_err(LogOpenError::io(folder))?;
+        let names = files.list(folder).map_err(LogOpenError::io(folder))?;
+        let mut firsts: Vec<u64> =
+            names.iter().filter_map(|path| Segment::first_of(path)).collect();
         firsts.sort_unstable();
         let (mut segments, mut next, mut last_ms) = (Vec::new(), 0, i64::MIN);
         for (index, first) in firsts.iter().enumerate() {
             let path = folder.join(Segment::name(*first));
-            let scan = Segment::scan(&path, *first)?;
+            let scan = Segment::scan(&*files, &path, *first)?;
             let is_last = index + 1 == firsts.len();
             // A crash tears the end of the last segment only; anything else is damage.
             let position = scan.segment.len;
-            if scan.is_torn && (!is_last || Segment::has_records_after(&path, position)?) {
+            if scan.is_torn && (!is_last || Segment::has_records_after(&*files, &path, position)?) {
                 return Err(LogOpenError::Damaged { path, position });
+            }
+            if index > 0 && next != *first {
+                return Err(LogOpenError::Damaged { path, position: 0 });
             }
             next = scan.next;
             last_ms = last_ms.max(scan.segment.last_ms);
             segments.push(scan.segment);
         }
+        // A process that was killed may have left what it had not synced: before anybody reads it,
+        // it is made durable, and a torn tail is cut.
+        let mut file = None;
+        if let Some(last) = segments.last() {
+            let sync = |mut file: Box<dyn Appendable>| file.sync().map(|()| file);
+            let synced = last.append_to(&*files).and_then(sync);
+            file = Some(synced.map_err(LogOpenError::io(&last.path))?);
+            files.sync_folder(folder).map_err(LogOpenError::io(folder))?;
+        }
         Ok(Self {
+            files,
             folder: folder.to_owned(),
             segments,
-            file: None,
+            file,
             next,
             last_ms,
             pending: Vec::new(),
@@ -81,6 +99,11 @@ impl Partition {
     /// The offset after the last durable record.
     pub(crate) const fn end(&self) -> u64 {
         self.next
+    }
+
+    /// Whether it ever had a record.
+    pub(crate) const fn has_segments(&self) -> bool {
+        !self.segments.is_empty()
     }
 
     /// The offset of the oldest record there is.
@@ -125,17 +148,25 @@ impl Partition {
         let file = match &mut self.file {
             Some(file) => file,
             None => {
-                let file = segment.append_to()?;
-                sync_folder(&self.folder)?;
+                let file = segment.append_to(&*self.files)?;
+                self.files.sync_folder(&self.folder)?;
                 self.file.insert(file)
             }
         };
-        write_synced(file, &self.pending)?;
+        write_synced(file.as_mut(), &self.pending)?;
         segment.len += self.pending.len() as u64;
         segment.last_ms = self.pending_ms;
         self.next = self.pending_next;
         self.last_ms = self.pending_ms;
         Ok(())
+    }
+
+    /// Writes what was taken without a sync.
+    #[cfg(test)]
+    pub(crate) fn write_unsynced(&mut self) {
+        if let (Some(file), Some(_)) = (&mut self.file, self.segments.last()) {
+            let _ = file.write_all(&self.pending);
+        }
     }
 
     /// Records from `cursor` on, which moves behind them.
@@ -155,7 +186,7 @@ impl Partition {
             Some((first, position)) if first == segment.first => position,
             _ => self.find(segment, cursor.offset)?,
         };
-        let (bytes, records) = segment.read(position, bytes_max, track)?;
+        let (bytes, records) = segment.read(&*self.files, position, bytes_max, track)?;
         if let Some(last) = records.last() {
             *cursor =
                 Cursor { offset: last.offset + 1, place: Some((segment.first, position + bytes)) };
@@ -167,7 +198,7 @@ impl Partition {
     fn find(&self, segment: &Segment, offset: u64) -> io::Result<u64> {
         let mut position = 0;
         while position < segment.len {
-            let (bytes, records) = segment.read(position, 1 << 20, Bytes::from)?;
+            let (bytes, records) = segment.read(&*self.files, position, 1 << 20, Bytes::from)?;
             let Some(last) = records.last() else { break };
             if last.offset >= offset {
                 let before = records.iter().take_while(|record| record.offset < offset);
@@ -187,10 +218,10 @@ impl Partition {
             && second.first <= offset
             && first.last_ms < before_ms
         {
-            std::fs::remove_file(&first.path)?;
+            self.files.remove(&first.path)?;
             self.segments.remove(0);
             removed = true;
         }
-        if removed { sync_folder(&self.folder) } else { Ok(()) }
+        if removed { self.files.sync_folder(&self.folder) } else { Ok(()) }
     }
 }

@@ -5,12 +5,12 @@
 //!     u64 offset | i64 timestamp, ms | u32 key length | key | value        (all little endian)
 //! ```
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use weft_daemons::contract::Record;
+use weft_files::{Appendable, Files, Reader};
 
 use super::LogOpenError;
 
@@ -59,10 +59,10 @@ impl Segment {
     }
 
     /// Reads every record and checks it.
-    pub(crate) fn scan(path: &Path, first: u64) -> Result<Scan, LogOpenError> {
+    pub(crate) fn scan(files: &dyn Files, path: &Path, first: u64) -> Result<Scan, LogOpenError> {
         let io = LogOpenError::io(path);
         let read = || -> io::Result<Scan> {
-            let mut reader = BufReader::with_capacity(1 << 20, File::open(path)?);
+            let mut reader = BufReader::with_capacity(1 << 20, Reader::new(files.open(path)?, 0));
             let segment = Self { path: path.to_owned(), first, len: 0, last_ms: i64::MIN };
             let mut scan = Scan { segment, next: first, is_torn: false };
             let mut buffer = Vec::new();
@@ -84,12 +84,15 @@ impl Segment {
     }
 
     /// Whether whole records follow a torn one at `position`: then a crash did not tear it.
-    pub(crate) fn has_records_after(path: &Path, position: u64) -> Result<bool, LogOpenError> {
+    pub(crate) fn has_records_after(
+        files: &dyn Files,
+        path: &Path,
+        position: u64,
+    ) -> Result<bool, LogOpenError> {
         let read = || -> io::Result<bool> {
             let mut rest = Vec::new();
-            let mut file = File::open(path)?;
-            file.seek(SeekFrom::Start(position + 1))?;
-            file.take(4 << 20).read_to_end(&mut rest)?;
+            let reader = Reader::new(files.open(path)?, position + 1);
+            reader.take(4 << 20).read_to_end(&mut rest)?;
             let mut buffer = Vec::new();
             // A checksum that fits somewhere behind is a record.
             Ok((0..rest.len().saturating_sub(FRAME_LEN + HEAD_LEN)).any(|start| {
@@ -102,24 +105,20 @@ impl Segment {
     }
 
     /// Opens the file for appending behind its last whole record.
-    pub(crate) fn append_to(&self) -> io::Result<File> {
-        let mut file =
-            OpenOptions::new().write(true).create(true).truncate(false).open(&self.path)?;
-        file.set_len(self.len)?;
-        file.seek(SeekFrom::End(0))?;
-        Ok(file)
+    pub(crate) fn append_to(&self, files: &dyn Files) -> io::Result<Box<dyn Appendable>> {
+        files.append(&self.path, self.len)
     }
 
     /// Whole records from `position` on, as many as fit `bytes_max`, one at least. The bytes they
     /// take, and the records, whose contents share one buffer.
     pub(crate) fn read(
         &self,
+        files: &dyn Files,
         position: u64,
         bytes_max: usize,
         track: impl FnOnce(Vec<u8>) -> Bytes,
     ) -> io::Result<(u64, Vec<Record>)> {
-        let mut file = File::open(&self.path)?;
-        file.seek(SeekFrom::Start(position))?;
+        let mut file = Reader::new(files.open(&self.path)?, position);
         let available = (self.len - position) as usize;
         let mut buffer = vec![0; available.min(bytes_max)];
         file.read_exact(&mut buffer)?;
@@ -256,7 +255,7 @@ fn key_len(body: &[u8]) -> usize {
 }
 
 /// Writes everything and makes it durable.
-pub(crate) fn write_synced(file: &mut File, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write_synced(file: &mut dyn Appendable, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)?;
-    file.sync_data()
+    file.sync()
 }

@@ -2,16 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use weft_daemons::contract::log::Start;
 use weft_daemons::contract::{ActionId, LogAction, LogError, LogEvent, NewRecord, Topic};
+use weft_files::Files;
 
 use super::commits::Commits;
 use super::groups::{Delivery, Subscription, deal};
 use super::partition::{Cursor, Partition};
-use super::{LogOpenError, LogOptions, sync_folder};
+use super::{LogOpenError, LogOptions};
 
 /// Bytes of one delivery, about.
 const BATCH_BYTES: usize = 1 << 20;
@@ -31,6 +33,7 @@ pub(crate) enum Command {
 
 /// The thread's state.
 pub(crate) struct Worker {
+    files: Arc<dyn Files>,
     folder: PathBuf,
     options: LogOptions,
     commands: Sender<Command>,
@@ -54,27 +57,32 @@ struct Appended {
 impl Worker {
     /// Opens every topic there is.
     pub(crate) fn open(
+        files: Arc<dyn Files>,
         folder: &Path,
         options: LogOptions,
         commands: Sender<Command>,
     ) -> Result<Self, LogOpenError> {
         let mut worker = Self {
+            files: files.clone(),
             folder: folder.join("topics"),
             options,
             commands,
             topics: BTreeMap::new(),
-            commits: Commits::open(folder)?,
+            commits: Commits::open(files.clone(), folder)?,
             clients: BTreeMap::new(),
             subscriptions: Vec::new(),
             appended: Vec::new(),
             committed: Vec::new(),
         };
-        std::fs::create_dir_all(&worker.folder).map_err(LogOpenError::io(&worker.folder))?;
-        for entry in std::fs::read_dir(&worker.folder).map_err(LogOpenError::io(&worker.folder))? {
-            let path = entry.map_err(LogOpenError::io(&worker.folder))?.path();
-            if let Some(name) = path.file_name().and_then(|name| name.to_str()) {
-                let count = std::fs::read_dir(&path).map_err(LogOpenError::io(&path))?.count();
-                let topic = open_topic(&path, count as u32, worker.options.segment_bytes)?;
+        files.create_folder(&worker.folder).map_err(LogOpenError::io(&worker.folder))?;
+        files.sync_folder(folder).map_err(LogOpenError::io(folder))?;
+        for path in files.list(&worker.folder).map_err(LogOpenError::io(&worker.folder))? {
+            let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
+            let count = files.list(&path).map_err(LogOpenError::io(&path))?.len() as u32;
+            let topic = worker.open_topic(&path, count)?;
+            // A crash while a topic was made may have left some of its partitions: one without
+            // records is made when it is asked for.
+            if topic.iter().any(Partition::has_segments) {
                 worker.topics.insert(name.to_owned(), topic);
             }
         }
@@ -97,7 +105,7 @@ impl Worker {
         }
     }
 
-    fn take(&mut self, command: Command) -> bool {
+    pub(super) fn take(&mut self, command: Command) -> bool {
         match command {
             Command::Join(client, sink) => {
                 self.clients.insert(client, sink);
@@ -209,7 +217,7 @@ impl Worker {
     }
 
     /// Makes everything taken so far durable, and answers it.
-    fn sync(&mut self) {
+    pub(super) fn sync(&mut self) {
         let mut failed: BTreeMap<(String, u32), String> = BTreeMap::new();
         if !self.appended.is_empty() {
             for (topic, partitions) in &mut self.topics {
@@ -224,7 +232,8 @@ impl Worker {
             let broken =
                 places.iter().find_map(|(number, _)| failed.get(&(topic.clone(), *number)));
             let result = match broken {
-                Some(reason) => Err(LogError::Unavailable(reason.clone())),
+                // What the disk has of it comes to light when it is opened again.
+                Some(reason) => Err(LogError::Unknown(reason.clone())),
                 None => Ok(places),
             };
             self.tell(client, LogEvent::Appended { id, result });
@@ -243,6 +252,12 @@ impl Worker {
         self.retain();
     }
 
+    /// Writes without a sync, as a process does that ends in between.
+    #[cfg(test)]
+    pub(super) fn write_unsynced(&mut self) {
+        self.topics.values_mut().flatten().for_each(Partition::write_unsynced);
+    }
+
     /// Removes what every group has done with.
     fn retain(&mut self) {
         let before_ms = now_ms() - self.options.retention_ms;
@@ -258,7 +273,7 @@ impl Worker {
     }
 
     /// Hands out records as long as members have room. Commands that come meanwhile go first.
-    fn deliver(&mut self, received: &Receiver<Command>) {
+    pub(super) fn deliver(&mut self, received: &Receiver<Command>) {
         let mut delivered = true;
         while delivered {
             delivered = false;
@@ -422,10 +437,10 @@ impl Worker {
                 return Err(LogError::Refused(reason));
             }
             let path = self.folder.join(name);
-            let opened = open_topic(&path, self.options.partitions, self.options.segment_bytes);
+            let opened = self.open_topic(&path, self.options.partitions);
             let synced = opened.and_then(|topic| {
-                sync_folder(&path).map_err(LogOpenError::io(&path))?;
-                sync_folder(&self.folder).map_err(LogOpenError::io(&self.folder))?;
+                self.files.sync_folder(&path).map_err(LogOpenError::io(&path))?;
+                self.files.sync_folder(&self.folder).map_err(LogOpenError::io(&self.folder))?;
                 Ok(topic)
             });
             let topic = synced.map_err(|error| LogError::Unavailable(error.to_string()))?;
@@ -435,17 +450,19 @@ impl Worker {
         self.topics.get_mut(name).ok_or_else(missing)
     }
 
+    fn open_topic(&self, path: &Path, count: u32) -> Result<Vec<Partition>, LogOpenError> {
+        let open = |number: u32| {
+            let folder = path.join(number.to_string());
+            Partition::open(self.files.clone(), &folder, self.options.segment_bytes)
+        };
+        (0..count).map(open).collect()
+    }
+
     fn tell(&self, client: u64, event: LogEvent) {
         if let Some(sink) = self.clients.get(&client) {
             sink(event);
         }
     }
-}
-
-fn open_topic(path: &Path, count: u32, segment_bytes: u64) -> Result<Vec<Partition>, LogOpenError> {
-    (0..count)
-        .map(|number| Partition::open(&path.join(number.to_string()), segment_bytes))
-        .collect()
 }
 
 fn now_ms() -> i64 {
