@@ -18,7 +18,7 @@ pub enum Kind {
     CutCoord,
     /// A node does not reach the table.
     CutTable,
-    /// One node does not reach another, in one direction.
+    /// One node does not reach another: one way, or both.
     CutPeer,
     /// A node's wall clock jumps.
     ClockJump,

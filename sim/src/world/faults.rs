@@ -41,7 +41,12 @@ impl World {
             Kind::CutTable => self.cut(node, Server::Table, lasts_ns),
             Kind::CutPeer => {
                 let other = other % self.nodes.len();
-                self.cut_peers.insert((node, other), self.now_ns + lasts_ns);
+                let until = self.now_ns + lasts_ns;
+                self.cut_peers.insert((node, other), until);
+                // Half of them are cut both ways.
+                if jump_ns < 0 {
+                    self.cut_peers.insert((other, node), until);
+                }
             }
             Kind::ClockJump => self.nodes[node].skew_ns += jump_ns,
             Kind::RegionMove => {

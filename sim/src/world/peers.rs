@@ -36,6 +36,9 @@ impl World {
             PeerAction::Next { id } => {
                 if let Some(ask) = self.streams.get(&(from, id)).copied() {
                     let directory = self.asks[&ask].directory;
+                    if self.is_cut(from.node, directory.node) {
+                        return self.break_ask(ask, "the connection broke");
+                    }
                     self.tell_peer(directory, Event::Peer(PeerEvent::AskNext { ask }));
                 }
             }
@@ -67,9 +70,10 @@ impl World {
         }
     }
 
+    /// Whether what one node says does not reach the other; the way back may be whole.
     pub(super) fn is_cut(&self, from: usize, to: usize) -> bool {
-        let cut = |pair| self.cut_peers.get(&pair).is_some_and(|until| *until > self.now_ns);
-        from != to && (cut((from, to)) || cut((to, from)))
+        let until = self.cut_peers.get(&(from, to));
+        from != to && until.is_some_and(|until| *until > self.now_ns)
     }
 
     pub(super) fn tell_peer(&mut self, to: Address, event: Event<NoTask>) {
@@ -91,7 +95,7 @@ impl World {
         let Some(Ask { asker, stream, directory }) = self.asks.get(&ask) else { return };
         let (asker, id, directory) = (*asker, *stream, *directory);
         let lost = self.chance(self.params.faults.peer_lost, "peer lost");
-        if lost || self.is_cut(asker.node, directory.node) {
+        if lost || self.is_cut(directory.node, asker.node) {
             return self.break_ask(ask, "the connection broke");
         }
         self.checks.answered(ask, &answer);
