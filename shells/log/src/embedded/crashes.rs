@@ -264,6 +264,23 @@ fn sectors_in_any_order_lose_nothing_silently() {
     }
 }
 
+/// Behind a long damaged record others are found too.
+#[test]
+fn damage_before_a_far_record_is_an_error() {
+    let disk = SimulatedDisk::new(7);
+    disk.create_folder(Path::new(FOLDER)).expect("a folder");
+    let mut life = Life::open(&disk).expect("an empty log");
+    for (id, length) in [(1, 5 << 20), (2, 0)] {
+        let record =
+            NewRecord { partition: 0, key: Bytes::new(), value: Bytes::from(vec![7; length]) };
+        let (id, records) = (ActionId(id), vec![record]);
+        life.act(LogAction::Append { id, topic: topic(), records });
+    }
+    life.told();
+    disk.flip_bit().expect("one in the long record");
+    assert!(matches!(Life::open(&disk), Err(LogOpenError::Damaged { position: 0, .. })));
+}
+
 /// A bit that flips is found, unless it is in the last record of a partition, which looks torn.
 #[test]
 fn a_flipped_bit_is_an_error() {

@@ -63,7 +63,7 @@ impl Partition {
             let is_last = index + 1 == firsts.len();
             // A crash tears the end of the last segment only; anything else is damage.
             let position = scan.segment.len;
-            if scan.is_torn && (!is_last || Segment::has_records_after(&*files, &path, position)?) {
+            if scan.is_torn && (!is_last || Segment::has_records_after(&*files, &scan)?) {
                 return Err(LogOpenError::Damaged { path, position });
             }
             if index > 0 && next != *first {

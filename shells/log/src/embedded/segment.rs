@@ -83,21 +83,21 @@ impl Segment {
         read().map_err(io)
     }
 
-    /// Whether whole records follow a torn one at `position`: then a crash did not tear it.
-    pub(crate) fn has_records_after(
-        files: &dyn Files,
-        path: &Path,
-        position: u64,
-    ) -> Result<bool, LogOpenError> {
+    /// Whether whole records follow a torn one at the end of the scan: then a crash did not tear
+    /// it.
+    pub(crate) fn has_records_after(files: &dyn Files, scan: &Scan) -> Result<bool, LogOpenError> {
+        let Self { path, len, .. } = &scan.segment;
         let read = || -> io::Result<bool> {
             let mut rest = Vec::new();
-            let reader = Reader::new(files.open(path)?, position + 1);
-            reader.take(4 << 20).read_to_end(&mut rest)?;
+            Reader::new(files.open(path)?, len + 1).read_to_end(&mut rest)?;
             let mut buffer = Vec::new();
-            // A checksum that fits somewhere behind is a record.
-            Ok((0..rest.len().saturating_sub(FRAME_LEN + HEAD_LEN)).any(|start| {
+            // A record has an offset that one there can have, which few other bytes look like, and
+            // a checksum that fits.
+            let offsets = scan.next..scan.next + (rest.len() / (FRAME_LEN + HEAD_LEN)) as u64 + 1;
+            Ok((0..rest.len().saturating_sub(FRAME_LEN + HEAD_LEN - 1)).any(|start| {
                 let length = length_at(&rest, start);
                 (HEAD_LEN..=rest.len() - start - FRAME_LEN).contains(&length)
+                    && offsets.contains(&number(&rest, start + FRAME_LEN))
                     && matches!(read_frame(&mut &rest[start..], &mut buffer), Ok(Frame::Whole))
             }))
         };
