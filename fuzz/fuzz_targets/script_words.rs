@@ -1,4 +1,5 @@
 //! Scripts made of words and values: every two bytes pick one. None may panic, hang or pass a limit.
+//! With `SHOW` in the environment each script is printed before it runs.
 
 #![no_main]
 
@@ -76,6 +77,8 @@ static NAMES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
     words.map(|word| word.name).collect()
 });
 
+static SHOW: LazyLock<bool> = LazyLock::new(|| std::env::var_os("SHOW").is_some());
+
 fuzz_target!(|bytes: &[u8]| {
     let mut script = String::new();
     for pair in bytes.chunks_exact(2).take(40) {
@@ -84,6 +87,9 @@ fuzz_target!(|bytes: &[u8]| {
         let (from, n) = (if n % 2 == 0 { VALUES } else { NAMES.as_slice() }, n / 2);
         script.push_str(from[n % from.len()]);
         script.push(' ');
+    }
+    if *SHOW {
+        eprintln!("{script}");
     }
     weft_fuzz::run(&script);
 });

@@ -9,10 +9,10 @@ use weft_warpscript::requests::Answer;
 use weft_warpscript::{Config, Limits};
 
 /// Slices after which a script that has not ended is ended.
-const SLICES: usize = 200;
+const SLICES: usize = 20;
 
-/// Fuel of a slice.
-const FUEL: u64 = 2_000;
+/// Fuel of a slice. A step of a word may take more: the search for a prime of thousands of bits, half a second.
+const FUEL: u64 = 20_000;
 
 /// Bytes that a script may hold.
 const MEMORY: usize = 8 << 20;
