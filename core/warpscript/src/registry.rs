@@ -22,6 +22,41 @@ pub enum Action {
     Push(Role),
 }
 
+/// What the machine does itself, without a call, where the values are those that are met most; the
+/// word has the whole meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Quick {
+    No,
+    Drop,
+    Dup,
+    Swap,
+    Add,
+    Subtract,
+    Multiply,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+impl Quick {
+    const fn of(name: &str) -> Self {
+        match name.as_bytes() {
+            b"DROP" => Self::Drop,
+            b"DUP" => Self::Dup,
+            b"SWAP" => Self::Swap,
+            b"+" => Self::Add,
+            b"-" => Self::Subtract,
+            b"*" => Self::Multiply,
+            b"<" => Self::Less,
+            b"<=" => Self::LessOrEqual,
+            b">" => Self::Greater,
+            b">=" => Self::GreaterOrEqual,
+            _ => Self::No,
+        }
+    }
+}
+
 /// One word of the library.
 #[derive(Clone, Copy)]
 pub struct Word {
@@ -38,6 +73,8 @@ pub struct Word {
     /// Scripts with the JSON they answer; every one of them is a test. `!text` as the answer means
     /// an error that contains the text.
     pub examples: &'static [(&'static str, &'static str)],
+    /// The short way through the machine.
+    pub(crate) quick: Quick,
 }
 
 /// Words of one topic, in one module.
@@ -64,7 +101,15 @@ pub const fn word(
     doc: &'static str,
     examples: &'static [(&'static str, &'static str)],
 ) -> Word {
-    Word { name, action: Action::Run(run), since, signatures, doc, examples }
+    Word {
+        name,
+        action: Action::Run(run),
+        since,
+        signatures,
+        doc,
+        examples,
+        quick: Quick::of(name),
+    }
 }
 
 /// A word that is pushed as a function value.
@@ -76,7 +121,7 @@ pub const fn function(
     doc: &'static str,
     examples: &'static [(&'static str, &'static str)],
 ) -> Word {
-    Word { name, action: Action::Push(role), since, signatures, doc, examples }
+    Word { name, action: Action::Push(role), since, signatures, doc, examples, quick: Quick::No }
 }
 
 static WORDS: LazyLock<IndexMap<&'static str, &'static Word, FxBuildHasher>> =

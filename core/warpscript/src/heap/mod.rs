@@ -298,6 +298,18 @@ impl Heap {
         Ok(())
     }
 
+    /// Appends a number without a place where that is simple: see [`Gts::append_number`]. `false`:
+    /// it is not, and nothing happened.
+    #[inline]
+    pub(crate) fn append_number(&mut self, handle: Handle<Gts>, tick: i64, value: Value) -> bool {
+        if handle.frozen {
+            return false;
+        }
+        let grown = self.series.get_mut(handle.index).append_number(tick, value);
+        self.used += grown.unwrap_or(0);
+        grown.is_some()
+    }
+
     /// Appends a point to an encoder for all who hold it, likewise.
     ///
     /// # Errors

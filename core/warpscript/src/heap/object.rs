@@ -168,14 +168,63 @@ impl Gts {
         if !points.append(tick, location, elevation, value) {
             return;
         }
-        self.order = match (count, last, self.order) {
-            (0, ..) | (_, None, _) => Order::Ascending,
-            (1, Some(last), _) if last > tick => Order::Descending,
-            (1, ..) => Order::Ascending,
-            (_, Some(last), Order::Ascending) if last <= tick => Order::Ascending,
-            (_, Some(last), Order::Descending) if last >= tick => Order::Descending,
-            _ => Order::Unknown,
+        self.order = match last {
+            Some(last) => self.order.after(count, last, tick),
+            None => Order::Ascending,
         };
+    }
+
+    /// As [`Gts::append`] of a number without a place, for a series that has only such, of the same
+    /// type, and shares no columns: the bytes by which these grew. `None`: another case, and nothing
+    /// happened.
+    #[inline]
+    pub(crate) fn append_number(&mut self, tick: i64, value: Value) -> Option<usize> {
+        let points = &mut self.series.points;
+        if !points.locations.is_empty() || !points.elevations.is_empty() {
+            return None;
+        }
+        let ticks = Arc::get_mut(&mut points.ticks)?;
+        let last = *ticks.last()?;
+        let grown = match (&mut points.values, value) {
+            (Column::Long(values), Value::Long(value)) => push(Arc::get_mut(values)?, value),
+            (Column::Double(values), Value::Double(value)) => push(Arc::get_mut(values)?, value),
+            _ => return None,
+        };
+        self.order = self.order.after(ticks.len(), last, tick);
+        Some(grown + push(ticks, tick))
+    }
+}
+
+/// Appends; the bytes by which the room grew.
+#[inline]
+fn push<T>(values: &mut Vec<T>, value: T) -> usize {
+    let room = values.capacity();
+    values.push(value);
+    (values.capacity() - room) * size_of::<T>()
+}
+
+impl Order {
+    /// The order of points of which there were `count`, the last one at `last`, and then one more.
+    const fn after(self, count: usize, last: i64, tick: i64) -> Self {
+        match (count, self) {
+            (1, _) if last > tick => Self::Descending,
+            (1, _) => Self::Ascending,
+            (_, Self::Ascending) if last <= tick => Self::Ascending,
+            (_, Self::Descending) if last >= tick => Self::Descending,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// The order of ticks that came one by one.
+    pub(crate) fn of(ticks: &[i64]) -> Self {
+        let mut order = Self::Ascending;
+        for (count, pair) in (1..).zip(ticks.windows(2)) {
+            order = order.after(count, pair[0], pair[1]);
+            if matches!(order, Self::Unknown) {
+                break;
+            }
+        }
+        order
     }
 }
 

@@ -6,7 +6,7 @@ use super::{Machine, Place};
 use crate::error::{Fault, Kind, Result};
 use crate::heap::Text;
 use crate::macros::{Instruction, Macro, Symbol};
-use crate::registry::Word;
+use crate::registry::{Quick, Word};
 use crate::value::{Handle, Value};
 
 /// A word that takes more than one step: it calls macros, waits for answers or works in slices.
@@ -108,6 +108,30 @@ pub(crate) struct MacroFrame {
     section: Symbol,
     name: Option<Symbol>,
     secure: bool,
+}
+
+/// What a word over two numbers leaves.
+#[inline(always)]
+fn quick_pair(quick: Quick, a: Value, b: Value) -> Option<Value> {
+    Some(match (a, b) {
+        (Value::Long(a), Value::Long(b)) => match quick {
+            Quick::Add => Value::Long(a.wrapping_add(b)),
+            Quick::Subtract => Value::Long(a.wrapping_sub(b)),
+            Quick::Multiply => Value::Long(a.wrapping_mul(b)),
+            Quick::Less => Value::Boolean(a < b),
+            Quick::LessOrEqual => Value::Boolean(a <= b),
+            Quick::Greater => Value::Boolean(a > b),
+            Quick::GreaterOrEqual => Value::Boolean(a >= b),
+            _ => return None,
+        },
+        (Value::Double(a), Value::Double(b)) => match quick {
+            Quick::Add => Value::Double(a + b),
+            Quick::Subtract => Value::Double(a - b),
+            Quick::Multiply => Value::Double(a * b),
+            _ => return None,
+        },
+        _ => return None,
+    })
 }
 
 impl Machine {
@@ -262,6 +286,7 @@ impl Machine {
         Ok(true)
     }
 
+    #[inline(never)]
     fn next_other_round(&mut self, index: usize) -> Result<bool> {
         let Frame::Loop { word, state: LoopState::Other(state), .. } = &mut self.frames[index]
         else {
@@ -273,7 +298,8 @@ impl Machine {
         };
         let goes_on = state.next(self)?;
         if let Frame::Loop { state: LoopState::Other(place), .. } = &mut self.frames[index] {
-            *place = Some(state);
+            // It was taken above: there is nothing to drop.
+            std::mem::forget(place.replace(state));
         }
         Ok(goes_on)
     }
@@ -311,6 +337,10 @@ impl Machine {
                 self.set_pc(index, pc);
             }
             let Some(instruction) = code.get(pc) else {
+                if self.turn(index) {
+                    pc = 0;
+                    continue;
+                }
                 if !self.end_of_macro(index, pc)? {
                     return Ok(());
                 }
@@ -337,8 +367,11 @@ impl Machine {
                 }
                 Instruction::PopRegister(n) => self.pop_register(n),
                 Instruction::Call(word) => {
-                    runs = true;
                     self.ops += 1;
+                    if self.quick(word.quick) {
+                        continue;
+                    }
+                    runs = true;
                     self.call_word(word)
                 }
                 Instruction::Apply(function) => {
@@ -363,6 +396,64 @@ impl Machine {
                 return Ok(());
             }
         }
+    }
+
+    /// The common turn of a counting loop: `false` when anything is out of the ordinary, and
+    /// nothing happened.
+    #[inline(always)]
+    fn turn(&mut self, index: usize) -> bool {
+        if self.must_pause() || self.ops >= self.limits.ops || index == 0 {
+            return false;
+        }
+        let [Frame::Loop { state: LoopState::Count(count), .. }, Frame::Macro(frame)] =
+            &mut self.frames[index - 1..]
+        else {
+            return false;
+        };
+        if count.done
+            || count.next > count.to
+            || !count.push
+            || self.clock.mono_ns > count.deadline
+            || self.stack.len() as i64 >= self.limits.depth
+        {
+            return false;
+        }
+        self.section = frame.section;
+        self.fuel -= 1;
+        self.ops += 1;
+        self.stack.push(Value::Long(count.next));
+        (count.next, count.done) = count.next.overflowing_add(1);
+        true
+    }
+
+    /// Does what a word does to the values that are met most; `false` when they are others, and
+    /// nothing happened.
+    #[inline(always)]
+    fn quick(&mut self, quick: Quick) -> bool {
+        let has_room = (self.stack.len() as i64) < self.limits.depth;
+        let top = match (quick, &mut self.stack[self.hidden..]) {
+            (Quick::No, _) => return false,
+            (Quick::Drop, [_, ..]) => None,
+            (Quick::Dup, [.., top]) if has_room => {
+                let top = *top;
+                self.stack.push(top);
+                return true;
+            }
+            (Quick::Swap, [.., a, b]) => {
+                std::mem::swap(a, b);
+                return true;
+            }
+            (_, [.., a, b]) => match quick_pair(quick, *a, *b) {
+                Some(value) => Some((a, value)),
+                None => return false,
+            },
+            _ => return false,
+        };
+        if let Some((place, value)) = top {
+            *place = value;
+        }
+        self.stack.pop();
+        true
     }
 
     /// Whether the slice is over or a collection is due.
@@ -415,6 +506,8 @@ impl Machine {
     }
 
     /// The macro in frame `index` ran to its end. `true`: a loop wants it once more.
+    // Apart, so that the loop over instructions stays small.
+    #[inline(never)]
     fn end_of_macro(&mut self, index: usize, pc: usize) -> Result<bool> {
         if let Err(fault) = self.check_ops() {
             self.set_pc(index, pc + 1);

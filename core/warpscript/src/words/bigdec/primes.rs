@@ -167,7 +167,7 @@ fn mod_pow(vm: &mut Machine) -> Result {
 }
 
 /// The largest number that is tested for primality: one test takes milliseconds, not minutes.
-const PRIME_BITS: u64 = 8192;
+const PRIME_BITS: u64 = 4096;
 
 fn check_prime_size(bits: u64) -> Result {
     if bits > PRIME_BITS { Err(Fault::limit("Number too large.")) } else { Ok(()) }

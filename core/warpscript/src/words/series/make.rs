@@ -1,9 +1,11 @@
 //! Making series and adding points.
 
-use weft_gts::{Metadata, NO_ELEVATION, NO_LOCATION, Series, Value as PointValue};
+use std::sync::Arc;
+
+use weft_gts::{Column, Metadata, NO_ELEVATION, NO_LOCATION, Series, Value as PointValue};
 
 use crate::error::{Fault, Kind, Result};
-use crate::heap::{Encoder, Gts};
+use crate::heap::{Encoder, Gts, Order};
 use crate::machine::Machine;
 use crate::value::Value;
 use crate::words::points::{self, order};
@@ -36,6 +38,15 @@ pub(super) fn make_gts(vm: &mut Machine) -> Result {
     vm.heap.claim(count.saturating_mul(32))?;
     let mut gts = Gts::new(Series { metadata: unnamed(), ..Series::default() });
     let [ticks, latitudes, longitudes, elevations, values] = lists.map(|l| vm.heap.list(l));
+    if let ([], [], []) = (&latitudes[..], &longitudes[..], &elevations[..])
+        && let Some((ticks, values)) = plain(ticks, values)
+    {
+        gts.order = Order::of(&ticks);
+        gts.series.points.ticks = Arc::new(ticks);
+        gts.series.points.values = values;
+        let gts = vm.heap.alloc_gts(gts)?;
+        return vm.push(Value::Gts(gts));
+    }
     let mut last_tick = -1i64;
     for index in 0..count {
         let Some(value) = values.get(index).or_else(|| values.last()) else {
@@ -65,12 +76,65 @@ pub(super) fn make_gts(vm: &mut Machine) -> Result {
     vm.push(Value::Gts(gts))
 }
 
+/// As many ticks as numbers of one type, as columns. `None` for anything else.
+fn plain(ticks: &[Value], values: &[Value]) -> Option<(Vec<i64>, Column)> {
+    let long = |value: &Value| match value {
+        Value::Long(long) => Some(*long),
+        _ => None,
+    };
+    let double = |value: &Value| match value {
+        Value::Double(double) => Some(*double),
+        _ => None,
+    };
+    if ticks.len() != values.len() {
+        return None;
+    }
+    let values = match values.first()? {
+        Value::Long(_) => Column::Long(Arc::new(gathered(values, long)?)),
+        Value::Double(_) => Column::Double(Arc::new(gathered(values, double)?)),
+        _ => return None,
+    };
+    Some((gathered(ticks, long)?, values))
+}
+
+fn gathered<T>(values: &[Value], part: impl Fn(&Value) -> Option<T>) -> Option<Vec<T>> {
+    let mut parts = Vec::with_capacity(values.len());
+    for value in values {
+        parts.push(part(value)?);
+    }
+    Some(parts)
+}
+
 fn not_a_number() -> Fault {
     Fault::kind(Kind::Cast, "Not a number.")
 }
 
 pub(super) fn add_value(vm: &mut Machine) -> Result {
-    add(vm, false)
+    if add_number(vm) { Ok(()) } else { add(vm, false) }
+}
+
+/// A number without a place that goes onto a series of such: by far the most common. `false`: it
+/// is another case, and nothing happened.
+#[inline]
+fn add_number(vm: &mut Machine) -> bool {
+    let [
+        ..,
+        Value::Gts(series),
+        Value::Long(tick),
+        Value::Double(latitude),
+        Value::Double(longitude),
+        Value::Double(elevation),
+        value,
+    ] = *vm.visible()
+    else {
+        return false;
+    };
+    let has_place = !(latitude.is_nan() && longitude.is_nan() && elevation.is_nan());
+    if has_place || !vm.heap.append_number(series, tick, value) {
+        return false;
+    }
+    vm.truncate(vm.depth() - 5);
+    true
 }
 
 pub(super) fn set_value(vm: &mut Machine) -> Result {
@@ -110,7 +174,7 @@ fn add(vm: &mut Machine, overwrite: bool) -> Result {
 fn replaced(gts: &Gts, tick: i64) -> Option<usize> {
     let points = &gts.series.points;
     match order::order(gts) {
-        crate::heap::Order::Unknown => points.ticks.iter().position(|t| *t == tick),
+        Order::Unknown => points.ticks.iter().position(|t| *t == tick),
         order => order::find_tick(points, order, tick, false),
     }
 }
