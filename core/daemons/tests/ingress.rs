@@ -278,3 +278,16 @@ fn what_is_not_acknowledged_is_bounded() {
     };
     assert_eq!(the_head(&paused), None);
 }
+
+#[test]
+fn a_bad_line_does_not_hide_that_those_before_it_were_lost() {
+    let mut ingress = ingress();
+    let effects = update(&mut ingress, 1, "1// a{} 1\nnonsense\n");
+    assert_eq!(the_head(&effects), None);
+    let all = appends(effects).into_values().flatten().map(|(id, _)| id);
+    let mut effects = Vec::new();
+    for id in all.collect::<Vec<_>>() {
+        effects.extend(step_and_run(&mut ingress, at(0), failed(id)));
+    }
+    assert_eq!(the_head(&effects).map(|head| head.status), Some(503));
+}

@@ -248,6 +248,10 @@ impl Upload {
             Ok(()) => self.stored += points,
             Err(error) => {
                 let message = chain_after(self.prefix, &[&error.to_string()]);
+                // It outweighs a bad line: what stands before that one is not durable.
+                if self.failure.as_ref().is_some_and(|failure| failure.line.is_some()) {
+                    self.failure = None;
+                }
                 self.fail(Failure { status: 503, message, line: None });
             }
         }
