@@ -72,6 +72,8 @@ impl DoubleBuffer {
                 f64::NEG_INFINITY => b"-Infinity",
                 _ => b"NaN",
             });
+        } else if let Some(thousandths) = thousandths(magnitude) {
+            self.thousandths(value < 0.0, thousandths);
         } else if magnitude == 0.0 || (1e-3..1e7).contains(&magnitude) {
             // Both layouts agree here.
             self.push(zmij::Buffer::new().format_finite(value).as_bytes());
@@ -84,6 +86,33 @@ impl DoubleBuffer {
     fn push(&mut self, text: &[u8]) {
         self.bytes[self.length..self.length + text.len()].copy_from_slice(text);
         self.length += text.len();
+    }
+
+    /// A number of thousandths, without the zeros at its end.
+    fn thousandths(&mut self, is_negative: bool, thousandths: u64) {
+        let (mut whole, rest) = (thousandths / 1_000, thousandths % 1_000);
+        // From the last digit on: seven before the point, three behind it, and a sign.
+        let mut text = [b'0'; 12];
+        let mut start = text.len() - 4;
+        text[start] = b'.';
+        for (place, unit) in [(1, 100), (2, 10), (3, 1)] {
+            text[start + place] = b'0' + (rest / unit % 10) as u8;
+        }
+        let zeros = if rest % 100 == 0 { 2 } else { usize::from(rest % 10 == 0) };
+        let end = text.len() - zeros;
+        loop {
+            start -= 1;
+            text[start] = b'0' + (whole % 10) as u8;
+            whole /= 10;
+            if whole == 0 {
+                break;
+            }
+        }
+        if is_negative {
+            start -= 1;
+            text[start] = b'-';
+        }
+        self.push(&text[start..end]);
     }
 
     fn scientific(&mut self, value: f64) {
@@ -116,6 +145,18 @@ impl DoubleBuffer {
         let zeros = if exponent >= 100 { 0 } else { 1 + usize::from(exponent < 10) };
         self.push(&decimal[zeros..]);
     }
+}
+
+/// How many thousandths make a number of the plain layout, when some do: most measurements have no
+/// more than three digits behind the point. Decimals of so few digits name different doubles, so
+/// the one that is found is the shortest.
+#[inline]
+fn thousandths(magnitude: f64) -> Option<u64> {
+    if !(1e-3..1e7).contains(&magnitude) {
+        return None;
+    }
+    let nearest = (magnitude * 1e3 + 0.5) as u64;
+    (nearest as f64 / 1e3 == magnitude).then_some(nearest)
 }
 
 impl Default for DoubleBuffer {
@@ -218,6 +259,15 @@ mod tests {
             (f64::NEG_INFINITY, "-Infinity"),
         ] {
             assert_eq!(JavaDouble(value).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn few_decimals_are_the_shortest() {
+        for thousandths in (1..20_000).chain(9_999_990_000..10_000_000_000u64) {
+            let value = thousandths as f64 / 1e3;
+            let text = JavaDouble(-value).to_string();
+            assert_eq!(text, format!("-{value:?}"));
         }
     }
 

@@ -4,7 +4,11 @@
 //! doubles in Java's layout. A [`JsonWriter`] holds its place in nested values itself, so nothing
 //! recurses, and a large result can be streamed: call [`JsonWriter::write`] again and again.
 
-use weft_gts::double::write_double;
+use std::ops::Range;
+
+use weft_gts::double::{DoubleBuffer, write_double};
+use weft_gts::text::NumberLine;
+pub(crate) use weft_gts::text::write_long;
 use weft_gts::{Column, Columns, Labels, Metadata, NO_ELEVATION, NO_LOCATION};
 
 use crate::error::{Fault, Kind, Result};
@@ -254,9 +258,11 @@ impl JsonWriter {
     /// Writes some points; the index to go on at, or `None` at the end.
     fn points(&mut self, points: &Columns, out: &mut Vec<u8>, from: usize) -> Option<usize> {
         let to = points.len().min(from + POINTS_PER_STEP);
-        for index in from..to {
-            self.before_item(out, index);
-            self.point(points, out, index);
+        if !self.numbers(points, out, from..to) {
+            for index in from..to {
+                self.before_item(out, index);
+                self.point(points, out, index);
+            }
         }
         if to < points.len() {
             return Some(to);
@@ -264,6 +270,30 @@ impl JsonWriter {
         self.end_array(out, points.len());
         self.end_object(out, 1);
         None
+    }
+
+    /// Writes points that are numbers without places, each in one go. `false`: they are others, and
+    /// nothing is written.
+    fn numbers(&self, points: &Columns, out: &mut Vec<u8>, range: Range<usize>) -> bool {
+        if self.format != Format::default()
+            || !points.locations.is_empty()
+            || !points.elevations.is_empty()
+        {
+            return false;
+        }
+        let ticks = &points.ticks[range.clone()];
+        match &points.values {
+            Column::Long(values) => {
+                write_numbers(out, range.start, ticks, &values[range], NumberLine::put_long);
+            }
+            Column::Double(values) => {
+                write_numbers(out, range.start, ticks, &values[range], |line, value| {
+                    line.put(DoubleBuffer::new().format(value).as_bytes());
+                });
+            }
+            _ => return false,
+        }
+        true
     }
 
     fn point(&self, points: &Columns, out: &mut Vec<u8>, index: usize) {
@@ -393,38 +423,27 @@ impl Machine {
     }
 }
 
-const fn boolean(v: bool) -> &'static [u8] {
-    if v { b"true" } else { b"false" }
+/// Writes points from place `first` of a series on.
+fn write_numbers<T: Copy>(
+    out: &mut Vec<u8>,
+    first: usize,
+    ticks: &[i64],
+    values: &[T],
+    put: impl Fn(&mut NumberLine, T),
+) {
+    let mut line = NumberLine::default();
+    for (place, (tick, value)) in (first..).zip(ticks.iter().zip(values)) {
+        line.put(if place == 0 { b"[[" } else { b",[" });
+        line.put_tick(*tick);
+        line.put(b",");
+        put(&mut line, *value);
+        line.put(b"]");
+        line.move_to(out);
+    }
 }
 
-/// Appends an integer.
-pub(crate) fn write_long(out: &mut Vec<u8>, value: i64) {
-    const PAIRS: &[u8; 200] = b"0001020304050607080910111213141516171819\
-        2021222324252627282930313233343536373839\
-        4041424344454647484950515253545556575859\
-        6061626364656667686970717273747576777879\
-        8081828384858687888990919293949596979899";
-    let mut digits = [0u8; 20];
-    let mut place = digits.len();
-    let mut rest = value.unsigned_abs();
-    while rest >= 100 {
-        let pair = (rest % 100) as usize * 2;
-        rest /= 100;
-        place -= 2;
-        digits[place..place + 2].copy_from_slice(&PAIRS[pair..pair + 2]);
-    }
-    if rest >= 10 {
-        let pair = rest as usize * 2;
-        place -= 2;
-        digits[place..place + 2].copy_from_slice(&PAIRS[pair..pair + 2]);
-    } else {
-        place -= 1;
-        digits[place] = b'0' + rest as u8;
-    }
-    if value < 0 {
-        out.push(b'-');
-    }
-    out.extend_from_slice(&digits[place..]);
+const fn boolean(v: bool) -> &'static [u8] {
+    if v { b"true" } else { b"false" }
 }
 
 /// Appends a string literal, ASCII only.
