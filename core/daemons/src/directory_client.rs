@@ -1,17 +1,18 @@
 //! Asks all shards of the directory and puts their answers together.
 //!
 //! Directories register under a path of coordination. A complete set is one instance for every
-//! remainder of one modulus. A find asks one replica of each, merges their answers in the order of
-//! ids, and is an error as soon as one of them fails: never a silently partial answer.
+//! remainder of one modulus. A find asks one replica of each, and the next one when that cannot be
+//! reached before it found anything; it merges their answers in the order of ids, and is an error
+//! as soon as a shard fails: never a silently partial answer.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use weft_gts::Metadata;
 use weft_wire::znode::ServiceInstance;
 
-use crate::contract::peer::{Answer, FindRequest, InstanceId, PeerAction, PeerEvent};
+use crate::contract::peer::{Answer, FindRequest, InstanceId, PeerAction, PeerError, PeerEvent};
 use crate::contract::table::Slice;
-use crate::contract::{ActionId, ActionIds, CoordAction, CoordEvent};
+use crate::contract::{ActionId, ActionIds, CoordAction, CoordError, CoordEvent};
 
 /// A find that was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,6 +51,7 @@ pub(crate) struct DirectoryClient {
 /// A find under way.
 #[derive(Debug)]
 struct Find {
+    request: FindRequest,
     shards: Vec<Shard>,
     /// Whether somebody waits for [`FindEvent`].
     is_wanted: bool,
@@ -60,6 +62,8 @@ struct Find {
 #[derive(Debug)]
 struct Shard {
     stream: ActionId,
+    /// Replicas that were not asked; none once something was found.
+    spares: Vec<InstanceId>,
     found: VecDeque<Metadata>,
     has_ended: bool,
 }
@@ -91,14 +95,15 @@ impl DirectoryClient {
         self.last_find += 1;
         let id = FindId(self.last_find);
         let mut shards = Vec::new();
-        for instance in chosen {
+        for (instance, spares) in chosen {
             let stream = ids.next_id();
             self.streams.insert(stream, id);
-            shards.push(Shard { stream, found: VecDeque::new(), has_ended: false });
+            shards.push(Shard { stream, spares, found: VecDeque::new(), has_ended: false });
             let request = request.clone();
             self.peer_actions.push_back(PeerAction::Find { id: stream, instance, request });
         }
-        self.finds.insert(id, Find { shards, is_wanted: true, failed: None });
+        let request = request.clone();
+        self.finds.insert(id, Find { request, shards, is_wanted: true, failed: None });
         Ok(id)
     }
 
@@ -127,8 +132,13 @@ impl DirectoryClient {
             CoordEvent::Changed { path } if path == self.path => self.list(ids),
             CoordEvent::Children { id, result } if self.listing == Some(id) => {
                 self.listing = None;
-                // A path that is not there yet is watched like one without children.
-                self.listed(result.unwrap_or_default(), ids);
+                match result {
+                    Ok(names) => self.listed(names, ids),
+                    // Without contact what was known stays, until the next listing.
+                    Err(CoordError::Unavailable(_)) => {}
+                    // A path that is not there yet is watched like one without children.
+                    Err(_) => self.listed(Vec::new(), ids),
+                }
             }
             CoordEvent::Data { id, result } => {
                 let Some(name) = self.reading.remove(&id) else { return };
@@ -142,11 +152,10 @@ impl DirectoryClient {
     }
 
     /// Takes an answer of a directory in.
-    pub(crate) fn peer_event(&mut self, event: PeerEvent) {
+    pub(crate) fn peer_event(&mut self, event: PeerEvent, ids: &mut ActionIds) {
         let PeerEvent::Answered { id: stream, answer } = event else { return };
-        let Some(find) = self.streams.get(&stream).and_then(|id| self.finds.get_mut(id)) else {
-            return;
-        };
+        let Some(find_id) = self.streams.get(&stream).copied() else { return };
+        let Some(find) = self.finds.get_mut(&find_id) else { return };
         let Some(shard) = find.shards.iter_mut().find(|shard| shard.stream == stream) else {
             return;
         };
@@ -155,9 +164,18 @@ impl DirectoryClient {
                 if series.is_empty() {
                     self.peer_actions.push_back(PeerAction::Next { id: stream });
                 }
+                shard.spares.clear();
                 shard.found.extend(series);
             }
             Answer::End => shard.has_ended = true,
+            Answer::Failed(PeerError::Unavailable(_)) if !shard.spares.is_empty() => {
+                let (id, instance) = (ids.next_id(), shard.spares.remove(0));
+                shard.stream = id;
+                self.streams.remove(&stream);
+                self.streams.insert(id, find_id);
+                let request = find.request.clone();
+                self.peer_actions.push_back(PeerAction::Find { id, instance, request });
+            }
             Answer::Failed(error) => {
                 shard.has_ended = true;
                 find.failed = Some(error.to_string());
@@ -208,8 +226,9 @@ impl DirectoryClient {
         }
     }
 
-    /// One instance of every remainder of one modulus; of several complete sets the finest.
-    fn choose(&mut self) -> Result<Vec<InstanceId>, String> {
+    /// One instance of every remainder of one modulus, with the others of that remainder; of
+    /// several complete sets the finest.
+    fn choose(&mut self) -> Result<Vec<(InstanceId, Vec<InstanceId>)>, String> {
         let mut replicas: BTreeMap<u32, BTreeMap<u32, Vec<&InstanceId>>> = BTreeMap::new();
         for (name, slice) in &self.instances {
             let remainders = replicas.entry(slice.modulus).or_default();
@@ -223,7 +242,12 @@ impl DirectoryClient {
             .find(|(modulus, remainders)| remainders.len() == **modulus as usize);
         match complete {
             Some((_, remainders)) => {
-                Ok(remainders.values().map(|names| names[turn % names.len()].clone()).collect())
+                let replicas = remainders.values().map(|names| {
+                    let (before, from) = names.split_at(turn % names.len());
+                    let others = from[1..].iter().chain(before);
+                    (from[0].clone(), others.map(|&name| name.clone()).collect())
+                });
+                Ok(replicas.collect())
             }
             None => Err(incomplete(&replicas)),
         }
@@ -282,7 +306,6 @@ mod tests {
     use weft_wire::znode::DIRECTORY_SERVICE;
 
     use super::*;
-    use crate::contract::PeerError;
 
     /// A client that knows instances, by name, modulus and remainder.
     fn client(instances: &[(&str, u32, u32)]) -> (DirectoryClient, ActionIds) {
@@ -363,15 +386,18 @@ mod tests {
         let (mut client, mut ids) = client(&[("a", 2, 0), ("b", 2, 1)]);
         let streams = asked(&mut client, &mut ids);
         let (a, b) = (streams[0].1, streams[1].1);
-        client.peer_event(answered(a, Answer::Found(vec![series(1), series(4)])));
+        client.peer_event(answered(a, Answer::Found(vec![series(1), series(4)])), &mut ids);
         assert_eq!(found(&mut client), None, "who knows what the other one has");
-        client.peer_event(answered(b, Answer::Found(vec![series(2), series(3), series(7)])));
+        client.peer_event(
+            answered(b, Answer::Found(vec![series(2), series(3), series(7)])),
+            &mut ids,
+        );
         assert_eq!(found(&mut client), Some(Ok(vec![1, 2, 3, 4])));
         client.next(FindId(1));
-        client.peer_event(answered(a, Answer::End));
+        client.peer_event(answered(a, Answer::End), &mut ids);
         assert_eq!(found(&mut client), Some(Ok(vec![7])));
         client.next(FindId(1));
-        client.peer_event(answered(b, Answer::End));
+        client.peer_event(answered(b, Answer::End), &mut ids);
         assert_eq!(found(&mut client), Some(Ok(Vec::new())));
     }
 
@@ -379,12 +405,59 @@ mod tests {
     fn one_shard_that_fails_fails_the_find() {
         let (mut client, mut ids) = client(&[("a", 2, 0), ("b", 2, 1)]);
         let streams = asked(&mut client, &mut ids);
-        client.peer_event(answered(streams[0].1, Answer::Found(vec![series(1)])));
+        client.peer_event(answered(streams[0].1, Answer::Found(vec![series(1)])), &mut ids);
         let error = PeerError::Unavailable("b".to_owned());
-        client.peer_event(answered(streams[1].1, Answer::Failed(error)));
+        client.peer_event(answered(streams[1].1, Answer::Failed(error)), &mut ids);
         assert_eq!(found(&mut client), Some(Err("directory b is unavailable".to_owned())));
         // The rest of the other one is not wanted any more.
         let cancelled = client.poll_peer();
         assert_eq!(cancelled, Some(PeerAction::Cancel { id: streams[0].1 }));
+    }
+
+    #[test]
+    fn another_replica_answers_for_one_that_cannot_be_reached() {
+        let (mut client, mut ids) = client(&[("a", 2, 0), ("b", 2, 0), ("d", 2, 0), ("c", 2, 1)]);
+        let streams = asked(&mut client, &mut ids);
+        let gone = || Answer::Failed(PeerError::Unavailable("gone".to_owned()));
+        client.peer_event(answered(streams[1].1, Answer::End), &mut ids);
+        client.peer_event(answered(streams[0].1, gone()), &mut ids);
+        assert_eq!(found(&mut client), None, "the other one may have it");
+        let Some(PeerAction::Find { id, instance, .. }) = client.poll_peer() else {
+            panic!("the other one is asked")
+        };
+        assert!(["a", "b", "d"].contains(&&*instance) && *instance != *streams[0].0);
+        // What the first one says late is nobody's.
+        client.peer_event(answered(streams[0].1, Answer::Found(vec![series(9)])), &mut ids);
+        client.peer_event(answered(id, Answer::Found(vec![series(1)])), &mut ids);
+        assert_eq!(found(&mut client), Some(Ok(vec![1])));
+        // Once it found something, nobody else knows where it was.
+        client.next(FindId(1));
+        client.peer_event(answered(id, gone()), &mut ids);
+        assert_eq!(found(&mut client), Some(Err("directory gone is unavailable".to_owned())));
+    }
+
+    #[test]
+    fn a_find_fails_when_no_replica_of_a_shard_can_be_reached() {
+        let (mut client, mut ids) = client(&[("a", 1, 0), ("b", 1, 0)]);
+        let mut stream = asked(&mut client, &mut ids)[0].1;
+        for is_last in [false, true] {
+            let gone = Answer::Failed(PeerError::Unavailable("gone".to_owned()));
+            client.peer_event(answered(stream, gone), &mut ids);
+            if let Some(PeerAction::Find { id, .. }) = client.poll_peer() {
+                assert!(!is_last, "each is asked once");
+                stream = id;
+            }
+        }
+        assert_eq!(found(&mut client), Some(Err("directory gone is unavailable".to_owned())));
+    }
+
+    #[test]
+    fn without_contact_what_was_known_stays() {
+        let (mut client, mut ids) = client(&[("a", 1, 0)]);
+        client.coord_event(CoordEvent::Connected, &mut ids);
+        let Some(CoordAction::Children { id, .. }) = client.poll_coord() else { panic!("a list") };
+        let result = Err(CoordError::Unavailable("gone".to_owned()));
+        client.coord_event(CoordEvent::Children { id, result }, &mut ids);
+        assert!(client.find(&FindRequest::default(), &mut ids).is_ok());
     }
 }

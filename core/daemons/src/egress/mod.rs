@@ -389,7 +389,7 @@ impl Egress {
                 self.called(now, request, id, result);
             }
         } else {
-            self.work.directory.peer_event(event);
+            self.work.directory.peer_event(event, &mut self.work.ids);
             self.found(now);
         }
     }

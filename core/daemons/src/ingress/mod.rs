@@ -540,7 +540,7 @@ impl Ingress {
                 self.advance(now, request);
             }
         } else {
-            self.directory.peer_event(event);
+            self.directory.peer_event(event, &mut self.ids);
             self.found(now);
         }
     }
