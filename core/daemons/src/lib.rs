@@ -26,6 +26,7 @@ mod directory_client;
 pub mod egress;
 pub mod headers;
 pub mod ingress;
+mod keyed_hash;
 mod messages;
 mod params;
 pub mod select;

@@ -73,7 +73,7 @@ impl DirectoryChecker {
         let number = self.ids.len();
         self.ids.push(metadata.id);
         // The recorded directory got its series from updates, which bring no attributes.
-        self.index.insert(Metadata { attributes: Labels::default(), ..metadata });
+        self.index.insert(&Metadata { attributes: Labels::default(), ..metadata });
         Outcome::equal(&(number as i64), &long(&line["index"]))
     }
 
@@ -107,7 +107,7 @@ impl DirectoryChecker {
         let mut stats = Stats::new(keys, StatsLimits::default(), 0);
         let selector = selector(&line["class"], &line["labels"]);
         for metadata in self.index.iter().filter(|metadata| selector.matches(metadata)) {
-            stats.add(metadata);
+            stats.add(&metadata);
         }
         let estimates = match Estimates::of(&[stats.finish()]) {
             Ok(estimates) => estimates,

@@ -16,7 +16,9 @@
 //! ```
 
 mod index;
+mod order;
 mod stats;
+mod symbols;
 mod writer;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -161,7 +163,7 @@ impl Directory {
         let consumer =
             Consumer::new(config.topic.clone(), group, Start::Earliest, config.commit_period);
         let mut directory = Self {
-            index: Index::default(),
+            index: Index::new(config.ids.labels.hash(b"index") as u64),
             state: State::Loading { scan: None, ends: None, known: None },
             consumer,
             writer: Writer::new(config.store, config.delete),
@@ -193,7 +195,7 @@ impl Directory {
             .push_back(Effect::Log(LogAction::Ends { id: ends, topic: self.config.topic.clone() }));
         let scan = self.config.init.then(|| self.ids.next_id());
         if let Some(id) = scan {
-            self.index = Index::default();
+            self.index = Index::new(self.config.ids.labels.hash(b"index") as u64);
             let slice = self.config.slice;
             self.effects.push_back(Effect::Table(TableAction::ScanMeta { id, slice }));
             self.effects.push_back(Effect::Table(TableAction::Next { id }));
@@ -237,7 +239,7 @@ impl Directory {
             return self.passed_over(&format!("metadata row {row:?}"), "its ids are incoherent");
         }
         if self.holds(id) {
-            self.index.insert(Metadata { id, source: None, ..metadata });
+            self.index.insert(&Metadata { id, source: None, ..metadata });
         }
     }
 
@@ -375,14 +377,13 @@ impl Directory {
             (Some(old), Some(new)) if new.saturating_sub(old) >= window_ms => new,
             _ => return,
         };
-        let kept = Metadata { last_activity: Some(last), ..Metadata::clone(known) };
+        let kept = Metadata { last_activity: Some(last), ..known };
         self.keep(id, kept, cell_ms);
     }
 
     /// Attributes of a series that is known.
     fn update(&mut self, id: SeriesId, metadata: Metadata, delta: bool, cell_ms: i64) {
-        let Some(known) = self.index.get(id) else { return };
-        let mut kept = Metadata::clone(known);
+        let Some(mut kept) = self.index.get(id) else { return };
         kept.last_activity = kept.last_activity.max(metadata.last_activity);
         update_attributes(&mut kept.attributes, metadata.attributes, delta);
         self.keep(id, kept, cell_ms);
@@ -395,7 +396,7 @@ impl Directory {
         let row = Metadata { source: Some(source::INGRESS.to_owned()), ..metadata.clone() };
         let plain = encode_metadata(&row);
         self.writer.put(id, self.config.row_envelope.seal(&plain).into(), cell_ms);
-        self.index.insert(metadata);
+        self.index.insert(&metadata);
     }
 
     /// Hands the next batch to the table, when none is under way.
@@ -587,8 +588,8 @@ impl Directory {
         };
         let room = FIND_CHUNK_MAX - find.chunk.len();
         let found = self.index.find(selectors, find.activity, find.after, room, SCAN_MAX);
-        let news = found.series.iter().filter(|m| !find.done.iter().any(|s| s.matches(m)));
-        find.chunk.extend(news.map(|metadata| Metadata::clone(metadata)));
+        let news = found.series.into_iter().filter(|m| !find.done.iter().any(|s| s.matches(m)));
+        find.chunk.extend(news);
         find.after = found.next;
         if found.next.is_none() {
             find.done.extend(find.passes.pop_front().into_iter().flatten());

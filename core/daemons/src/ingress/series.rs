@@ -12,6 +12,8 @@ use rustc_hash::FxBuildHasher;
 use weft_gts::text::scan::{follows, scan_series};
 use weft_gts::{Labels, Metadata, SeriesId};
 
+use crate::keyed_hash::keyed_hash;
+
 /// What a name takes besides its bytes: its place, its look-up, and what is kept of a series.
 const NAME_BYTES: usize = 1_024;
 
@@ -226,23 +228,8 @@ impl SeriesTable {
         self.slots[slot] = ((hash >> 32) as u32, index);
     }
 
-    /// Multiplies sixteen bytes at a time into the state, which nobody outside knows.
-    #[inline]
     fn hash(&self, text: &[u8]) -> u64 {
-        let mix = |state: u64, a: u64, b: u64| {
-            let product = u128::from(a ^ state) * u128::from(b ^ self.seed.rotate_left(32) | 1);
-            product as u64 ^ (product >> 64) as u64
-        };
-        let mut state = self.seed ^ text.len() as u64;
-        let (chunks, rest) = text.as_chunks::<16>();
-        for chunk in chunks {
-            let word = u128::from_le_bytes(*chunk);
-            state = mix(state, word as u64, (word >> 64) as u64);
-        }
-        let mut last = [0; 16];
-        last[..rest.len()].copy_from_slice(rest);
-        let word = u128::from_le_bytes(last);
-        mix(mix(state, word as u64, (word >> 64) as u64), state, 0x9e37_79b9_7f4a_7c15)
+        keyed_hash(self.seed, text)
     }
 }
 
