@@ -151,7 +151,7 @@ impl DoubleBuffer {
 /// more than three digits behind the point. Decimals of so few digits name different doubles, so
 /// the one that is found is the shortest.
 #[inline]
-fn thousandths(magnitude: f64) -> Option<u64> {
+pub(crate) fn thousandths(magnitude: f64) -> Option<u64> {
     if !(1e-3..1e7).contains(&magnitude) {
         return None;
     }

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use weft_gts::double::{DoubleBuffer, write_double};
+use weft_gts::double::write_double;
 use weft_gts::text::NumberLine;
 pub(crate) use weft_gts::text::write_long;
 use weft_gts::{Column, Columns, Labels, Metadata, NO_ELEVATION, NO_LOCATION};
@@ -287,9 +287,7 @@ impl JsonWriter {
                 write_numbers(out, range.start, ticks, &values[range], NumberLine::put_long);
             }
             Column::Double(values) => {
-                write_numbers(out, range.start, ticks, &values[range], |line, value| {
-                    line.put(DoubleBuffer::new().format(value).as_bytes());
-                });
+                write_numbers(out, range.start, ticks, &values[range], NumberLine::put_double);
             }
             _ => return false,
         }

@@ -1,5 +1,7 @@
 //! Decimal digits, eight at a time.
 
+use crate::double::{DoubleBuffer, thousandths};
+
 /// What eight digits count.
 const EIGHT: u64 = 100_000_000;
 
@@ -63,6 +65,26 @@ impl NumberLine {
     #[inline(always)]
     pub fn put_long(&mut self, long: i64) {
         self.length = put_long(&mut self.bytes, self.length, long);
+    }
+
+    /// Puts a double, in Java's layout.
+    ///
+    /// # Panics
+    /// When there is no room.
+    #[inline(always)]
+    pub fn put_double(&mut self, double: f64) {
+        let Some(thousandths) = thousandths(double.abs()) else {
+            return self.put(DoubleBuffer::new().format(double).as_bytes());
+        };
+        let (whole, rest) = (thousandths / 1_000, thousandths % 1_000);
+        self.bytes[self.length] = b'-';
+        self.length += usize::from(double < 0.0);
+        self.length = put_head(&mut self.bytes, self.length, whole);
+        let digits = [rest / 100, rest / 10 % 10, rest % 10].map(|digit| b'0' + digit as u8);
+        let text = [b'.', digits[0], digits[1], digits[2]];
+        self.bytes[self.length..self.length + 4].copy_from_slice(&text);
+        let zeros = if rest % 100 == 0 { 2 } else { usize::from(rest % 10 == 0) };
+        self.length += 4 - zeros;
     }
 
     /// Puts a tick, which is near the one before it.
@@ -167,6 +189,19 @@ mod tests {
         let mut out = Vec::new();
         line.move_to(&mut out);
         assert_eq!(String::from_utf8(out), Ok(format!("{before}/{long} {long}")));
+    }
+
+    #[test]
+    fn doubles_as_elsewhere() {
+        let few = (1..20_000).chain(9_999_990_000..10_000_001_000u64).map(|n| n as f64 / 1e3);
+        let odd = [0.0, -0.0, 1e-4, 0.1 + 0.2, 1e7, 1e300, f64::NAN, f64::INFINITY, f64::MIN];
+        for value in few.flat_map(|v| [v, -v]).chain(odd) {
+            let mut line = NumberLine::default();
+            line.put_double(value);
+            let mut out = Vec::new();
+            line.move_to(&mut out);
+            assert_eq!(String::from_utf8(out), Ok(crate::JavaDouble(value).to_string()));
+        }
     }
 
     #[test]

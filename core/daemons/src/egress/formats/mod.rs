@@ -14,7 +14,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use weft_gts::text::NumberLine;
-use weft_gts::{Column, Columns, DoubleBuffer, Metadata, PointRef, Value, ValueRef};
+use weft_gts::{Column, Columns, Metadata, PointRef, Value, ValueRef};
 
 use super::unpack::{UnpackError, Unpacker};
 use encoded::EncodedSink;
@@ -343,13 +343,13 @@ impl Sink {
                 sink.add_numbers(out, ticks, longs, |line, long| line.put_long(long));
             }
             (Self::Text(sink), Numbers::Double(doubles)) => {
-                sink.add_numbers(out, ticks, doubles, put_double);
+                sink.add_numbers(out, ticks, doubles, NumberLine::put_double);
             }
             (Self::Json(sink), Numbers::Long(longs)) => {
                 sink.add_numbers(out, ticks, longs, |line, long| line.put_long(long));
             }
             (Self::Json(sink), Numbers::Double(doubles)) => {
-                sink.add_numbers(out, ticks, doubles, put_double);
+                sink.add_numbers(out, ticks, doubles, NumberLine::put_double);
             }
             _ => {}
         }
@@ -385,10 +385,6 @@ impl<'a> Numbers<'a> {
             _ => None,
         }
     }
-}
-
-fn put_double(line: &mut NumberLine, double: f64) {
-    line.put(DoubleBuffer::new().format(double).as_bytes());
 }
 
 impl Dedup {
