@@ -5,7 +5,7 @@
 //! reached before it found anything; it merges their answers in the order of ids, and is an error
 //! as soon as a shard fails: never a silently partial answer.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use weft_gts::Metadata;
 use weft_wire::znode::ServiceInstance;
@@ -105,6 +105,15 @@ impl DirectoryClient {
         let request = request.clone();
         self.finds.insert(id, Find { request, shards, is_wanted: true, failed: None });
         Ok(id)
+    }
+
+    /// Whether every shard has an instance that can be asked.
+    pub(crate) fn is_complete(&self) -> bool {
+        let of = |modulus| self.instances.values().filter(move |slice| slice.modulus == modulus);
+        let remainders = |modulus| of(modulus).map(|s| s.remainder).collect::<BTreeSet<u32>>();
+        self.instances
+            .values()
+            .any(|slice| remainders(slice.modulus).len() == slice.modulus as usize)
     }
 
     /// Wants the next [`FindEvent`] of a find.
@@ -363,7 +372,7 @@ mod tests {
     fn one_modulus_with_all_remainders_is_asked() {
         let instances = [("a", 1, 0), ("b", 2, 0), ("c", 2, 1), ("d", 2, 1), ("e", 3, 2)];
         let (mut client, mut ids) = client(&instances);
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         for _ in 0..4 {
             let names: Vec<String> =
                 asked(&mut client, &mut ids).into_iter().map(|(name, _)| name).collect();

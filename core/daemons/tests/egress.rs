@@ -6,15 +6,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use common::{
-    at, body_text, drain, http_actions, log_actions, read_token, step_and_run, table_actions,
-    the_head, token_keys,
+    at, body_text, directories_are, drain, http_actions, log_actions, read_token, step_and_run,
+    table_actions, the_head, token_keys,
 };
 use weft_daemons::contract::http::RequestId;
 use weft_daemons::contract::peer::{Answer, FindRequest};
 use weft_daemons::contract::table::FetchRequest;
 use weft_daemons::contract::{
-    ActionId, CoordAction, CoordEvent, Effect, Event, HttpAction, HttpEvent, LogAction, LogEvent,
-    PeerAction, PeerError, PeerEvent, RequestHead, TableAction, TableError, TableEvent, Topic,
+    ActionId, Effect, Event, HttpAction, HttpEvent, LogAction, LogEvent, PeerAction, PeerError,
+    PeerEvent, RequestHead, TableAction, TableError, TableEvent, Topic,
 };
 use weft_daemons::cors::CorsConfig;
 use weft_daemons::egress::{Egress, EgressConfig, EgressTask, ExecConfig};
@@ -23,7 +23,6 @@ use weft_gts::{
     Columns, Metadata, NO_ELEVATION, NO_LOCATION, SeriesBuilder, SeriesId, TimeUnit, ValueRef,
 };
 use weft_wire::token::TokenAuthority;
-use weft_wire::znode::{DIRECTORY_SERVICE, ServiceInstance};
 
 type Effects = Vec<Effect<EgressTask>>;
 
@@ -62,34 +61,12 @@ fn config(wait_for: Option<[Topic; 2]>) -> EgressConfig {
 fn egress(wait_for: Option<[Topic; 2]>) -> Egress {
     let mut egress = Egress::new(config(wait_for), [1; 32]);
     drain(&mut egress);
-    let effects = handle(&mut egress, Event::Coord(CoordEvent::Connected));
-    let Some(CoordAction::Children { id, .. }) = coord_action(effects) else { panic!("a list") };
-    let children = CoordEvent::Children { id, result: Ok(vec!["one".to_owned()]) };
-    let effects = handle(&mut egress, Event::Coord(children));
-    let Some(CoordAction::Get { id, .. }) = coord_action(effects) else { panic!("a look") };
-    let payload = [("modulus", "1"), ("remainder", "0")];
-    let instance = ServiceInstance {
-        name: DIRECTORY_SERVICE.to_owned(),
-        id: "one".to_owned(),
-        address: "here".to_owned(),
-        port: 1,
-        payload: payload.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
-        registered_ms: 0,
-    };
-    let data = CoordEvent::Data { id, result: Ok(instance.encode().into()) };
-    handle(&mut egress, Event::Coord(data));
+    directories_are(&mut egress, at(0), &["one"]);
     egress
 }
 
 fn handle(egress: &mut Egress, event: Event<EgressTask>) -> Effects {
     step_and_run(egress, at(0), event)
-}
-
-fn coord_action(effects: Effects) -> Option<CoordAction> {
-    effects.into_iter().find_map(|effect| match effect {
-        Effect::Coord(action) => Some(action),
-        _ => None,
-    })
 }
 
 /// A whole request with a token that has these attributes.
@@ -206,6 +183,22 @@ fn an_error_before_anything_was_sent_is_the_whole_answer() {
     drain(&mut alone);
     let effects = ask(&mut alone, FIND, RANGE, &[]);
     assert_eq!(the_head(&effects).map(|head| head.status), Some(503));
+}
+
+#[test]
+fn it_is_ready_while_the_directory_is_complete() {
+    let mut egress = Egress::new(config(None), [1; 32]);
+    let is_ready = |effects: &Effects| {
+        effects.iter().find_map(|effect| match effect {
+            Effect::Ready(is_ready) => Some(*is_ready),
+            _ => None,
+        })
+    };
+    assert_eq!(is_ready(&drain(&mut egress)), None);
+    assert_eq!(is_ready(&directories_are(&mut egress, at(0), &[])), None);
+    assert_eq!(is_ready(&directories_are(&mut egress, at(0), &["one"])), Some(true));
+    assert_eq!(is_ready(&directories_are(&mut egress, at(0), &["one", "two"])), None);
+    assert_eq!(is_ready(&directories_are(&mut egress, at(0), &[])), Some(false));
 }
 
 #[test]

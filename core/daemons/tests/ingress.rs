@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use common::{
-    at, body_text, drain, http_actions, ids, log_actions, record, step, step_and_run, the_head,
-    token_keys, write_token,
+    at, body_text, directories_are, drain, http_actions, ids, log_actions, record, step,
+    step_and_run, the_head, token_keys, write_token,
 };
 use weft_daemons::contract::http::RequestId;
 use weft_daemons::contract::{
-    ActionId, Effect, Event, HttpAction, HttpEvent, LogAction, LogError, LogEvent, NewRecord,
-    RequestHead,
+    ActionId, Effect, Event, HttpAction, HttpEvent, LogAction, LogError, LogEvent, Machine,
+    NewRecord, PeerAction, RequestHead,
 };
 use weft_daemons::ingress::{Ingress, IngressConfig, IngressTask};
 use weft_gts::{Decoder, Metadata};
@@ -36,11 +36,12 @@ fn ingress() -> Ingress {
 /// A request for `/api/v0/PATH` with a good token.
 fn begin(ingress: &mut Ingress, number: u64, path: &str) -> RequestId {
     let request = RequestId(number);
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let head = RequestHead {
         method: "POST".to_owned(),
         path: format!("/api/v0/{path}"),
+        query: query.to_owned(),
         headers: vec![("x-warp10-token".to_owned(), write_token())],
-        ..RequestHead::default()
     };
     let effects = step(ingress, at(0), Event::Http(HttpEvent::Head { request, head }));
     assert_eq!(the_head(&effects), None);
@@ -290,4 +291,32 @@ fn a_bad_line_does_not_hide_that_those_before_it_were_lost() {
         effects.extend(step_and_run(&mut ingress, at(0), failed(id)));
     }
     assert_eq!(the_head(&effects).map(|head| head.status), Some(503));
+}
+
+/// A whole delete of `a{}`; what the ingress wants done.
+fn delete(ingress: &mut Ingress, number: u64) -> Effects {
+    let request = begin(ingress, number, "delete?selector=a%7B%7D&deleteall");
+    let mut effects = step_and_run(ingress, at(0), Event::Http(HttpEvent::End { request }));
+    effects.retain(|effect| !matches!(effect, Effect::Log(_)));
+    effects
+}
+
+fn has_find(effects: &Effects) -> bool {
+    effects.iter().any(|effect| matches!(effect, Effect::Peer(PeerAction::Find { .. })))
+}
+
+#[test]
+fn a_delete_waits_a_while_for_a_directory() {
+    let mut late = ingress();
+    assert_eq!(the_head(&delete(&mut late, 1)), None);
+    assert!(has_find(&directories_are(&mut late, at(9_000), &["one"])));
+
+    let mut never = ingress();
+    assert_eq!(the_head(&delete(&mut never, 1)), None);
+    assert_eq!(the_head(&directories_are(&mut never, at(9_000), &[])), None);
+    let until = never.deadline().expect("a time");
+    assert!(until <= at(10_000).mono);
+    let effects = step(&mut never, at(10_000), Event::Tick);
+    assert_eq!(the_head(&effects).map(|head| head.status), Some(503));
+    assert!(body_text(&effects).contains("No directory is registered."));
 }

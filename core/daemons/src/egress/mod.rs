@@ -82,6 +82,8 @@ struct Work {
     random: Random,
     ids: ActionIds,
     effects: VecDeque<Effect<EgressTask>>,
+    /// Whether the directory was complete when that was last told.
+    is_ready: bool,
 }
 
 /// Random bits out of a seed: a hash in counter mode.
@@ -129,7 +131,8 @@ impl Egress {
             wakes: BTreeSet::new(),
             random: Random::new(seed),
             ids: ActionIds::default(),
-            effects: VecDeque::from([Effect::Ready(true)]),
+            effects: VecDeque::new(),
+            is_ready: false,
         };
         Self { config: Arc::new(config), requests: BTreeMap::new(), work, stopping: false }
     }
@@ -457,6 +460,15 @@ impl Work {
         entropy
     }
 
+    /// Nothing can be read without a complete directory.
+    fn tell_readiness(&mut self) {
+        let is_ready = self.directory.is_complete();
+        if is_ready != self.is_ready {
+            self.is_ready = is_ready;
+            self.effects.push_back(Effect::Ready(is_ready));
+        }
+    }
+
     /// Reads see what was acknowledged before now: metadata, and datapoints where those are read.
     fn begin_waiting(&mut self, now: Now, request: RequestId, reads_points: bool) {
         let mut actions = self.metadata_applied.begin(now, request, &mut self.ids);
@@ -528,6 +540,7 @@ impl Machine for Egress {
             Event::Table(event) => self.table_event(now, event),
             Event::Coord(event) => {
                 self.work.directory.coord_event(event, &mut self.work.ids);
+                self.work.tell_readiness();
                 self.found(now);
             }
             Event::Peer(event) => self.peer_event(now, event),

@@ -22,7 +22,7 @@ use crate::contract::peer::FindRequest;
 use crate::directory_client::{DirectoryClient, FindId};
 use crate::messages::chain_after;
 use crate::params::{FORM_BYTES_MAX, Params, is_form};
-use crate::time::Now;
+use crate::time::{Mono, Now};
 
 const SERVER_ERROR: u16 = 500;
 
@@ -35,6 +35,8 @@ pub(super) struct Delete {
     head: RequestHead,
     body: Vec<u8>,
     pub(super) stage: Stage,
+    /// Until when it waits for a complete directory, once it had to.
+    pub(super) patience: Option<Mono>,
     /// Lines of the chunk under way.
     lines: Vec<u8>,
     /// Metadata of the chunk under way that go once its datapoints are: a delete that fails
@@ -91,6 +93,7 @@ impl Delete {
             head: head.clone(),
             body: Vec::new(),
             stage: Stage::Receiving,
+            patience: None,
             lines: Vec::new(),
             metadata: Vec::new(),
             again: Vec::new(),

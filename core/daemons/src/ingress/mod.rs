@@ -34,7 +34,7 @@ mod task;
 mod upload;
 mod writer;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -75,6 +75,9 @@ const READER_KEPT_MIN: usize = 64 << 10;
 /// How long to wait before topics are asked for again.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// How long a delete waits for a directory that is complete: one that starts, or starts again.
+const DIRECTORY_PATIENCE: Duration = Duration::from_secs(10);
+
 /// The machine.
 #[derive(Debug)]
 pub struct Ingress {
@@ -93,6 +96,8 @@ pub struct Ingress {
     tables: Tables,
     /// Requests that wait for others' bytes to be acknowledged.
     held: VecDeque<RequestId>,
+    /// Deletes that wait for a complete directory, and until when.
+    unsettled: BTreeSet<(Mono, RequestId)>,
     ends: Ends,
     retry_at: Option<Mono>,
     ids: ActionIds,
@@ -158,6 +163,7 @@ impl Ingress {
             kept: 0,
             tables: Tables::new(config.ids.labels.hash(b"names") as u64),
             held: VecDeque::new(),
+            unsettled: BTreeSet::new(),
             ends: Ends::default(),
             retry_at: None,
             ids: ActionIds::default(),
@@ -453,7 +459,14 @@ impl Ingress {
             Progress::Failed(message) => self.refuse(request, 503, &message),
             Progress::Reached => match self.directory.find(&plan.find_request(), &mut self.ids) {
                 Ok(find) => delete.stage = Stage::Finding(plan.clone(), find),
-                Err(message) => self.refuse(request, 503, &message),
+                Err(message) => {
+                    let patience = now.mono.after(DIRECTORY_PATIENCE);
+                    let until = *delete.patience.get_or_insert(patience);
+                    if until <= now.mono {
+                        return self.refuse(request, 503, &message);
+                    }
+                    self.unsettled.insert((until, request));
+                }
             },
         }
     }
@@ -531,6 +544,11 @@ impl Ingress {
 
     fn coord_event(&mut self, now: Now, event: CoordEvent) {
         self.directory.coord_event(event, &mut self.ids);
+        if self.directory.is_complete() {
+            for (_, request) in std::mem::take(&mut self.unsettled) {
+                self.advance(now, request);
+            }
+        }
         self.found(now);
     }
 
@@ -621,6 +639,12 @@ impl Ingress {
     }
 
     fn tick(&mut self, now: Now) {
+        while let Some((until, request)) = self.unsettled.first().copied()
+            && until <= now.mono
+        {
+            self.unsettled.pop_first();
+            self.advance(now, request);
+        }
         if self.retry_at.is_some_and(|at| at <= now.mono) {
             self.retry_at = None;
             self.describe();
@@ -724,7 +748,8 @@ impl Machine for Ingress {
     fn deadline(&self) -> Option<Mono> {
         let ends = (self.ends.asked.is_none() && self.cache.wants_ends())
             .then(|| self.ends.due.unwrap_or_default());
-        [ends, self.retry_at, self.applied.deadline()].into_iter().flatten().min()
+        let unsettled = self.unsettled.first().map(|(until, _)| *until);
+        [ends, self.retry_at, self.applied.deadline(), unsettled].into_iter().flatten().min()
     }
 }
 

@@ -6,14 +6,15 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use weft_daemons::contract::{
-    ActionId, Effect, Event, HttpAction, LogAction, Machine, Record, ResponseHead, TableAction,
-    Task,
+    ActionId, CoordAction, CoordEvent, Effect, Event, HttpAction, LogAction, Machine, Record,
+    ResponseHead, TableAction, Task,
 };
 use weft_daemons::{Mono, Now, Wall};
 use weft_gts::{Encoder, IdKeys, NO_ELEVATION, NO_LOCATION, SeriesId, SipKey, ValueRef, WrapKey};
 use weft_wire::envelope::Envelope;
 use weft_wire::thrift::{KafkaDataMessage, KafkaDataMessageType};
 use weft_wire::token::{ReadToken, TokenKeys, WriteToken};
+use weft_wire::znode::{DIRECTORY_SERVICE, ServiceInstance};
 
 /// A moment, `ms` milliseconds after the start of both clocks.
 pub(crate) fn at(ms: u64) -> Now {
@@ -44,6 +45,47 @@ pub(crate) fn drain<M: Machine>(machine: &mut M) -> Vec<Effect<M::Task>> {
 }
 
 /// The actions for the table among effects.
+/// Tells a machine which directories there are, each of all series; what it wants done then.
+pub(crate) fn directories_are<M: Machine>(
+    machine: &mut M,
+    now: Now,
+    names: &[&str],
+) -> Vec<Effect<M::Task>> {
+    let mut effects = step(machine, now, Event::Coord(CoordEvent::Connected));
+    let mut seen = Vec::new();
+    while !effects.is_empty() {
+        for effect in std::mem::take(&mut effects) {
+            let event = match effect {
+                Effect::Coord(CoordAction::Children { id, .. }) => {
+                    let names = names.iter().map(|&name| name.to_owned()).collect();
+                    CoordEvent::Children { id, result: Ok(names) }
+                }
+                Effect::Coord(CoordAction::Get { id, .. }) => {
+                    CoordEvent::Data { id, result: Ok(the_directory().encode().into()) }
+                }
+                other => {
+                    seen.push(other);
+                    continue;
+                }
+            };
+            effects.extend(step(machine, now, Event::Coord(event)));
+        }
+    }
+    seen
+}
+
+fn the_directory() -> ServiceInstance {
+    let payload = [("modulus", "1"), ("remainder", "0")];
+    ServiceInstance {
+        name: DIRECTORY_SERVICE.to_owned(),
+        id: "one".to_owned(),
+        address: "here".to_owned(),
+        port: 1,
+        payload: payload.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        registered_ms: 0,
+    }
+}
+
 pub(crate) fn table_actions<T: Task>(effects: Vec<Effect<T>>) -> Vec<TableAction> {
     let pick = |effect| match effect {
         Effect::Table(action) => Some(action),
