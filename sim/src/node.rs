@@ -236,5 +236,6 @@ fn directory(
         activity_window_ms: None,
         ids: id_keys(),
         absent_labels: false,
+        service: None,
     }
 }

@@ -10,7 +10,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use weft_gts::Metadata;
 use weft_wire::znode::ServiceInstance;
 
-use crate::contract::peer::{Answer, FindRequest, InstanceId, PeerAction, PeerError, PeerEvent};
+use crate::contract::peer::{
+    Answer, FindRequest, InstanceId, PeerAction, PeerAddress, PeerError, PeerEvent,
+};
 use crate::contract::table::Slice;
 use crate::contract::{ActionId, ActionIds, CoordAction, CoordError, CoordEvent};
 
@@ -36,7 +38,7 @@ const CHUNK_MAX: usize = 1_024;
 #[derive(Debug)]
 pub(crate) struct DirectoryClient {
     path: String,
-    instances: BTreeMap<InstanceId, Slice>,
+    instances: BTreeMap<InstanceId, Instance>,
     listing: Option<ActionId>,
     reading: BTreeMap<ActionId, InstanceId>,
     finds: BTreeMap<FindId, Find>,
@@ -47,6 +49,16 @@ pub(crate) struct DirectoryClient {
     coord_actions: VecDeque<CoordAction>,
     peer_actions: VecDeque<PeerAction>,
 }
+
+/// A registered directory.
+#[derive(Debug)]
+struct Instance {
+    slice: Slice,
+    address: PeerAddress,
+}
+
+/// A directory that can be asked.
+type Replica = (InstanceId, PeerAddress);
 
 /// A find under way.
 #[derive(Debug)]
@@ -63,7 +75,7 @@ struct Find {
 struct Shard {
     stream: ActionId,
     /// Replicas that were not asked; none once something was found.
-    spares: Vec<InstanceId>,
+    spares: Vec<Replica>,
     found: VecDeque<Metadata>,
     has_ended: bool,
 }
@@ -95,12 +107,13 @@ impl DirectoryClient {
         self.last_find += 1;
         let id = FindId(self.last_find);
         let mut shards = Vec::new();
-        for (instance, spares) in chosen {
+        for ((instance, address), spares) in chosen {
             let stream = ids.next_id();
             self.streams.insert(stream, id);
             shards.push(Shard { stream, spares, found: VecDeque::new(), has_ended: false });
             let request = request.clone();
-            self.peer_actions.push_back(PeerAction::Find { id: stream, instance, request });
+            let find = PeerAction::Find { id: stream, instance, address, request };
+            self.peer_actions.push_back(find);
         }
         let request = request.clone();
         self.finds.insert(id, Find { request, shards, is_wanted: true, failed: None });
@@ -109,11 +122,10 @@ impl DirectoryClient {
 
     /// Whether every shard has an instance that can be asked.
     pub(crate) fn is_complete(&self) -> bool {
-        let of = |modulus| self.instances.values().filter(move |slice| slice.modulus == modulus);
+        let slices = || self.instances.values().map(|instance| instance.slice);
+        let of = |modulus| slices().filter(move |slice| slice.modulus == modulus);
         let remainders = |modulus| of(modulus).map(|s| s.remainder).collect::<BTreeSet<u32>>();
-        self.instances
-            .values()
-            .any(|slice| remainders(slice.modulus).len() == slice.modulus as usize)
+        slices().any(|slice| remainders(slice.modulus).len() == slice.modulus as usize)
     }
 
     /// Wants the next [`FindEvent`] of a find.
@@ -151,8 +163,8 @@ impl DirectoryClient {
             }
             CoordEvent::Data { id, result } => {
                 let Some(name) = self.reading.remove(&id) else { return };
-                match result.ok().and_then(|data| slice_of(&data)) {
-                    Some(slice) => self.instances.insert(name, slice),
+                match result.ok().and_then(|data| instance_of(&data)) {
+                    Some(instance) => self.instances.insert(name, instance),
                     None => self.instances.remove(&name),
                 };
             }
@@ -178,12 +190,14 @@ impl DirectoryClient {
             }
             Answer::End => shard.has_ended = true,
             Answer::Failed(PeerError::Unavailable(_)) if !shard.spares.is_empty() => {
-                let (id, instance) = (ids.next_id(), shard.spares.remove(0));
+                let id = ids.next_id();
+                let (instance, address) = shard.spares.remove(0);
                 shard.stream = id;
                 self.streams.remove(&stream);
                 self.streams.insert(id, find_id);
                 let request = find.request.clone();
-                self.peer_actions.push_back(PeerAction::Find { id, instance, request });
+                let find = PeerAction::Find { id, instance, address, request };
+                self.peer_actions.push_back(find);
             }
             Answer::Failed(error) => {
                 shard.has_ended = true;
@@ -237,11 +251,12 @@ impl DirectoryClient {
 
     /// One instance of every remainder of one modulus, with the others of that remainder; of
     /// several complete sets the finest.
-    fn choose(&mut self) -> Result<Vec<(InstanceId, Vec<InstanceId>)>, String> {
-        let mut replicas: BTreeMap<u32, BTreeMap<u32, Vec<&InstanceId>>> = BTreeMap::new();
-        for (name, slice) in &self.instances {
+    fn choose(&mut self) -> Result<Vec<(Replica, Vec<Replica>)>, String> {
+        let mut replicas: BTreeMap<u32, BTreeMap<u32, Vec<Replica>>> = BTreeMap::new();
+        for (name, Instance { slice, address }) in &self.instances {
             let remainders = replicas.entry(slice.modulus).or_default();
-            remainders.entry(slice.remainder).or_default().push(name);
+            let replica = (name.clone(), address.clone());
+            remainders.entry(slice.remainder).or_default().push(replica);
         }
         self.turn = self.turn.wrapping_add(1);
         let turn = self.turn;
@@ -251,10 +266,10 @@ impl DirectoryClient {
             .find(|(modulus, remainders)| remainders.len() == **modulus as usize);
         match complete {
             Some((_, remainders)) => {
-                let replicas = remainders.values().map(|names| {
-                    let (before, from) = names.split_at(turn % names.len());
+                let replicas = remainders.values().map(|replicas| {
+                    let (before, from) = replicas.split_at(turn % replicas.len());
                     let others = from[1..].iter().chain(before);
-                    (from[0].clone(), others.map(|&name| name.clone()).collect())
+                    (from[0].clone(), others.cloned().collect())
                 });
                 Ok(replicas.collect())
             }
@@ -288,16 +303,23 @@ impl Find {
     }
 }
 
-/// The slice that a registered instance serves.
-fn slice_of(data: &[u8]) -> Option<Slice> {
+/// What a registered instance serves, and where.
+fn instance_of(data: &[u8]) -> Option<Instance> {
     let instance = ServiceInstance::decode(data).ok()?;
     let number = |name| instance.payload.get(name)?.parse::<u32>().ok();
     let slice = Slice { modulus: number("modulus")?, remainder: number("remainder")? };
-    (slice.remainder < slice.modulus).then_some(slice)
+    let port = instance.payload.get("streaming.port").and_then(|port| port.parse::<u16>().ok());
+    let host = &instance.address;
+    let address = match port {
+        Some(port) if host.contains(':') => format!("[{host}]:{port}"),
+        Some(port) => format!("{host}:{port}"),
+        None => String::new(),
+    };
+    (slice.remainder < slice.modulus).then(|| Instance { slice, address: address.into() })
 }
 
 /// Says which shards are missing.
-fn incomplete(replicas: &BTreeMap<u32, BTreeMap<u32, Vec<&InstanceId>>>) -> String {
+fn incomplete(replicas: &BTreeMap<u32, BTreeMap<u32, Vec<Replica>>>) -> String {
     let Some((modulus, remainders)) = replicas.iter().next_back() else {
         return "No directory is registered.".to_owned();
     };

@@ -2,21 +2,33 @@
 
 mod common;
 
+use std::io::Read;
 use std::time::Duration;
 
 use bytes::Bytes;
 use common::{at, drain, ids, log_actions, record, step, table_actions, the_commit};
+use flate2::read::GzDecoder;
+use weft_daemons::contract::http::RequestId;
 use weft_daemons::contract::peer::{Answer, FIND_CHUNK_MAX, FindRequest};
 use weft_daemons::contract::table::Slice;
 use weft_daemons::contract::{
-    ActionId, CoordAction, CoordEvent, Effect, Event, LogAction, LogEvent, NoTask, PeerAction,
-    PeerEvent, Record, TableAction, TableError, TableEvent, Topic,
+    ActionId, CoordAction, CoordEvent, Effect, Event, HttpAction, HttpEvent, LogAction, LogEvent,
+    NoTask, PeerAction, PeerEvent, Record, RequestHead, TableAction, TableError, TableEvent, Topic,
 };
-use weft_daemons::directory::{Directory, DirectoryConfig, Registration};
+use weft_daemons::directory::{
+    Directory, DirectoryConfig, Estimates, Registration, SERVICE_BYTES_MAX, ServiceConfig,
+    StatsLimits, THRIFT_PATH,
+};
 use weft_gts::selector::SelectorText;
-use weft_gts::{Metadata, SeriesId};
+use weft_gts::{Labels, Metadata, SeriesId, SipKey};
 use weft_wire::envelope::Envelope;
-use weft_wire::thrift::encode_metadata;
+use weft_wire::opb64;
+use weft_wire::sign::directory_hash;
+use weft_wire::streaming::{self, StreamingRequest};
+use weft_wire::thrift::{
+    DirectoryCall, DirectoryFindRequest, DirectoryFindResponse, DirectoryGetRequest,
+    DirectoryGetResponse, DirectoryStatsResponse, ServiceCall, encode_metadata,
+};
 
 const COMMIT_MS: u64 = 1_000;
 
@@ -35,6 +47,7 @@ fn config() -> DirectoryConfig {
         activity_window_ms: None,
         ids: ids(),
         absent_labels: false,
+        service: None,
     }
 }
 
@@ -280,4 +293,201 @@ fn a_find_answers_everything_that_matches_or_says_that_it_failed() {
     let bad = SelectorText { class: "~(".to_owned(), labels: Vec::new() };
     let answer = found(&mut directory, request(vec![bad], false), |_| {});
     assert!(answer.is_err(), "{answer:?}");
+}
+
+/// A directory that is asked over the network, by a key.
+const KEY: SipKey = SipKey::new(1, 2);
+
+fn networked(series: &[Metadata]) -> Directory {
+    let service = ServiceConfig {
+        key: KEY,
+        age_max_ms: 1_000,
+        signature_header: "X-Warp10-Directory-Signature".to_owned(),
+        compress_from: 3,
+        found_max: 4,
+        answer_bytes_max: 1 << 20,
+        stats: StatsLimits::default(),
+    };
+    serving(DirectoryConfig { service: Some(service), ..config() }, series)
+}
+
+/// What a request is answered, its reader taking each piece at once.
+fn asked(directory: &mut Directory, path: &str, header: &str, body: &[u8]) -> (u16, Vec<u8>) {
+    let request = RequestId(1);
+    let headers = vec![("x-warp10-directory-signature".to_owned(), header.to_owned())];
+    let head = RequestHead {
+        method: "POST".to_owned(),
+        path: path.to_owned(),
+        headers,
+        ..Default::default()
+    };
+    let mut effects = step(directory, at(0), Event::Http(HttpEvent::Head { request, head }));
+    let bytes = Bytes::copy_from_slice(body);
+    effects.extend(step(directory, at(0), Event::Http(HttpEvent::Body { request, bytes })));
+    effects.extend(step(directory, at(0), Event::Http(HttpEvent::End { request })));
+    let (mut status, mut answer) = (0, Vec::new());
+    for _ in 0..1_000 {
+        let mut is_sent = false;
+        for effect in effects {
+            match effect {
+                Effect::Http(HttpAction::Head { head, .. }) => status = head.status,
+                Effect::Http(HttpAction::Body { bytes, .. }) => {
+                    answer.extend_from_slice(&bytes);
+                    is_sent = true;
+                }
+                Effect::Http(HttpAction::End { .. }) => return (status, answer),
+                _ => {}
+            }
+        }
+        let next = if is_sent { Event::Http(HttpEvent::Drained { request }) } else { Event::Tick };
+        effects = step(directory, at(0), next);
+    }
+    panic!("no end: {status}, {answer:?}")
+}
+
+fn streamed(directory: &mut Directory, request: &StreamingRequest) -> (u16, Vec<u8>) {
+    asked(directory, streaming::PATH, &request.signature, request.body.as_bytes())
+}
+
+fn selector(text: &str) -> SelectorText {
+    SelectorText::parse(text).expect("a selector")
+}
+
+#[test]
+fn a_stream_has_every_series_that_matches() {
+    let all: Vec<Metadata> = (0..2_500).map(series).collect();
+    let mut directory = networked(&all);
+    let request = StreamingRequest::new(KEY, 0, &selector("a{}"), None, None);
+    let (status, body) = streamed(&mut directory, &request);
+    let lines = body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let ids: Vec<SeriesId> = lines
+        .map(|line| streaming::read_line(line.strip_suffix(b"\r").expect("CR")).expect("ours").id)
+        .collect();
+    assert_eq!((status, ids), (200, known(&directory)));
+    let none = StreamingRequest::new(KEY, 0, &selector("b{}"), None, None);
+    assert_eq!(streamed(&mut directory, &none), (200, Vec::new()));
+    // What cannot be compared is no number.
+    let odd = StreamingRequest { body: format!("{}&activeafter=x", request.body), ..request };
+    assert_eq!(streamed(&mut directory, &odd).0, 400);
+}
+
+#[test]
+fn a_stream_without_a_good_signature_is_refused() {
+    let mut directory = networked(&[series(1)]);
+    let good = StreamingRequest::new(KEY, 0, &selector("a{}"), None, None);
+    let other = StreamingRequest::new(SipKey::new(1, 3), 0, &selector("a{}"), None, None);
+    assert_eq!(streamed(&mut directory, &other).0, 403);
+    let old = StreamingRequest::new(KEY, -1_001, &selector("a{}"), None, None);
+    assert_eq!(streamed(&mut directory, &old).0, 403);
+    let moved = StreamingRequest {
+        body: StreamingRequest::new(KEY, 0, &selector("~.*{}"), None, None).body,
+        ..good.clone()
+    };
+    assert_eq!(streamed(&mut directory, &moved).0, 403);
+    assert_eq!(asked(&mut directory, streaming::PATH, "", good.body.as_bytes()).0, 403);
+    assert_eq!(asked(&mut directory, streaming::PATH, "", b"selector=%%").0, 400);
+    let long = vec![b'x'; SERVICE_BYTES_MAX + 1];
+    assert_eq!(asked(&mut directory, streaming::PATH, "", &long).0, 413);
+    assert_eq!(streamed(&mut directory, &good).0, 200);
+    // Without a key nobody is answered; nor is anybody before all is known.
+    let mut closed = serving(config(), &[series(1)]);
+    assert_eq!(streamed(&mut closed, &good).0, 404);
+}
+
+/// A signed request for series of class `a`.
+fn signed(now_ms: i64) -> DirectoryFindRequest {
+    let (classes, labels) = (vec!["=a".to_owned()], vec![Labels::new()]);
+    let hash = directory_hash(KEY, now_ms, &classes, &labels);
+    DirectoryFindRequest {
+        class_selectors: Some(classes),
+        labels_selectors: Some(labels),
+        timestamp_ms: now_ms,
+        hash,
+    }
+}
+
+#[test]
+fn estimates_are_answered_line_by_line() {
+    let mut directory = networked(&[series(1), series(2)]);
+    let line = |request: &DirectoryFindRequest| opb64::encode(&request.encode());
+    let forged = DirectoryFindRequest { hash: 0, ..signed(0) };
+    let body = format!("{}\n{}\r\n", line(&signed(0)), line(&forged));
+    let (status, answer) = asked(&mut directory, streaming::STATS_PATH, "", body.as_bytes());
+    let lines = answer.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    let lines: Vec<DirectoryStatsResponse> = lines
+        .filter(|line| !line.is_empty())
+        .map(|line| DirectoryStatsResponse::decode(&opb64::decode(line).expect("OPB64")))
+        .collect::<Result<_, _>>()
+        .expect("answers");
+    assert_eq!((status, lines.len()), (200, 2));
+    assert_eq!(Estimates::of(&lines[..1]).expect("estimators").series, 2);
+    assert_eq!(lines[1].error.as_deref(), Some("Invalid request."));
+}
+
+fn called(directory: &mut Directory, call: DirectoryCall) -> Vec<u8> {
+    let message = ServiceCall { sequence: 9, call }.encode();
+    let (status, reply) = asked(directory, THRIFT_PATH, "", &message);
+    assert_eq!(status, 200);
+    reply
+}
+
+#[test]
+fn thrift_calls_are_answered() {
+    let mut directory = networked(&[series(1), series(2)]);
+    let reply = called(&mut directory, DirectoryCall::Find(signed(0)));
+    let found = DirectoryFindResponse::from_reply(&reply).expect("an answer");
+    let ids: Vec<SeriesId> =
+        found.metadatas.expect("series").iter().map(|message| message.metadata.id).collect();
+    assert_eq!(ids, known(&directory));
+    let old = called(&mut directory, DirectoryCall::Find(signed(-1_001)));
+    let old = DirectoryFindResponse::from_reply(&old).expect("an answer");
+    assert_eq!(old.error.as_deref(), Some("Request has expired."));
+    let SeriesId { class_id, labels_id } = series(2).id;
+    let get = DirectoryCall::Get(DirectoryGetRequest { class_id, labels_id });
+    let got = DirectoryGetResponse::from_reply(&called(&mut directory, get)).expect("an answer");
+    assert_eq!(got.metadata.map(|message| message.metadata.labels), Some(series(2).labels));
+    let stats = called(&mut directory, DirectoryCall::Stats(signed(0)));
+    let stats = DirectoryStatsResponse::from_reply(&stats).expect("an answer");
+    assert_eq!(Estimates::of(&[stats]).expect("estimators").series, 2);
+    let unknown = asked(&mut directory, THRIFT_PATH, "", b"\x82\x21\x01\x01x\x00");
+    assert_eq!((unknown.0, unknown.1[1]), (200, 0x61), "an exception");
+    assert_eq!(asked(&mut directory, THRIFT_PATH, "", b"\x80").0, 400);
+}
+
+#[test]
+fn a_long_thrift_answer_is_compressed_and_a_longer_one_refused() {
+    let mut directory = networked(&[series(1), series(2), series(3)]);
+    let reply = called(&mut directory, DirectoryCall::Find(signed(0)));
+    let found = DirectoryFindResponse::from_reply(&reply).expect("an answer");
+    let mut plain = Vec::new();
+    let compressed = found.compressed.expect("compressed");
+    GzDecoder::new(&compressed[..]).read_to_end(&mut plain).expect("gzip");
+    let found = DirectoryFindResponse::decode(&plain).expect("an answer");
+    assert_eq!(found.metadatas.expect("series").len(), 3);
+    let all: Vec<Metadata> = (0..5).map(series).collect();
+    let mut directory = networked(&all);
+    let reply = called(&mut directory, DirectoryCall::Find(signed(0)));
+    let found = DirectoryFindResponse::from_reply(&reply).expect("an answer");
+    assert!(found.error.is_some_and(|error| error.contains("more than 4 results")));
+}
+
+#[test]
+fn a_reader_that_goes_ends_its_find() {
+    let all: Vec<Metadata> = (0..3_000).map(series).collect();
+    let mut directory = networked(&all);
+    let stream = StreamingRequest::new(KEY, 0, &selector("a{}"), None, None);
+    let request = RequestId(4);
+    let headers = vec![("X-Warp10-Directory-Signature".to_owned(), stream.signature)];
+    let head = RequestHead {
+        path: streaming::PATH.to_owned(),
+        headers,
+        query: stream.body,
+        ..Default::default()
+    };
+    step(&mut directory, at(0), Event::Http(HttpEvent::Head { request, head }));
+    let effects = step(&mut directory, at(0), Event::Http(HttpEvent::End { request }));
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Http(HttpAction::Body { .. }))));
+    step(&mut directory, at(0), Event::Http(HttpEvent::Gone { request }));
+    let effects = step(&mut directory, at(0), Event::Http(HttpEvent::Drained { request }));
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Http(_))));
 }

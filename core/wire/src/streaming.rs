@@ -5,6 +5,11 @@
 //! selector=OPB64(CLASS{…})&activeafter=MS&quietafter=MS
 //!
 //! OPB64(Thrift metadata) CR LF  for each series
+//!
+//! POST /directory-stats
+//! OPB64(Thrift signed request)   a line for each
+//!
+//! OPB64(Thrift estimators) CR LF for each request
 //! ```
 
 use weft_gts::selector::SelectorText;
@@ -16,6 +21,9 @@ use crate::thrift::{decode_metadata, encode_metadata};
 
 /// Where the request goes.
 pub const PATH: &str = "/directory-streaming";
+
+/// Where requests for estimates go.
+pub const STATS_PATH: &str = "/directory-stats";
 
 /// A request for the series that one selector means.
 #[derive(Clone, Debug, PartialEq, Eq)]

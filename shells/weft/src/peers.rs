@@ -106,7 +106,7 @@ impl Peers {
 impl State {
     fn route(&mut self, seat: usize, action: PeerAction) -> Vec<(Deliver, PeerEvent)> {
         match action {
-            PeerAction::Find { id, instance, request } => {
+            PeerAction::Find { id, instance, request, .. } => {
                 let Some(&directory) = self.directories.get(&instance) else {
                     let error = PeerError::Unavailable(instance.to_string());
                     let answer = Answer::Failed(error);

@@ -10,7 +10,7 @@ use crate::params::{MS, SECOND};
 impl World {
     pub(super) fn ask_peer(&mut self, from: Address, action: PeerAction) {
         match action {
-            PeerAction::Find { id, instance, request } => {
+            PeerAction::Find { id, instance, request, .. } => {
                 self.last_ask += 1;
                 let ask = ActionId(self.last_ask);
                 let found = (0..self.nodes.len())

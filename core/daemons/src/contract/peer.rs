@@ -13,6 +13,9 @@ use super::{ActionId, log::Topic};
 /// Which directory: the name of its node under `directory.zk.znode`.
 pub type InstanceId = std::sync::Arc<str>;
 
+/// Where a directory answers over the network: `host:port`, empty when it does not say.
+pub type PeerAddress = std::sync::Arc<str>;
+
 /// A find: which series.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FindRequest {
@@ -36,6 +39,8 @@ pub enum PeerAction {
         id: ActionId,
         /// Which directory.
         instance: InstanceId,
+        /// Where it says that it listens, for shells that go over the network.
+        address: PeerAddress,
         /// What to find.
         request: FindRequest,
     },

@@ -17,6 +17,7 @@
 
 mod index;
 mod order;
+mod service;
 mod stats;
 mod symbols;
 mod writer;
@@ -32,10 +33,12 @@ use weft_wire::envelope::Envelope;
 use weft_wire::thrift::{decode_metadata, encode_metadata};
 
 pub use index::{Activity, Found, Index};
+pub use service::{SERVICE_BYTES_MAX, ServiceConfig, THRIFT_PATH};
 pub use stats::{Estimates, Stats, StatsLimits};
 
 use crate::cell_clock::CellClock;
 use crate::consumer::{Change, Consumer};
+use crate::contract::http::RequestId;
 use crate::contract::log::{LogAction, LogEvent, Record, Start, Topic};
 use crate::contract::peer::{
     Answer, FIND_CHUNK_MAX, FindRequest, PeerAction, PeerError, PeerEvent,
@@ -46,6 +49,7 @@ use crate::contract::{
     NoTask,
 };
 use crate::time::{Mono, Now};
+use service::Requests;
 use writer::Writer;
 
 /// What the configuration says of `directory`.
@@ -77,6 +81,8 @@ pub struct DirectoryConfig {
     pub ids: IdKeys,
     /// `warp10.absent.label.support`.
     pub absent_labels: bool,
+    /// What is answered over the network; `None` where nobody can ask.
+    pub service: Option<ServiceConfig>,
 }
 
 /// How the directory makes itself known.
@@ -121,9 +127,11 @@ pub struct Directory {
     clocks: BTreeMap<u32, CellClock>,
     /// First offset of each partition that the index does not know yet.
     seen: BTreeMap<u32, u64>,
-    finds: BTreeMap<ActionId, Find>,
+    finds: BTreeMap<Asker, Find>,
     /// Finds whose next chunk is not full yet.
-    working: VecDeque<ActionId>,
+    working: VecDeque<Asker>,
+    /// From the network.
+    requests: Requests,
     registering: Option<ActionId>,
     registered: bool,
     retry_at: Option<Mono>,
@@ -141,6 +149,15 @@ enum State {
     CatchingUp { ends: Vec<(u32, u64)> },
     /// Complete.
     Serving,
+}
+
+/// Who waits for series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Asker {
+    /// A machine.
+    Peer(ActionId),
+    /// A request from the network.
+    Http(RequestId),
 }
 
 /// One find under way.
@@ -171,6 +188,7 @@ impl Directory {
             seen: BTreeMap::new(),
             finds: BTreeMap::new(),
             working: VecDeque::new(),
+            requests: Requests::new(),
             registering: None,
             registered: false,
             retry_at: None,
@@ -527,38 +545,36 @@ impl Directory {
 
     fn peer_event(&mut self, event: PeerEvent) {
         match event {
-            PeerEvent::Ask { ask, request } => self.ask(ask, &request),
+            PeerEvent::Ask { ask, request } => {
+                if let Err(error) = self.begin(Asker::Peer(ask), &request) {
+                    self.answer(Asker::Peer(ask), Answer::Failed(error));
+                }
+            }
             PeerEvent::AskNext { ask } => {
-                if self.finds.contains_key(&ask) {
-                    self.working.push_back(ask);
+                if self.finds.contains_key(&Asker::Peer(ask)) {
+                    self.working.push_back(Asker::Peer(ask));
                 }
             }
             PeerEvent::AskCancel { ask } => {
-                self.finds.remove(&ask);
+                self.finds.remove(&Asker::Peer(ask));
             }
             PeerEvent::Answered { .. } | PeerEvent::Called { .. } | PeerEvent::Applied { .. } => {}
         }
     }
 
-    fn ask(&mut self, ask: ActionId, request: &FindRequest) {
+    /// Begins a find; its first piece is looked for at once.
+    fn begin(&mut self, asker: Asker, request: &FindRequest) -> Result<(), PeerError> {
         if !matches!(self.state, State::Serving) {
-            let error = PeerError::Unavailable("(it is still loading)".to_owned());
-            return self.answer(ask, Answer::Failed(error));
+            return Err(PeerError::Unavailable("(it is still loading)".to_owned()));
         }
         if self.finds.len() >= FINDS_MAX {
-            let error = PeerError::Unavailable("(it has too many finds under way)".to_owned());
-            return self.answer(ask, Answer::Failed(error));
+            return Err(PeerError::Unavailable("(it has too many finds under way)".to_owned()));
         }
-        let mut selectors = Vec::new();
-        for text in &request.selectors {
-            match Selector::new(text, self.config.absent_labels) {
-                Ok(selector) => selectors.push(selector),
-                Err(error) => {
-                    let error = PeerError::Refused(error.to_string());
-                    return self.answer(ask, Answer::Failed(error));
-                }
-            }
-        }
+        let compiled = request.selectors.iter().map(|text| {
+            Selector::new(text, self.config.absent_labels)
+                .map_err(|error| PeerError::Refused(error.to_string()))
+        });
+        let selectors = compiled.collect::<Result<Vec<Selector>, PeerError>>()?;
         let activity =
             Activity { active_after: request.active_after, quiet_after: request.quiet_after };
         let passes = if request.sorted {
@@ -567,9 +583,10 @@ impl Directory {
             selectors.into_iter().map(|selector| vec![selector]).collect()
         };
         let find = Find { passes, done: Vec::new(), activity, after: None, chunk: Vec::new() };
-        self.finds.insert(ask, find);
-        self.working.push_back(ask);
+        self.finds.insert(asker, find);
+        self.working.push_back(asker);
         self.effects.push_back(Effect::Metric(Metric::add("weft_directory_finds_total", 1)));
+        Ok(())
     }
 
     /// One step of the find whose turn it is.
@@ -602,8 +619,13 @@ impl Directory {
         }
     }
 
-    fn answer(&mut self, ask: ActionId, answer: Answer) {
-        self.effects.push_back(Effect::Peer(PeerAction::Answer { ask, answer }));
+    fn answer(&mut self, asker: Asker, answer: Answer) {
+        match asker {
+            Asker::Peer(ask) => {
+                self.effects.push_back(Effect::Peer(PeerAction::Answer { ask, answer }));
+            }
+            Asker::Http(request) => self.found(request, answer),
+        }
     }
 
     fn tick(&mut self, now: Now) {
@@ -668,7 +690,8 @@ impl Machine for Directory {
             Event::Coord(event) => self.coord_event(now, event),
             Event::Peer(event) => self.peer_event(event),
             Event::Stop => self.stop(now),
-            Event::Http(_) | Event::Computed(..) => {}
+            Event::Http(event) => self.http_event(now, event),
+            Event::Computed(..) => {}
         }
         // A step for every event keeps finds going under load, ticks do when there is none.
         self.work();

@@ -211,7 +211,7 @@ impl Writer {
         }
     }
 
-    fn varint(&mut self, mut value: u64) {
+    pub(crate) fn varint(&mut self, mut value: u64) {
         while value >= 0x80 {
             self.out.push(value as u8 | 0x80);
             value >>= 7;
@@ -459,7 +459,7 @@ impl<'a> Reader<'a> {
         if found == wanted { Ok(()) } else { Err(ThriftError::Kind { kind: found, at: self.at }) }
     }
 
-    fn varint(&mut self) -> Result<u64, ThriftError> {
+    pub(crate) fn varint(&mut self) -> Result<u64, ThriftError> {
         let mut value = 0u64;
         for index in 0..VARINT_LEN_MAX {
             let byte = self.u8()?;
@@ -471,7 +471,7 @@ impl<'a> Reader<'a> {
         Err(ThriftError::Number(self.at))
     }
 
-    fn u8(&mut self) -> Result<u8, ThriftError> {
+    pub(crate) fn u8(&mut self) -> Result<u8, ThriftError> {
         let byte = *self.bytes.get(self.at).ok_or(ThriftError::Truncated(self.at))?;
         self.at += 1;
         Ok(byte)

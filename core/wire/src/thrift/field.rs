@@ -174,18 +174,29 @@ macro_rules! thrift_struct {
             /// Encodes.
             pub fn encode(&self) -> Vec<u8> {
                 let mut writer = $crate::thrift::compact::Writer::new();
-                $($crate::thrift::field::Field::write(&self.$field, &mut writer, $id);)*
+                self.write(&mut writer);
                 writer.finish()
             }
 
             /// Decodes.
             pub fn decode(bytes: &[u8]) -> Result<Self, $crate::thrift::ThriftError> {
+                Self::read(&mut $crate::thrift::compact::Reader::new(bytes))
+            }
+
+            /// Writes the fields into a struct that is open.
+            pub(crate) fn write(&self, writer: &mut $crate::thrift::compact::Writer) {
+                $($crate::thrift::field::Field::write(&self.$field, writer, $id);)*
+            }
+
+            /// Reads the fields, up to and with the end of the struct.
+            pub(crate) fn read(
+                reader: &mut $crate::thrift::compact::Reader<'_>,
+            ) -> Result<Self, $crate::thrift::ThriftError> {
                 let mut read = Self::default();
-                let mut reader = $crate::thrift::compact::Reader::new(bytes);
                 while let Some((id, kind)) = reader.field()? {
                     match id {
                         $($id => {
-                            read.$field = $crate::thrift::field::Field::read(&mut reader, kind)?;
+                            read.$field = $crate::thrift::field::Field::read(reader, kind)?;
                         })*
                         _ => reader.skip(kind)?,
                     }

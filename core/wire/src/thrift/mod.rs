@@ -8,12 +8,14 @@ pub(crate) mod compact;
 mod data;
 pub(crate) mod field;
 mod metadata;
+mod service;
 mod structs;
 mod token;
 
 pub use compact::ThriftError;
 pub use data::{KafkaDataMessage, KafkaDataMessageType};
 pub use metadata::{MetadataMessage, decode_metadata, encode_metadata};
+pub use service::{CallError, DirectoryCall, Method, ServiceCall};
 pub use structs::{
     DatalogRequest, DirectoryFindRequest, DirectoryFindResponse, DirectoryGetRequest,
     DirectoryGetResponse, DirectoryRequest, DirectoryStatsResponse, GtsSplit, GtsWrapper,
