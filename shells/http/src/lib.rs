@@ -15,9 +15,11 @@
 
 mod body;
 mod call;
+mod client;
 mod exchange;
 mod server;
 
 pub use call::call;
+pub use client::{Client, ClientError, ClientResponse, Patience};
 pub use exchange::{Responder, Sink};
 pub use server::{BuiltIn, Limits, Route, Server};

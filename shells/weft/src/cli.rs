@@ -71,7 +71,11 @@ enum Command {
     #[command(subcommand)]
     Token(token::Command),
     /// Print fresh keys for a configuration.
-    Keys,
+    Keys {
+        /// With those that sign and wrap what processes of a cluster tell each other.
+        #[arg(long)]
+        cluster: bool,
+    },
     /// Look into configurations.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -101,7 +105,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Doc { word } => script::doc(&word),
         Command::Vectors { dir } => vectors::check(&dir),
         Command::Token(command) => token::run(&command),
-        Command::Keys => keys(),
+        Command::Keys { cluster } => keys(cluster),
         Command::Config(ConfigCommand::Check { conf }) => check(&conf),
         Command::Config(ConfigCommand::Keys) => own_keys(),
     };
@@ -114,15 +118,15 @@ pub(crate) fn run() -> ExitCode {
     }
 }
 
-fn keys() -> Result<(), String> {
-    print!("{}", crate::home::fresh_keys()?);
+fn keys(for_cluster: bool) -> Result<(), String> {
+    print!("{}", crate::home::fresh_keys(for_cluster)?);
     Ok(())
 }
 
 fn check(conf: &[PathBuf]) -> Result<(), String> {
     let settings = Settings::read(conf).map_err(|error| error.to_string())?;
     let choice = choose(&settings).map_err(|error| error.to_string())?;
-    crate::node::Plan::new(&settings, &choice).map_err(|error| error.to_string())?;
+    crate::plan::Plan::new(&settings, &choice).map_err(|error| error.to_string())?;
     for warning in settings.warnings() {
         println!("warning: {warning}");
     }
@@ -130,7 +134,7 @@ fn check(conf: &[PathBuf]) -> Result<(), String> {
     if !idle.is_empty() {
         println!("without effect (yet): {}", idle.join(" "));
     }
-    println!("ok ({})", choice.reason);
+    println!("ok: {} ({})", choice.words(), choice.reason);
     Ok(())
 }
 

@@ -23,6 +23,25 @@ const KEYS: [(&str, usize); 5] = [
     ("warp.aes.token", 256),
 ];
 
+/// Those that a cluster needs besides.
+const CLUSTER_KEYS: [(&str, usize); 7] = [
+    ("directory.psk", 128),
+    ("ingress.kafka.data.mac", 128),
+    ("ingress.kafka.data.aes", 256),
+    ("ingress.kafka.metadata.mac", 128),
+    ("ingress.kafka.metadata.aes", 256),
+    ("directory.hbase.metadata.aes", 256),
+    ("fetch.psk", 128),
+];
+
+/// Keys that read what those of another component wrote.
+const SAME_KEYS: [(&str, &str); 4] = [
+    ("store.kafka.data.mac", "ingress.kafka.data.mac"),
+    ("store.kafka.data.aes", "ingress.kafka.data.aes"),
+    ("directory.kafka.metadata.mac", "ingress.kafka.metadata.mac"),
+    ("directory.kafka.metadata.aes", "ingress.kafka.metadata.aes"),
+];
+
 /// Random bytes from the system.
 pub(crate) fn random<const N: usize>() -> Result<[u8; N], String> {
     let mut bytes = [0; N];
@@ -30,12 +49,16 @@ pub(crate) fn random<const N: usize>() -> Result<[u8; N], String> {
     Ok(bytes)
 }
 
-/// Lines of a configuration with fresh keys.
-pub(crate) fn fresh_keys() -> Result<String, String> {
+/// Lines of a configuration with fresh keys, with those of a cluster if they are wanted.
+pub(crate) fn fresh_keys(for_cluster: bool) -> Result<String, String> {
     let mut lines = String::new();
-    for (key, bits) in KEYS {
+    let more = CLUSTER_KEYS.iter().filter(|_| for_cluster);
+    for (key, bits) in KEYS.iter().chain(more) {
         let bytes: [u8; 32] = random()?;
         lines.push_str(&format!("{key} = hex:{}\n", hex(&bytes[..bits / 8])));
+    }
+    for (key, other) in SAME_KEYS.iter().filter(|_| for_cluster) {
+        lines.push_str(&format!("{key} = ${{{other}}}\n"));
     }
     Ok(lines)
 }
@@ -52,7 +75,7 @@ pub(crate) fn prepare(home: &Path) -> Result<PathBuf, String> {
              warp.timeunits = us\nstandalone.host = 127.0.0.1\nstandalone.port = 8080\n\
              weft.home = {}\n{}",
             weft_gts::percent::encode(&home.display().to_string()),
-            fresh_keys()?
+            fresh_keys(false)?
         );
         write_private(&configuration, &text).map_err(|error| failed(&configuration, error))?;
     }

@@ -1,5 +1,6 @@
 //! The `weft` binary: see `weft --help`.
 
+mod backends;
 mod cli;
 mod config;
 mod driver;
@@ -8,11 +9,14 @@ mod load;
 mod metrics;
 mod node;
 mod peers;
+mod plan;
 mod report;
 mod script;
 mod start;
+mod thrift;
 mod token;
 mod vectors;
+mod zookeeper;
 
 use std::process::ExitCode;
 

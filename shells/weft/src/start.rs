@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::config::{Settings, choose};
-use crate::node::{Node, Plan};
+use crate::node::Node;
+use crate::plan::Plan;
 use crate::report::{info, warn};
 use crate::{home, token};
 
@@ -22,7 +23,7 @@ pub(crate) fn start(conf: &[PathBuf]) -> Result<(), String> {
     if !idle.is_empty() {
         warn("configuration", &format!("without effect (yet): {}", idle.join(" ")));
     }
-    info("start", &format!("backends: embedded ({})", choice.reason));
+    info("start", &format!("{} ({})", choice.words(), choice.reason));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -35,11 +36,16 @@ async fn serve(plan: Plan, own_home: Option<&Path>) -> Result<(), String> {
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
         .map_err(|error| error.to_string())?;
     let keys = plan.token_keys().clone();
-    let node = Node::start(plan).await?;
-    let url = format!("http://{}", node.address());
-    info("start", &format!("listening at {url}"));
+    // What it stands on may be long in coming.
+    let node = tokio::select! {
+        node = Node::start(plan) => node?,
+        _ = terminate.recv() => return Ok(()),
+        result = tokio::signal::ctrl_c() => return result.map_err(|error| error.to_string()),
+    };
+    let urls: Vec<String> = node.addresses().iter().map(|a| format!("http://{a}")).collect();
+    info("start", &format!("listening at {}", urls.join(", ")));
     if let Some(home) = own_home {
-        welcome(&url, &home::tokens(home, &keys, token::now_ms())?);
+        welcome(&urls[0], &home::tokens(home, &keys, token::now_ms())?);
     }
     tokio::select! {
         _ = terminate.recv() => {}

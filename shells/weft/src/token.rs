@@ -87,7 +87,7 @@ impl Keys {
         let default = PathBuf::from("weft-data").join(home::CONFIGURATION);
         let files = if self.conf.is_empty() { vec![default] } else { self.conf.clone() };
         let settings = Settings::read(&files).map_err(|error| error.to_string())?;
-        crate::node::token_keys(&settings).map_err(|error| error.to_string())
+        crate::plan::token_keys(&settings).map_err(|error| error.to_string())
     }
 }
 

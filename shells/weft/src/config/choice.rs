@@ -21,18 +21,21 @@ pub(crate) struct Choice {
     pub(crate) reason: String,
 }
 
-/// Endings of keys that name a cluster's servers.
-const CLUSTER_ENDINGS: [&str; 4] =
-    [".zkconnect", ".zk.quorum", ".brokerlist", ".bootstrap.servers"];
+/// What keys of a cluster's servers look like: what is in them, and how they end.
+const LOG_KEYS: (&str, &[&str]) = (".kafka.", &[".bootstrap.servers", ".brokerlist", ".zkconnect"]);
+const TABLE_KEYS: (&str, &[&str]) = (".hbase.", &[".zkconnect"]);
+const COORD_KEYS: (&str, &[&str]) = (".zk.", &[".zk.quorum"]);
 
 /// Chooses backends as the configuration says.
 pub(crate) fn choose(settings: &Settings) -> Result<Choice, ConfigError> {
-    let cluster_key =
-        settings.any(|key| CLUSTER_ENDINGS.iter().any(|ending| key.ends_with(ending)));
-    let (backend, reason) = match settings.get("weft.backend").unwrap_or("auto") {
-        "embedded" => (Backend::Embedded, "weft.backend = embedded".to_owned()),
+    let named = |(part, endings): (&str, &[&str])| {
+        settings.any(|key| key.contains(part) && endings.iter().any(|end| key.ends_with(end)))
+    };
+    let keys = [LOG_KEYS, TABLE_KEYS, COORD_KEYS].map(named);
+    let (backends, reason) = match settings.get("weft.backend").unwrap_or("auto") {
+        "embedded" => ([Backend::Embedded; 3], "weft.backend = embedded".to_owned()),
         "cluster" => {
-            if cluster_key.is_none() {
+            if keys.iter().all(Option::is_none) {
                 return Err(settings.error(
                     "weft.backend",
                     "cluster is asked for, and no key names its servers; set the keys *.zkconnect, \
@@ -40,26 +43,53 @@ pub(crate) fn choose(settings: &Settings) -> Result<Choice, ConfigError> {
                      embedded",
                 ));
             }
-            (Backend::Cluster, "weft.backend = cluster".to_owned())
+            ([Backend::Cluster; 3], "weft.backend = cluster".to_owned())
         }
-        "auto" => match cluster_key {
-            Some(key) => (Backend::Cluster, format!("weft.backend = auto, and {key} is set")),
-            None => {
-                let reason = "weft.backend = auto, and no key names Kafka, ZooKeeper or HBase";
-                (Backend::Embedded, reason.to_owned())
-            }
-        },
+        "auto" => {
+            let backend = |key: &Option<&str>| match key {
+                Some(_) => Backend::Cluster,
+                None => Backend::Embedded,
+            };
+            let set: Vec<&str> = keys.iter().flatten().copied().collect();
+            let reason = match set.as_slice() {
+                [] => "weft.backend = auto, and no key names Kafka, ZooKeeper or HBase".to_owned(),
+                set => format!("weft.backend = auto, and {} set", are(set)),
+            };
+            (keys.each_ref().map(backend), reason)
+        }
         other => {
             let message = format!("{other} is none of auto, embedded, cluster");
             return Err(settings.error("weft.backend", &message));
         }
     };
+    let [log, table, coord] = backends;
     Ok(Choice {
-        log: one(settings, "weft.log", "kafka", backend)?,
-        table: one(settings, "weft.table", "hbase", backend)?,
-        coord: one(settings, "weft.coord", "zookeeper", backend)?,
+        log: one(settings, "weft.log", "kafka", log)?,
+        table: one(settings, "weft.table", "hbase", table)?,
+        coord: one(settings, "weft.coord", "zookeeper", coord)?,
         reason,
     })
+}
+
+/// `a is`, `a, b are`.
+fn are(names: &[&str]) -> String {
+    format!("{} {}", names.join(", "), if names.len() == 1 { "is" } else { "are" })
+}
+
+impl Choice {
+    /// The backends in a few words.
+    pub(crate) fn words(&self) -> String {
+        let word = |backend, cluster| match backend {
+            Backend::Embedded => "embedded",
+            Backend::Cluster => cluster,
+        };
+        format!(
+            "log {}, table {}, coordination {}",
+            word(self.log, "kafka"),
+            word(self.table, "hbase"),
+            word(self.coord, "zookeeper")
+        )
+    }
 }
 
 fn one(
@@ -97,8 +127,10 @@ mod tests {
         let choice = chosen("ingress.kafka.data.brokerlist = 127.0.0.1:9092\n").expect("a choice");
         assert_eq!(choice.log, Backend::Cluster);
         assert!(choice.reason.contains("ingress.kafka.data.brokerlist"));
-        let mixed = "directory.zk.quorum = 127.0.0.1:2181\nweft.table = embedded\n";
+        let mixed = "store.hbase.data.zkconnect = 127.0.0.1:2181\nweft.table = embedded\n";
         assert_eq!(chosen(mixed).expect("a choice").table, Backend::Embedded);
+        let coord = chosen("directory.zk.quorum = 127.0.0.1:2181\n").expect("a choice");
+        assert_eq!(coord.words(), "log embedded, table embedded, coordination zookeeper");
     }
 
     #[test]

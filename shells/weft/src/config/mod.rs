@@ -25,11 +25,19 @@ pub(crate) const WEFT_KEYS: &[(&str, Kind, &str, &str)] = &[
         "weft.backend",
         Kind::Text,
         "auto",
-        "embedded, cluster, or auto: cluster when the configuration names Kafka, ZooKeeper or HBase",
+        "embedded, cluster, or auto: each of log, table and coordination as the configuration names \
+         Kafka, HBase or ZooKeeper",
     ),
     ("weft.log", Kind::Text, "as weft.backend", "the log alone: embedded or kafka"),
     ("weft.table", Kind::Text, "as weft.backend", "the table alone: embedded or hbase"),
     ("weft.coord", Kind::Text, "as weft.backend", "coordination alone: embedded or zookeeper"),
+    ("weft.zookeeper.timeout", Kind::Long, "10000", "milliseconds that a session outlives contact"),
+    (
+        "weft.directory.address",
+        Kind::Host,
+        "as directory.host",
+        "where a directory tells others to reach it, when it listens elsewhere",
+    ),
     ("weft.home", Kind::Text, "./weft-data", "the folder of the embedded log and table"),
     ("weft.partitions", Kind::Long, "4", "partitions of topics that the embedded log makes"),
     (

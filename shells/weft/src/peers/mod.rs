@@ -1,11 +1,19 @@
-//! Hands directory requests and progress from machine to machine within one process.
+//! Hands directory requests and progress from machine to machine within one process, and directory
+//! requests to those of other processes ([`remote`]).
+
+mod remote;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use weft_daemons::contract::peer::{Answer, CallResult, InstanceId};
 use weft_daemons::contract::{ActionId, PeerAction, PeerError, PeerEvent, RequestHead};
+
+pub(crate) use remote::Network;
+use remote::RemoteFind;
 
 /// Delivers an event to a machine.
 pub(crate) type Deliver = Arc<dyn Fn(PeerEvent) + Send + Sync>;
@@ -21,6 +29,7 @@ pub(crate) type Caller = Box<dyn Fn(RequestHead, Bytes, Done) + Send + Sync>;
 pub(crate) struct Peers {
     state: Mutex<State>,
     caller: OnceLock<Caller>,
+    network: OnceLock<(Network, Handle)>,
 }
 
 #[derive(Default)]
@@ -32,6 +41,8 @@ struct State {
     asks: BTreeMap<ActionId, Ask>,
     /// By asker and the name it gave the stream.
     streams: BTreeMap<(usize, ActionId), ActionId>,
+    /// Streams of other processes: wants the next piece; ends with what is dropped.
+    remote: BTreeMap<(usize, ActionId), UnboundedSender<()>>,
     last_ask: u64,
     applied: BTreeMap<(Arc<str>, u32), u64>,
 }
@@ -78,8 +89,22 @@ impl Peers {
         let _ = self.caller.set(caller);
     }
 
+    /// Directories of other processes are asked over `network`.
+    pub(crate) fn reach_through(&self, network: Network, runtime: Handle) {
+        // The first one stays.
+        let _ = self.network.set((network, runtime));
+    }
+
     /// Carries out what the machine at `seat` asks for.
-    pub(crate) fn act(&self, seat: Seat, action: PeerAction) {
+    pub(crate) fn act(self: &Arc<Self>, seat: Seat, action: PeerAction) {
+        if let PeerAction::Find { id, instance, address, request } = &action
+            && !address.is_empty()
+            && let Some((network, runtime)) = self.network.get()
+            && !self.lock().directories.contains_key(instance)
+        {
+            let find = RemoteFind::new(network.clone(), address.to_string(), request.clone());
+            return self.find_remotely(runtime, seat, *id, find);
+        }
         if let PeerAction::Call { id, head, body } = action {
             let deliver = self.lock().machines[seat.0].clone();
             return match self.caller.get() {
@@ -98,13 +123,63 @@ impl Peers {
         }
     }
 
+    /// Asks a directory of another process, piece by piece.
+    fn find_remotely(
+        self: &Arc<Self>,
+        runtime: &Handle,
+        seat: Seat,
+        id: ActionId,
+        mut find: RemoteFind,
+    ) {
+        let (wants, mut wanted) = unbounded_channel();
+        // The first piece is wanted.
+        let _ = wants.send(());
+        let deliver = {
+            let mut state = self.lock();
+            state.remote.insert((seat.0, id), wants);
+            state.machines[seat.0].clone()
+        };
+        let peers = self.clone();
+        runtime.spawn(async move {
+            loop {
+                let Some(()) = wanted.recv().await else { return };
+                let answer = tokio::select! {
+                    answer = find.answer() => answer,
+                    () = closed(&mut wanted) => return,
+                };
+                let is_over = !matches!(answer, Answer::Found(_));
+                if is_over {
+                    peers.lock().remote.remove(&(seat.0, id));
+                }
+                deliver(PeerEvent::Answered { id, answer });
+                if is_over {
+                    return;
+                }
+            }
+        });
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+/// Waits until nobody wants anything any more. Nobody asks for a piece before the last one came.
+async fn closed(wanted: &mut tokio::sync::mpsc::UnboundedReceiver<()>) {
+    while wanted.recv().await.is_some() {}
+}
+
 impl State {
     fn route(&mut self, seat: usize, action: PeerAction) -> Vec<(Deliver, PeerEvent)> {
+        if let PeerAction::Next { id } | PeerAction::Cancel { id } = &action
+            && let Some(wants) = self.remote.get(&(seat, *id))
+        {
+            match action {
+                PeerAction::Next { .. } => drop(wants.send(())),
+                _ => drop(self.remote.remove(&(seat, *id))),
+            }
+            return Vec::new();
+        }
         match action {
             PeerAction::Find { id, instance, request, .. } => {
                 let Some(&directory) = self.directories.get(&instance) else {
@@ -172,13 +247,14 @@ mod tests {
 
     #[test]
     fn a_find_goes_there_and_back() {
-        let peers = Peers::default();
+        let peers = Arc::<Peers>::default();
         let (asker, answers) = machine();
         let (directory, asks) = machine();
         let (asker, directory) = (peers.join(asker), peers.join(directory));
         peers.is_directory(directory, "d".into());
         let (id, request) = (ActionId(7), FindRequest::default());
-        peers.act(asker, PeerAction::Find { id, instance: "d".into(), request });
+        peers
+            .act(asker, PeerAction::Find { id, instance: "d".into(), address: "".into(), request });
         let asked = asks.lock().expect("not poisoned").pop();
         let Some(PeerEvent::Ask { ask, .. }) = asked else { panic!("{asked:?}") };
         peers.act(asker, PeerAction::Next { id });
@@ -190,11 +266,12 @@ mod tests {
 
     #[test]
     fn an_unknown_directory_is_an_error() {
-        let peers = Peers::default();
+        let peers = Arc::<Peers>::default();
         let (asker, answers) = machine();
         let asker = peers.join(asker);
         let (id, request) = (ActionId(1), FindRequest::default());
-        peers.act(asker, PeerAction::Find { id, instance: "d".into(), request });
+        peers
+            .act(asker, PeerAction::Find { id, instance: "d".into(), address: "".into(), request });
         let answers = answers.lock().expect("not poisoned");
         assert!(matches!(answers[0], PeerEvent::Answered { answer: Answer::Failed(_), .. }));
     }

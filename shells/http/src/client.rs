@@ -1,0 +1,183 @@
+//! Requests to other processes over HTTP/1.1. Connections are used again.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// Connections kept for one address.
+const IDLE_MAX: usize = 16;
+
+/// How long things may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// To connect.
+    pub connect: Duration,
+    /// The head of a response.
+    pub head: Duration,
+    /// The next piece of its body.
+    pub body: Duration,
+}
+
+/// Why there is no response, or not all of it.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Something took too long.
+    #[error("{0}: no answer in {1:?}")]
+    Slow(String, Duration),
+    /// The connection failed.
+    #[error("{0}: {1}")]
+    Io(String, #[source] std::io::Error),
+    /// What came is not HTTP, or broke off.
+    #[error("{0}: {1}")]
+    Http(String, #[source] hyper::Error),
+    /// The request cannot be sent.
+    #[error("{0}: not a request: {1}")]
+    Request(String, String),
+}
+
+/// A client. Clones share connections.
+#[derive(Clone, Debug)]
+pub struct Client {
+    idle: Arc<Idle>,
+    patience: Patience,
+}
+
+type Idle = Mutex<BTreeMap<String, Vec<SendRequest<Full<Bytes>>>>>;
+
+/// A response whose body has not ended.
+#[derive(Debug)]
+pub struct ClientResponse {
+    /// The status code.
+    pub status: u16,
+    address: String,
+    body: Incoming,
+    patience: Duration,
+    /// Goes back to the others at the end of the body.
+    connection: Option<(Arc<Idle>, SendRequest<Full<Bytes>>)>,
+}
+
+impl Client {
+    /// A client without connections.
+    pub fn new(patience: Patience) -> Self {
+        Self { idle: Arc::default(), patience }
+    }
+
+    /// Posts a form to `host:port`. What fails on a connection that was used before is tried
+    /// once more on a new one: posts of this client can be repeated.
+    pub async fn post(
+        &self,
+        address: &str,
+        path: &str,
+        header: (&str, &str),
+        body: Bytes,
+    ) -> Result<ClientResponse, ClientError> {
+        let make = || {
+            Request::post(path)
+                .header("Host", address)
+                .header("Content-Type", "application/x-www-form-urlencoded")
+                .header(header.0, header.1)
+                .body(Full::new(body.clone()))
+                .map_err(|error| ClientError::Request(address.to_owned(), error.to_string()))
+        };
+        if let Some(connection) = self.take_idle(address)
+            && let Ok(response) = self.send(address, connection, make()?).await
+        {
+            return Ok(response);
+        }
+        let connection = self.connect(address).await?;
+        self.send(address, connection, make()?).await
+    }
+
+    fn take_idle(&self, address: &str) -> Option<SendRequest<Full<Bytes>>> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let connections = idle.get_mut(address)?;
+        let usable = std::iter::from_fn(|| connections.pop()).find(SendRequest::is_ready);
+        if connections.is_empty() {
+            idle.remove(address);
+        }
+        usable
+    }
+
+    async fn connect(&self, address: &str) -> Result<SendRequest<Full<Bytes>>, ClientError> {
+        let time = self.patience.connect;
+        let stream = timeout(time, TcpStream::connect(address))
+            .await
+            .map_err(|_| ClientError::Slow(address.to_owned(), time))?
+            .map_err(|error| ClientError::Io(address.to_owned(), error))?;
+        let _ = stream.set_nodelay(true);
+        let (sender, connection) = handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| ClientError::Http(address.to_owned(), error))?;
+        tokio::spawn(async move {
+            // Its end shows in the request that uses it.
+            let _ = connection.await;
+        });
+        Ok(sender)
+    }
+
+    async fn send(
+        &self,
+        address: &str,
+        mut connection: SendRequest<Full<Bytes>>,
+        request: Request<Full<Bytes>>,
+    ) -> Result<ClientResponse, ClientError> {
+        let time = self.patience.head;
+        let response = timeout(time, connection.send_request(request))
+            .await
+            .map_err(|_| ClientError::Slow(address.to_owned(), time))?
+            .map_err(|error| ClientError::Http(address.to_owned(), error))?;
+        Ok(ClientResponse {
+            status: response.status().as_u16(),
+            address: address.to_owned(),
+            body: response.into_body(),
+            patience: self.patience.body,
+            connection: Some((self.idle.clone(), connection)),
+        })
+    }
+}
+
+impl ClientResponse {
+    /// The next piece of the body; `None` at its end. A body that breaks off is an error.
+    pub async fn piece(&mut self) -> Result<Option<Bytes>, ClientError> {
+        loop {
+            let frame = timeout(self.patience, self.body.frame())
+                .await
+                .map_err(|_| ClientError::Slow(self.address.clone(), self.patience))?;
+            match frame {
+                Some(Ok(frame)) => {
+                    if let Ok(bytes) = frame.into_data() {
+                        return Ok(Some(bytes));
+                    }
+                }
+                Some(Err(error)) => return Err(ClientError::Http(self.address.clone(), error)),
+                None => {
+                    self.keep_connection();
+                    return Ok(None);
+                }
+            }
+        }
+    }
+
+    fn keep_connection(&mut self) {
+        let Some((idle, mut connection)) = self.connection.take() else { return };
+        let address = self.address.clone();
+        tokio::spawn(async move {
+            if connection.ready().await.is_ok() {
+                let mut idle = idle.lock().unwrap_or_else(PoisonError::into_inner);
+                let connections = idle.entry(address).or_default();
+                if connections.len() < IDLE_MAX {
+                    connections.push(connection);
+                }
+            }
+        });
+    }
+}

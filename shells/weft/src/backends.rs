@@ -1,0 +1,204 @@
+//! Log, coordination and table of a process, as its plan says.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use weft_coord::{EmbeddedCoord, ZookeeperClient, ZookeeperConfig};
+use weft_daemons::contract::{
+    CoordAction, CoordEvent, LogAction, LogEvent, TableAction, TableEvent,
+};
+use weft_log::EmbeddedLog;
+use weft_table::EmbeddedTable;
+
+use crate::driver::Act;
+use crate::metrics::Metrics;
+use crate::plan::{CoordPlan, LogPlan, TopicAccess};
+use crate::report::{info, warn};
+
+/// The log.
+pub(crate) enum Log {
+    Embedded(Arc<EmbeddedLog>),
+    #[cfg(feature = "kafka")]
+    Kafka(weft_log::kafka::KafkaLog, Arc<Metrics>),
+}
+
+impl Log {
+    pub(crate) fn open(
+        plan: LogPlan,
+        home: &Path,
+        #[cfg_attr(not(feature = "kafka"), allow(unused_variables))] metrics: &Arc<Metrics>,
+    ) -> Result<Self, String> {
+        match plan {
+            LogPlan::Embedded(options) => EmbeddedLog::open(&home.join("log"), options)
+                .map(Self::Embedded)
+                .map_err(|error| error.to_string()),
+            #[cfg(feature = "kafka")]
+            LogPlan::Kafka => {
+                Ok(Self::Kafka(weft_log::kafka::KafkaLog::default(), metrics.clone()))
+            }
+            #[cfg(not(feature = "kafka"))]
+            LogPlan::Kafka => Err("this weft was built without Kafka; build it by `cargo build \
+                 --release --package weft --features kafka`, or set weft.log = embedded"
+                .to_owned()),
+        }
+    }
+
+    /// Access for the machine of a component; `sink` gets its events.
+    pub(crate) async fn client(
+        &self,
+        #[cfg_attr(not(feature = "kafka"), allow(unused_variables))] component: &'static str,
+        #[cfg_attr(not(feature = "kafka"), allow(unused_variables))] topics: &[TopicAccess],
+        sink: impl Fn(LogEvent) + Send + Sync + 'static,
+    ) -> Result<Act<LogAction>, String> {
+        match self {
+            Self::Embedded(log) => {
+                let client = log.client(sink);
+                Ok(Box::new(move |action| client.submit(action)))
+            }
+            #[cfg(feature = "kafka")]
+            Self::Kafka(log, metrics) => {
+                let config = kafka::config(topics).await;
+                let metrics = metrics.clone();
+                let report = move |report| kafka::tell(component, &metrics, report);
+                let client = log.client(config, sink, report).map_err(|error| error.to_string())?;
+                Ok(Box::new(move |action| client.submit(action)))
+            }
+        }
+    }
+
+    /// Waits until what is asked of it is done; its clients are gone.
+    pub(crate) fn close(&self) {
+        match self {
+            Self::Embedded(log) => log.close(),
+            #[cfg(feature = "kafka")]
+            Self::Kafka(log, _) => log.close(),
+        }
+    }
+}
+
+#[cfg(feature = "kafka")]
+mod kafka {
+    use super::*;
+    use weft_log::kafka::{KafkaConfig, KafkaReport, KafkaTopic, Properties};
+
+    use crate::plan::{Access, Servers};
+    use crate::zookeeper;
+
+    /// Waits for brokers that have to be found.
+    pub(super) async fn config(topics: &[TopicAccess]) -> KafkaConfig {
+        let mut config = KafkaConfig::default();
+        for access in topics {
+            let topic = KafkaTopic {
+                producer: properties(access.producer.as_ref()).await,
+                consumer: properties(access.consumer.as_ref()).await,
+                start: access.start,
+            };
+            config.topics.insert(access.topic.clone(), topic);
+        }
+        config
+    }
+
+    async fn properties(access: Option<&Access>) -> Option<Properties> {
+        let access = access?;
+        let servers = match &access.servers {
+            Servers::Listed(list) => list.clone(),
+            Servers::UnderZookeeper(quorum) => zookeeper::brokers(quorum).await,
+        };
+        let own = access.properties.iter();
+        Some(own.fold(Properties::new(&servers), |all, (key, value)| all.with(key, value)))
+    }
+
+    pub(super) fn tell(component: &'static str, metrics: &Metrics, report: KafkaReport) {
+        match report {
+            KafkaReport::Warning(warning) => warn(component, &format!("Kafka: {warning}")),
+            KafkaReport::Metric(metric) => metrics.change(&metric),
+        }
+    }
+}
+
+/// Coordination.
+pub(crate) enum Coord {
+    Embedded(Arc<EmbeddedCoord>),
+    Zookeeper { config: ZookeeperConfig, has_contact: Arc<AtomicBool> },
+}
+
+impl Coord {
+    pub(crate) fn new(plan: CoordPlan) -> Self {
+        match plan {
+            CoordPlan::Embedded => Self::Embedded(EmbeddedCoord::new()),
+            CoordPlan::Zookeeper(config) => {
+                info("zookeeper", &format!("connecting to {}", config.quorum));
+                Self::Zookeeper { config, has_contact: Arc::default() }
+            }
+        }
+    }
+
+    /// Access for one machine; `sink` gets its events.
+    pub(crate) fn client(
+        &self,
+        sink: impl Fn(CoordEvent) + Send + Sync + 'static,
+    ) -> Act<CoordAction> {
+        match self {
+            Self::Embedded(coord) => {
+                let client = coord.client(sink);
+                Box::new(move |action| client.submit(action))
+            }
+            Self::Zookeeper { config, has_contact } => {
+                let (quorum, contact) = (config.quorum.clone(), has_contact.clone());
+                let told = move |event: CoordEvent| {
+                    tell_contact(&quorum, &contact, &event);
+                    sink(event);
+                };
+                let runtime = tokio::runtime::Handle::current();
+                let client = ZookeeperClient::new(config.clone(), &runtime, told);
+                Box::new(move |action| client.submit(action))
+            }
+        }
+    }
+}
+
+/// Tells when contact comes and goes, once for all machines.
+fn tell_contact(quorum: &str, has_contact: &AtomicBool, event: &CoordEvent) {
+    match event {
+        CoordEvent::Connected if !has_contact.swap(true, Ordering::Relaxed) => {
+            info("zookeeper", &format!("connected to {quorum}"));
+        }
+        CoordEvent::Disconnected if has_contact.swap(false, Ordering::Relaxed) => {
+            let what = "what was registered may go, what was found stays known";
+            warn("zookeeper", &format!("no contact with {quorum}: {what}; trying again"));
+        }
+        _ => {}
+    }
+}
+
+/// The table, where a component needs one.
+pub(crate) struct Table(Option<Arc<EmbeddedTable>>);
+
+impl Table {
+    pub(crate) fn open(is_needed: bool, home: &Path) -> Result<Self, String> {
+        let table = is_needed.then(|| EmbeddedTable::open(&home.join("table")));
+        Ok(Self(table.transpose().map_err(|error| error.to_string())?))
+    }
+
+    /// Access for one machine; `sink` gets its events.
+    pub(crate) fn client(
+        &self,
+        sink: impl Fn(TableEvent) + Send + Sync + 'static,
+    ) -> Act<TableAction> {
+        match &self.0 {
+            Some(table) => {
+                let client = table.client(sink);
+                Box::new(move |action| client.submit(action))
+            }
+            // Components that need none ask nothing of it.
+            None => Box::new(|_| {}),
+        }
+    }
+
+    pub(crate) fn close(&self) {
+        if let Some(table) = &self.0 {
+            table.close();
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The Thrift port of a directory: frames in, frames out. Each frame is a request to the machine,
+//! as its HTTP requests are.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use weft_daemons::contract::RequestHead;
+use weft_daemons::directory::{SERVICE_BYTES_MAX, THRIFT_PATH};
+use weft_http::{Responder, Sink, call};
+
+/// Connections at once; more wait to be accepted.
+const CONNECTIONS_MAX: usize = 1_024;
+
+/// How long a connection may be idle. Clients of the reference keep one and seldom use it.
+const IDLE_MAX: Duration = Duration::from_secs(3_600);
+
+/// How long a frame may take, once it has begun, and an answer to be taken.
+const FRAME_TIME: Duration = Duration::from_secs(30);
+
+/// Serves until it is dropped. Frames go to the machine behind `sink`.
+pub(crate) async fn serve(listener: TcpListener, responder: Responder, sink: Sink) {
+    let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let Ok(permit) = connections.clone().acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let (responder, sink) = (responder.clone(), sink.clone());
+                tokio::spawn(async move {
+                    // An error is the client's, and its connection ends.
+                    let _ = converse(stream, responder, sink).await;
+                    drop(permit);
+                });
+            }
+            // Out of file descriptors, say: later it may work.
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    }
+}
+
+async fn converse(mut stream: TcpStream, responder: Responder, sink: Sink) -> io::Result<()> {
+    let _ = stream.set_nodelay(true);
+    loop {
+        let mut length = [0; 4];
+        timeout(IDLE_MAX, stream.read_exact(&mut length[..1])).await??;
+        timeout(FRAME_TIME, stream.read_exact(&mut length[1..])).await??;
+        let length = u32::from_be_bytes(length) as usize;
+        if length > SERVICE_BYTES_MAX {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let mut frame = vec![0; length];
+        timeout(FRAME_TIME, stream.read_exact(&mut frame)).await??;
+        let (method, path) = ("POST".to_owned(), THRIFT_PATH.to_owned());
+        let head = RequestHead { method, path, ..RequestHead::default() };
+        let answer = call(responder.clone(), sink.clone(), head, Bytes::from(frame)).await;
+        let answer = answer.map_err(io::Error::other)?;
+        if answer.status != 200 {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let length = u32::try_from(answer.body.len()).map_err(io::Error::other)?;
+        let send = async {
+            stream.write_all(&length.to_be_bytes()).await?;
+            stream.write_all(&answer.body).await
+        };
+        timeout(FRAME_TIME, send).await??;
+    }
+}
