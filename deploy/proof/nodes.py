@@ -154,7 +154,7 @@ def make_topics(deploy_home, kafka, names, partitions=4):
     subprocess.run(command, check=True, capture_output=True)
 
 
-def eventually(what, check, seconds=30):
+def eventually(what, check, seconds=30, last=None):
     """Reads on a cluster follow writes: asks until the answer is there."""
     end = time.monotonic() + seconds
     while True:
@@ -162,7 +162,7 @@ def eventually(what, check, seconds=30):
         if found:
             return found
         if time.monotonic() > end:
-            raise SystemExit(f"{what}: not after {seconds} s")
+            raise SystemExit(f"{what}: not after {seconds} s; the last answer: {last}")
         time.sleep(0.1)
 
 

@@ -70,3 +70,54 @@ async fn converse(mut stream: TcpStream, responder: Responder, sink: Sink) -> io
         timeout(FRAME_TIME, send).await??;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use weft_daemons::contract::http::HttpAction;
+    use weft_daemons::contract::{HttpEvent, ResponseHead};
+
+    use super::*;
+
+    /// A port behind which each message is answered as it is, and an empty one refused.
+    async fn echo() -> std::net::SocketAddr {
+        let responder = Responder::default();
+        let answering = responder.clone();
+        let sink: Sink = Arc::new(move |event| match event {
+            HttpEvent::Body { request, bytes } => {
+                let head = ResponseHead { status: 200, headers: Vec::new() };
+                answering.act(HttpAction::Head { request, head });
+                answering.act(HttpAction::Body { request, bytes });
+            }
+            HttpEvent::End { request } => answering.act(HttpAction::End { request }),
+            _ => {}
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("bound");
+        tokio::spawn(serve(listener, responder, sink));
+        address
+    }
+
+    #[tokio::test]
+    async fn frames_are_answered_one_by_one() {
+        let mut stream = TcpStream::connect(echo().await).await.expect("it listens");
+        for message in [&b"one"[..], b"and two"] {
+            let length = u32::try_from(message.len()).expect("short").to_be_bytes();
+            stream.write_all(&[&length, message].concat()).await.expect("sent");
+            let mut answer = vec![0; 4 + message.len()];
+            stream.read_exact(&mut answer).await.expect("an answer");
+            assert_eq!(answer, [&length, message].concat());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_frame_that_is_too_long_ends_the_connection() {
+        let address = echo().await;
+        for length in [u32::MAX, SERVICE_BYTES_MAX as u32 + 1, 0] {
+            let mut stream = TcpStream::connect(address).await.expect("it listens");
+            stream.write_all(&length.to_be_bytes()).await.expect("sent");
+            let mut rest = Vec::new();
+            stream.read_to_end(&mut rest).await.expect("closed in order");
+            assert_eq!(rest, b"");
+        }
+    }
+}

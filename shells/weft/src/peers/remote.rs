@@ -234,3 +234,118 @@ async fn reason(response: &mut ClientResponse) -> String {
     }
     String::from_utf8_lossy(&text).trim().to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use weft_gts::SeriesId;
+
+    use super::*;
+
+    fn line(class: &str, number: i64) -> Vec<u8> {
+        let mut metadata = Metadata::new(class, [("n", "1")].into_iter().collect());
+        metadata.id = SeriesId { class_id: number, labels_id: 0 };
+        let mut line = Vec::new();
+        streaming::write_line(&mut line, &metadata);
+        line
+    }
+
+    /// A whole answer.
+    fn answer(status: &str, body: &[u8]) -> Vec<u8> {
+        let mut answer =
+            format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n", body.len()).into_bytes();
+        answer.extend_from_slice(body);
+        answer
+    }
+
+    /// A directory that gives these answers, one a connection; where it listens.
+    async fn directory(answers: Vec<Vec<u8>>) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("bound").to_string();
+        tokio::spawn(async move {
+            for answer in answers {
+                let Ok((mut stream, _)) = listener.accept().await else { return };
+                let mut request = Vec::new();
+                // Up to the end of the form.
+                while !request.windows(9).any(|bytes| bytes == b"selector=") {
+                    let mut piece = [0; 4096];
+                    let count = stream.read(&mut piece).await.unwrap_or_default();
+                    request.extend_from_slice(&piece[..count]);
+                }
+                let _ = stream.write_all(&answer).await;
+                let _ = stream.shutdown().await;
+            }
+        });
+        address
+    }
+
+    /// Every piece of a find for these selectors.
+    async fn find(address: &str, selectors: &[&str], sorted: bool) -> Vec<Answer> {
+        let parse = |text: &&str| SelectorText::parse(text).expect("a selector");
+        let selectors = selectors.iter().map(parse).collect();
+        let request = FindRequest { selectors, sorted, ..FindRequest::default() };
+        let network = Network::new(SipKey::new(1, 2), "X-Signature".to_owned(), false);
+        let mut find = RemoteFind::new(network, address.to_owned(), request);
+        let mut answers = Vec::new();
+        loop {
+            answers.push(find.answer().await);
+            if !matches!(answers.last(), Some(Answer::Found(_))) {
+                return answers;
+            }
+        }
+    }
+
+    fn ids(answers: &[Answer]) -> Vec<i64> {
+        let found = answers.iter().filter_map(|answer| match answer {
+            Answer::Found(series) => Some(series),
+            _ => None,
+        });
+        found.flatten().map(|metadata| metadata.id.class_id).collect()
+    }
+
+    #[tokio::test]
+    async fn several_selectors_are_asked_in_turn_or_merged() {
+        let first = answer("200 OK", &[line("a", 1), line("b", 4)].concat());
+        let second = answer("200 OK", &[line("b", 3), line("b", 4), line("b", 7)].concat());
+        let both = ["~[ab]{}", "b{}"];
+        let address = directory(vec![first.clone(), second.clone()]).await;
+        let found = find(&address, &both, true).await;
+        assert_eq!((ids(&found), found.last()), (vec![1, 3, 4, 7], Some(&Answer::End)));
+        // What the first one would have told is not told again, whatever its id.
+        let address = directory(vec![first, second]).await;
+        assert_eq!(ids(&find(&address, &["a{}", "b{}"], false).await), [1, 4, 3, 4, 7]);
+        let again = answer("200 OK", &line("a", 1));
+        let address = directory(vec![again.clone(), again]).await;
+        assert_eq!(ids(&find(&address, &["~[ab]{}", "a{}"], false).await), [1]);
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_breaks_off_is_a_failure() {
+        let whole = answer("200 OK", &[line("a", 1), line("a", 2)].concat());
+        let address = directory(vec![whole[..whole.len() - 3].to_vec()]).await;
+        let found = find(&address, &["a{}"], false).await;
+        assert!(matches!(found[..], [Answer::Failed(PeerError::Unavailable(_))]), "{found:?}");
+        for body in [&b"no series\r\n"[..], &line("a", 1)[..9]] {
+            let address = directory(vec![answer("200 OK", body)]).await;
+            let found = find(&address, &["a{}"], false).await;
+            assert!(matches!(found[..], [Answer::Failed(PeerError::Refused(_))]), "{found:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_cannot_answer_is_unavailable() {
+        let busy = answer("503 Busy", b"loading");
+        let address = directory(vec![busy]).await;
+        let found = find(&address, &["a{}"], false).await;
+        let asked = format!("directory {address} (status 503: loading) is unavailable");
+        let [Answer::Failed(error)] = &found[..] else { panic!("{found:?}") };
+        assert_eq!(error.to_string(), asked);
+        // Nobody listens any more.
+        let found = find(&address, &["a{}"], false).await;
+        assert!(matches!(found[..], [Answer::Failed(PeerError::Unavailable(_))]), "{found:?}");
+        let address = directory(vec![answer("400 Bad", b"no selector")]).await;
+        let found = find(&address, &["a{}"], false).await;
+        assert_eq!(found, [Answer::Failed(PeerError::Refused("no selector".to_owned()))]);
+    }
+}
