@@ -197,7 +197,7 @@ impl Sinks {
         });
         let (first, second) =
             if is_write { (&self.ingress, &self.egress) } else { (&self.egress, &self.ingress) };
-        first.get().or(second.get()).cloned()
+        first.get().or_else(|| second.get()).cloned()
     }
 }
 

@@ -27,7 +27,9 @@ use crate::config::{Backend, Choice, ConfigError, Settings};
 use crate::home;
 use crate::peers::Network;
 
-pub(crate) use topics::{Access, Servers, TopicAccess};
+pub(crate) use topics::TopicAccess;
+#[cfg(feature = "kafka")]
+pub(crate) use topics::{Access, Servers};
 
 /// Open files that are not connections.
 const FILES_RESERVED: usize = 256;
