@@ -59,6 +59,7 @@ impl Log {
             #[cfg(feature = "kafka")]
             Self::Kafka(log, metrics) => {
                 let config = kafka::config(topics).await;
+                kafka::check_groups(topics, &config).await?;
                 let metrics = metrics.clone();
                 let report = move |report| kafka::tell(component, &metrics, report);
                 let client = log.client(config, sink, report).map_err(|error| error.to_string())?;
@@ -80,10 +81,10 @@ impl Log {
 #[cfg(feature = "kafka")]
 mod kafka {
     use super::*;
-    use weft_log::kafka::{KafkaConfig, KafkaReport, KafkaTopic, Properties};
+    use weft_log::kafka::{GroupOffsets, KafkaConfig, KafkaReport, KafkaTopic, Properties};
 
     use crate::plan::{Access, Servers};
-    use crate::zookeeper;
+    use crate::{offsets, zookeeper};
 
     /// Waits for brokers that have to be found.
     pub(super) async fn config(topics: &[TopicAccess]) -> KafkaConfig {
@@ -97,6 +98,34 @@ mod kafka {
             config.topics.insert(access.topic.clone(), topic);
         }
         config
+    }
+
+    /// An error when a group is still the reference's, or what it did is not known.
+    pub(super) async fn check_groups(
+        topics: &[TopicAccess],
+        config: &KafkaConfig,
+    ) -> Result<(), String> {
+        for access in topics {
+            let properties = config.topics.get(&access.topic).and_then(|t| t.consumer.clone());
+            let (Some(group), Some(properties)) = (&access.group, properties) else { continue };
+            let zookeeper = zookeeper::reach(&group.quorum).await;
+            offsets::refuse_members(&zookeeper, &group.quorum, &group.name).await?;
+            if group.may_begin {
+                continue;
+            }
+            let (name, topic) = (group.name.clone(), access.topic.clone());
+            let committed =
+                offsets::blocking(move || GroupOffsets::new(&properties, &name)?.committed(&topic));
+            if committed.await?.iter().all(|(_, offset)| offset.is_none()) {
+                return Err(format!(
+                    "group {} has no offsets in {} on the brokers: `weft offsets import {} {} \
+                     --zookeeper {}` brings those of ZooKeeper, `weft start --from earliest` \
+                     begins without",
+                    group.name, access.topic, group.name, access.topic, group.quorum
+                ));
+            }
+        }
+        Ok(())
     }
 
     async fn properties(access: Option<&Access>) -> Option<Properties> {

@@ -25,6 +25,10 @@ enum Command {
     Start {
         /// Configuration files; later ones win. Without any, ./weft-data is used, and made first.
         conf: Vec<PathBuf>,
+        /// Where groups begin that have no offsets on the brokers: needed where *.zkconnect says
+        /// that offsets may be in ZooKeeper, and none were imported.
+        #[arg(long, value_enum)]
+        from: Option<start::From>,
     },
     /// Load files of datapoints (text input format, plain or gzip) into a running platform.
     #[command(after_help = "Examples:\n  weft load earthquakes.gts flights.gts.gz\n  \
@@ -76,6 +80,10 @@ enum Command {
         #[arg(long)]
         cluster: bool,
     },
+    /// Move a consumer group between ZooKeeper and Kafka's brokers.
+    #[cfg(feature = "kafka")]
+    #[command(subcommand)]
+    Offsets(crate::offsets::Command),
     /// Look into configurations.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -96,7 +104,7 @@ enum ConfigCommand {
 /// Runs the command: 0 when all went well, 1 when not, 2 when it was not understood.
 pub(crate) fn run() -> ExitCode {
     let result = match Cli::parse().command {
-        Command::Start { conf } => start::start(&conf),
+        Command::Start { conf, from } => start::start(&conf, from),
         Command::Load(options) => load::load(&options),
         Command::Exec(options) => script::exec(&options),
         Command::Test { files, conf } => script::test(&files, &conf),
@@ -106,6 +114,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Vectors { dir } => vectors::check(&dir),
         Command::Token(command) => token::run(&command),
         Command::Keys { cluster } => keys(cluster),
+        #[cfg(feature = "kafka")]
+        Command::Offsets(command) => crate::offsets::run(command),
         Command::Config(ConfigCommand::Check { conf }) => check(&conf),
         Command::Config(ConfigCommand::Keys) => own_keys(),
     };

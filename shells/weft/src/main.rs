@@ -8,6 +8,8 @@ mod home;
 mod load;
 mod metrics;
 mod node;
+#[cfg(feature = "kafka")]
+mod offsets;
 mod peers;
 mod plan;
 mod report;

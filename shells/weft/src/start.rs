@@ -2,20 +2,37 @@
 
 use std::path::{Path, PathBuf};
 
+use weft_daemons::contract::log::Start;
+
 use crate::config::{Settings, choose};
 use crate::node::Node;
 use crate::plan::Plan;
 use crate::report::{info, warn};
 use crate::{home, token};
 
+/// Where groups begin that have no offsets.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum From {
+    /// With the oldest record there is.
+    Earliest,
+    /// With what comes from now on.
+    Latest,
+}
+
 /// Starts the components that the configuration names, and serves until it is told to stop.
-pub(crate) fn start(conf: &[PathBuf]) -> Result<(), String> {
+pub(crate) fn start(conf: &[PathBuf], from: Option<From>) -> Result<(), String> {
     let own_home = PathBuf::from("weft-data");
     let conf = if conf.is_empty() { vec![home::prepare(&own_home)?] } else { conf.to_vec() };
     let is_own = conf[0].starts_with(&own_home) && conf.len() == 1;
     let settings = Settings::read(&conf).map_err(|error| error.to_string())?;
     let choice = choose(&settings).map_err(|error| error.to_string())?;
-    let plan = Plan::new(&settings, &choice).map_err(|error| error.to_string())?;
+    let mut plan = Plan::new(&settings, &choice).map_err(|error| error.to_string())?;
+    if let Some(from) = from {
+        plan.begin_at(match from {
+            From::Earliest => Start::Earliest,
+            From::Latest => Start::Latest,
+        });
+    }
     for warning in settings.warnings() {
         warn("configuration", warning);
     }

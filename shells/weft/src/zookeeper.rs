@@ -71,6 +71,22 @@ impl Zookeeper {
         }
     }
 
+    /// Makes a node or replaces its data.
+    pub(crate) async fn put(&self, path: &str, data: Bytes) -> Result<(), CoordError> {
+        let (made, bytes) = (path.to_owned(), data.clone());
+        let create = |id| CoordAction::Create { id, path: made, data: bytes, ephemeral: false };
+        match self.ask(create).await? {
+            CoordEvent::Done { result: Err(CoordError::Exists), .. } => {}
+            CoordEvent::Done { result, .. } => return result,
+            _ => return Err(other()),
+        }
+        let path = path.to_owned();
+        match self.ask(|id| CoordAction::Set { id, path, data }).await? {
+            CoordEvent::Done { result, .. } => result,
+            _ => Err(other()),
+        }
+    }
+
     async fn ask(
         &self,
         action: impl FnOnce(ActionId) -> CoordAction,
@@ -120,6 +136,16 @@ pub(crate) async fn brokers(quorum: &str) -> String {
         tokio::time::sleep(RETRY).await;
     }
     String::new()
+}
+
+/// Connects, however long it takes.
+pub(crate) async fn reach(quorum: &str) -> Zookeeper {
+    loop {
+        match Zookeeper::connect(quorum).await {
+            Ok(zookeeper) => return zookeeper,
+            Err(reason) => warn("kafka", &format!("waiting for offsets: {reason}")),
+        }
+    }
 }
 
 async fn try_brokers(quorum: &str) -> Result<String, String> {

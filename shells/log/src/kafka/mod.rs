@@ -11,6 +11,7 @@ mod batch;
 mod commits;
 mod config;
 mod consumer;
+mod offsets;
 mod producer;
 mod questions;
 mod report;
@@ -24,6 +25,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use weft_daemons::contract::{LogAction, LogError, LogEvent, Topic};
 
 pub use config::{KafkaConfig, KafkaConfigError, KafkaTopic, Properties};
+pub use offsets::GroupOffsets;
 pub use report::KafkaReport;
 
 use commits::Commit;

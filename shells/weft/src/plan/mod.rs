@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use weft_coord::ZookeeperConfig;
+use weft_daemons::contract::log::Start;
 use weft_daemons::contract::table::Slice;
 use weft_daemons::cors::CorsConfig;
 use weft_daemons::directory::{DirectoryConfig, ServiceConfig, StatsLimits};
@@ -171,6 +172,18 @@ impl Plan {
             address: standalone(settings)?,
             tokens,
         })
+    }
+
+    /// Groups without offsets begin there, whatever the configuration says.
+    pub(crate) fn begin_at(&mut self, start: Start) {
+        let store = self.store.iter_mut().flat_map(|store| &mut store.topics);
+        let directory = self.directory.iter_mut().flat_map(|directory| &mut directory.topics);
+        for topic in store.chain(directory) {
+            topic.start = Some(start);
+            if let Some(group) = &mut topic.group {
+                group.may_begin = true;
+            }
+        }
     }
 
     /// The keys of tokens.
@@ -437,7 +450,9 @@ fn store(settings: &Settings, common: &Common) -> Result<Component<StoreConfig>,
         unit: common.unit,
     };
     let topics = match common.is_on_kafka {
-        true => topics::reader(settings, "store.kafka.data", common.data_topic.clone())?,
+        true => {
+            topics::reader(settings, "store.kafka.data", common.data_topic.clone(), &config.group)?
+        }
         false => Vec::new(),
     };
     Ok(Component { config, address: standalone(settings)?, topics })
@@ -502,8 +517,10 @@ fn directory(settings: &Settings, common: &Common) -> Result<DirectoryPlan, Conf
     };
     let topics = match common.is_on_kafka {
         true => {
+            // One that does not store is in no group.
+            let group = if config.store { config.group.clone() } else { "".into() };
             let topic = common.metadata_topic.clone();
-            topics::reader(settings, "directory.kafka.metadata", topic)?
+            topics::reader(settings, "directory.kafka.metadata", topic, &group)?
         }
         false => Vec::new(),
     };

@@ -16,6 +16,19 @@ pub(crate) struct TopicAccess {
     pub(crate) consumer: Option<Access>,
     /// Where a group without offsets begins, whatever the machine says.
     pub(crate) start: Option<Start>,
+    /// The group, where its offsets may be in ZooKeeper.
+    pub(crate) group: Option<OldGroup>,
+}
+
+/// A group whose offsets may be in ZooKeeper, as the reference's 1.x and 2.x keep them.
+#[derive(Clone, Debug)]
+#[cfg_attr(not(feature = "kafka"), allow(dead_code))]
+pub(crate) struct OldGroup {
+    pub(crate) name: Topic,
+    /// Which ZooKeeper: `*.zkconnect`.
+    pub(crate) quorum: String,
+    /// Whether it may begin without offsets on the brokers.
+    pub(crate) may_begin: bool,
 }
 
 /// Servers, and properties of the client.
@@ -63,6 +76,7 @@ pub(super) fn ingress(
         producer: Some(access(settings, "ingress.kafka.data", Side::Producer)?),
         consumer: None,
         start: None,
+        group: None,
     };
     let prefix = "ingress.kafka.metadata";
     let producer = access(settings, prefix, Side::Producer)?;
@@ -72,7 +86,7 @@ pub(super) fn ingress(
         Err(_) => Access { properties: Vec::new(), ..producer.clone() },
     };
     let (producer, consumer) = (Some(producer), Some(consumer));
-    Ok(vec![data, TopicAccess { topic: metadata, producer, consumer, start: None }])
+    Ok(vec![data, TopicAccess { topic: metadata, producer, consumer, start: None, group: None }])
 }
 
 /// The topic that a component reads, whose keys begin with `prefix`.
@@ -80,10 +94,17 @@ pub(super) fn reader(
     settings: &Settings,
     prefix: &str,
     topic: Topic,
+    group: &Topic,
 ) -> Result<Vec<TopicAccess>, ConfigError> {
     let consumer = Some(access(settings, prefix, Side::Consumer)?);
     let start = start(settings, &format!("{prefix}.consumer.auto.offset.reset"))?;
-    Ok(vec![TopicAccess { topic, producer: None, consumer, start }])
+    let quorum = settings.get(&format!("{prefix}.zkconnect")).filter(|_| !group.is_empty());
+    let group = quorum.map(|quorum| OldGroup {
+        name: group.clone(),
+        quorum: quorum.to_owned(),
+        may_begin: false,
+    });
+    Ok(vec![TopicAccess { topic, producer: None, consumer, start, group }])
 }
 
 /// Names of 0.8 are understood, too.
@@ -144,7 +165,8 @@ mod tests {
 
     fn store(text: &str) -> Result<TopicAccess, ConfigError> {
         let settings = Settings::parse(text).expect("a configuration");
-        reader(&settings, "store.kafka.data", "data".into()).map(|mut topics| topics.remove(0))
+        reader(&settings, "store.kafka.data", "data".into(), &"store".into())
+            .map(|mut topics| topics.remove(0))
     }
 
     #[test]
