@@ -14,13 +14,18 @@ use weft_table::EmbeddedTable;
 use crate::driver::Act;
 use crate::metrics::Metrics;
 use crate::plan::{CoordPlan, LogPlan, TopicAccess};
+use crate::ready::Readiness;
 use crate::report::{info, warn};
+
+/// What writers wait for, beside themselves.
+#[cfg(feature = "kafka")]
+const KAFKA: &str = "kafka";
 
 /// The log.
 pub(crate) enum Log {
     Embedded(Arc<EmbeddedLog>),
     #[cfg(feature = "kafka")]
-    Kafka(weft_log::kafka::KafkaLog, Arc<Metrics>),
+    Kafka(weft_log::kafka::KafkaLog, kafka::Operator),
 }
 
 impl Log {
@@ -28,6 +33,7 @@ impl Log {
         plan: LogPlan,
         home: &Path,
         #[cfg_attr(not(feature = "kafka"), allow(unused_variables))] metrics: &Arc<Metrics>,
+        #[cfg_attr(not(feature = "kafka"), allow(unused_variables))] ready: &Arc<Readiness>,
     ) -> Result<Self, String> {
         match plan {
             LogPlan::Embedded(options) => EmbeddedLog::open(&home.join("log"), options)
@@ -35,7 +41,8 @@ impl Log {
                 .map_err(|error| error.to_string()),
             #[cfg(feature = "kafka")]
             LogPlan::Kafka => {
-                Ok(Self::Kafka(weft_log::kafka::KafkaLog::default(), metrics.clone()))
+                let operator = kafka::Operator::new(metrics.clone(), ready.clone());
+                Ok(Self::Kafka(weft_log::kafka::KafkaLog::default(), operator))
             }
             #[cfg(not(feature = "kafka"))]
             LogPlan::Kafka => Err("this weft was built without Kafka; build it by `cargo build \
@@ -57,11 +64,11 @@ impl Log {
                 Ok(Box::new(move |action| client.submit(action)))
             }
             #[cfg(feature = "kafka")]
-            Self::Kafka(log, metrics) => {
+            Self::Kafka(log, operator) => {
                 let config = kafka::config(topics).await;
                 kafka::check_groups(topics, &config).await?;
-                let metrics = metrics.clone();
-                let report = move |report| kafka::tell(component, &metrics, report);
+                let operator = operator.clone();
+                let report = move |report| operator.tell(component, report);
                 let client = log.client(config, sink, report).map_err(|error| error.to_string())?;
                 Ok(Box::new(move |action| client.submit(action)))
             }
@@ -80,6 +87,9 @@ impl Log {
 
 #[cfg(feature = "kafka")]
 mod kafka {
+    use std::collections::BTreeSet;
+    use std::sync::{Mutex, PoisonError};
+
     use super::*;
     use weft_log::kafka::{GroupOffsets, KafkaConfig, KafkaReport, KafkaTopic, Properties};
 
@@ -138,10 +148,42 @@ mod kafka {
         Some(own.fold(Properties::new(&servers), |all, (key, value)| all.with(key, value)))
     }
 
-    pub(super) fn tell(component: &'static str, metrics: &Metrics, report: KafkaReport) {
-        match report {
-            KafkaReport::Warning(warning) => warn(component, &format!("Kafka: {warning}")),
-            KafkaReport::Metric(metric) => metrics.change(&metric),
+    /// Whom reports are for.
+    #[derive(Clone)]
+    pub(crate) struct Operator {
+        metrics: Arc<Metrics>,
+        ready: Arc<Readiness>,
+        /// Servers without contact.
+        lost: Arc<Mutex<BTreeSet<String>>>,
+    }
+
+    impl Operator {
+        pub(super) fn new(metrics: Arc<Metrics>, ready: Arc<Readiness>) -> Self {
+            Self { metrics, ready, lost: Arc::default() }
+        }
+
+        pub(super) fn tell(&self, component: &'static str, report: KafkaReport) {
+            match report {
+                KafkaReport::Warning(warning) => warn(component, &format!("Kafka: {warning}")),
+                KafkaReport::Metric(metric) => self.metrics.change(&metric),
+                KafkaReport::Contact { servers, writes, is_there } => {
+                    if writes {
+                        // What is read goes on with what is known.
+                        self.ready.set(KAFKA, is_there);
+                    }
+                    self.tell_contact(servers, is_there);
+                }
+            }
+        }
+
+        /// Once for all clients.
+        fn tell_contact(&self, servers: String, is_there: bool) {
+            let mut lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
+            if is_there && lost.remove(&servers) {
+                info("kafka", &format!("contact with {servers} again"));
+            } else if !is_there && lost.insert(servers.clone()) {
+                warn("kafka", &format!("no contact with {servers}; trying again"));
+            }
         }
     }
 }

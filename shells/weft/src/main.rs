@@ -12,6 +12,7 @@ mod node;
 mod offsets;
 mod peers;
 mod plan;
+mod ready;
 mod report;
 mod script;
 mod start;

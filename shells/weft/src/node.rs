@@ -1,7 +1,7 @@
 //! One process: how its components are wired to each other and to what they stand on.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -21,6 +21,7 @@ use crate::home;
 use crate::metrics::Metrics;
 use crate::peers::{Caller, Peers, Seat};
 use crate::plan::{DirectoryPlan, Plan, TopicAccess};
+use crate::ready::Readiness;
 use crate::report::warn;
 use crate::thrift;
 
@@ -43,7 +44,7 @@ struct Wiring {
     responder: Responder,
     peers: Arc<Peers>,
     metrics: Arc<Metrics>,
-    ready: Arc<Mutex<Vec<(&'static str, bool)>>>,
+    ready: Arc<Readiness>,
     pool: Arc<rayon::ThreadPool>,
     http: Limits,
     log: Log,
@@ -59,7 +60,8 @@ impl Node {
     /// Starts what the plan names.
     pub(crate) async fn start(plan: Plan) -> Result<Self, String> {
         let metrics = Arc::<Metrics>::default();
-        let log = Log::open(plan.log, &plan.home, &metrics)?;
+        let ready = Arc::<Readiness>::default();
+        let log = Log::open(plan.log, &plan.home, &metrics, &ready)?;
         let table = Table::open(plan.has_table, &plan.home)?;
         let pool = rayon::ThreadPoolBuilder::new().build().map_err(|error| error.to_string())?;
         let mut wiring = Wiring {
@@ -67,7 +69,7 @@ impl Node {
             responder: Responder::default(),
             peers: Arc::default(),
             metrics,
-            ready: Arc::default(),
+            ready,
             pool: Arc::new(pool),
             http: plan.http,
             log,
@@ -100,7 +102,7 @@ impl Node {
             ("egress", plan.egress.is_some()),
         ] {
             if is_wanted {
-                wiring.set_ready(name, false);
+                wiring.ready.set(name, false);
             }
         }
         let mut addresses: Vec<SocketAddr> = own.into_iter().flatten().collect();
@@ -215,7 +217,7 @@ impl Wiring {
         let (sender, events) = unbounded_channel::<Event<M::Task>>();
         let seat = self.peers.join(Arc::new(deliver(&sender, Event::Peer)));
         let ready = self.ready.clone();
-        self.set_ready(name, false);
+        self.ready.set(name, false);
         let (peers, responder) = (self.peers.clone(), self.responder.clone());
         let backends = Backends {
             http: Box::new(move |action| responder.act(action)),
@@ -223,7 +225,7 @@ impl Wiring {
             table: self.table.client(deliver(&sender, Event::Table)),
             coord: self.coord.client(deliver(&sender, Event::Coord)),
             peer: Box::new(move |action| peers.act(seat, action)),
-            ready: Box::new(move |is_ready| set(&ready, name, is_ready)),
+            ready: Box::new(move |is_ready| ready.set(name, is_ready)),
             metrics: self.metrics.clone(),
             pool: self.pool.clone(),
         };
@@ -277,30 +279,12 @@ impl Wiring {
         Ok(bound)
     }
 
-    fn set_ready(&self, name: &'static str, is_ready: bool) {
-        set(&self.ready, name, is_ready);
-    }
-
     fn built_in(&self) -> BuiltIn {
         let (ready, metrics) = (self.ready.clone(), self.metrics.clone());
         BuiltIn {
-            ready: Arc::new(move || {
-                let ready = ready.lock().unwrap_or_else(PoisonError::into_inner);
-                let waits: Vec<&str> =
-                    ready.iter().filter(|(_, is)| !is).map(|(name, _)| *name).collect();
-                let reason = || format!("waiting for {}", waits.join(", "));
-                if waits.is_empty() { Ok(()) } else { Err(reason()) }
-            }),
+            ready: Arc::new(move || ready.check()),
             metrics: Arc::new(move || metrics.render()),
         }
-    }
-}
-
-fn set(ready: &Mutex<Vec<(&'static str, bool)>>, name: &'static str, is_ready: bool) {
-    let mut ready = ready.lock().unwrap_or_else(PoisonError::into_inner);
-    match ready.iter_mut().find(|(known, _)| *known == name) {
-        Some(entry) => entry.1 = is_ready,
-        None => ready.push((name, is_ready)),
     }
 }
 

@@ -74,7 +74,8 @@ const JAVA_ONLY: [&str; 7] = [
 
 /// What the contract needs of a producer: a record that is acknowledged is on every replica that
 /// is in sync, once, and in order.
-const PRODUCER: [(&str, &str); 6] = [
+const PRODUCER: [(&str, &str); 7] = [
+    ("statistics.interval.ms", "5000"),
     ("acks", "all"),
     ("enable.idempotence", "true"),
     // The broker's own default, so that what it takes is not refused here.
@@ -85,7 +86,10 @@ const PRODUCER: [(&str, &str); 6] = [
 ];
 
 /// What the contract needs of a consumer, and how much it may hold.
-const CONSUMER: [(&str, &str); 5] = [
+const CONSUMER: [(&str, &str); 6] = [
+    // How long the partitions of a member that was killed wait for the next one. Members are alive
+    // however slow their machines are, so that there is no need for more.
+    ("session.timeout.ms", "10000"),
     // The assignors of the reference's client, so that both may be members of one group.
     ("partition.assignment.strategy", "range,roundrobin"),
     ("queued.max.messages.kbytes", "16384"),

@@ -25,7 +25,7 @@ use super::batch::{Batch, OUTSTANDING_MAX};
 use super::commits::{Commit, Commits};
 use super::config::{KafkaConfigError, Properties, config_error};
 use super::questions::partitions;
-use super::report::Reporter;
+use super::report::{Line, Reporter};
 use super::{Sink, Threads, to_i32};
 
 /// How long to wait for something to happen before looking anyway.
@@ -81,7 +81,7 @@ impl Member {
         let (commands, received) = channel();
         let life = Arc::new(());
         let context = Context {
-            servers: properties.servers().to_owned(),
+            line: Line { servers: properties.servers().to_owned(), writes: false },
             topic,
             group: group.clone(),
             start,
@@ -145,7 +145,7 @@ struct State {
 
 /// Takes what librdkafka says, on the thread that polls.
 pub(crate) struct Context {
-    servers: String,
+    line: Line,
     pub(crate) topic: Topic,
     group: Topic,
     start: Start,
@@ -249,10 +249,11 @@ impl ClientContext for Context {
     fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {}
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.reporter.warn(format!("Kafka at {}: {error} ({reason})", self.servers));
+        self.reporter.error(&self.line, &error, reason);
     }
 
     fn stats(&self, statistics: Statistics) {
+        self.reporter.statistics(&self.line, &statistics);
         let Some(topic) = statistics.topics.get(&*self.topic) else { return };
         for (number, partition) in &topic.partitions {
             let is_ours = u32::try_from(*number).is_ok_and(|number| self.owns(number));
@@ -301,6 +302,13 @@ impl ConsumerContext for Context {
             self.state().rejoin = true;
         }
     }
+}
+
+/// Whether the client says it of itself.
+fn is_told(error: &KafkaError) -> bool {
+    use rdkafka::error::RDKafkaErrorCode as Code;
+    let code = error.rdkafka_error_code();
+    matches!(code, Some(Code::AllBrokersDown | Code::BrokerTransportFailure))
 }
 
 /// Whether the machine is so far behind that it gets no more.
@@ -508,6 +516,7 @@ impl Work {
             match self.consumer.poll(Duration::ZERO) {
                 None => return false,
                 Some(Ok(message)) => bytes += self.take(&message),
+                Some(Err(error)) if is_told(&error) => {}
                 Some(Err(error)) => context.warn(&error.to_string()),
             }
             if bytes >= ROUND_BYTES {

@@ -9,10 +9,11 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::producer::{BaseRecord, DeliveryResult, ProducerContext, ThreadedProducer};
+use rdkafka::statistics::Statistics;
 use weft_daemons::contract::{ActionId, LogError, LogEvent, NewRecord, Topic};
 
 use super::config::{KafkaConfigError, Properties, config_error};
-use super::report::Reporter;
+use super::report::{Line, Reporter};
 use super::{Sink, Threads, log_error};
 
 /// How long to wait for room in librdkafka's queue.
@@ -166,21 +167,26 @@ fn make(
     properties: &Properties,
     reporter: &Arc<Reporter>,
 ) -> Result<ThreadedProducer<Context>, KafkaError> {
-    let context = Context { reporter: reporter.clone(), servers: properties.servers().to_owned() };
+    let line = Line { servers: properties.servers().to_owned(), writes: true };
+    let context = Context { reporter: reporter.clone(), line };
     properties.producer().create_with_context(context)
 }
 
 /// Takes what librdkafka says.
 struct Context {
     reporter: Arc<Reporter>,
-    servers: String,
+    line: Line,
 }
 
 impl ClientContext for Context {
     fn log(&self, _: RDKafkaLogLevel, _: &str, _: &str) {}
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.reporter.warn(format!("Kafka at {}: {error} ({reason})", self.servers));
+        self.reporter.error(&self.line, &error, reason);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        self.reporter.statistics(&self.line, &statistics);
     }
 }
 
