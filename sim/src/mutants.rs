@@ -118,6 +118,11 @@ impl Meddler {
                 let later = Effect::Table(TableAction::Put { id: ActionId(u64::MAX), puts });
                 Meddled::Fake(fake, Some(later))
             }
+            (
+                Mutant::CommitSkipped | Mutant::EvictedOwnerDeletes,
+                Component::Store,
+                Effect::Table(TableAction::Flush { id }),
+            ) => Meddled::Pass(Effect::Table(TableAction::Flush { id })),
             (Mutant::CommitSkipped, Component::Store, Effect::Table(action)) => {
                 let deletes = matches!(action, TableAction::Delete { .. });
                 self.deleted.insert(from, deletes);

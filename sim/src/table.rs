@@ -102,6 +102,8 @@ impl TableModel {
                 }
                 Some(TableEvent::Written { id, result: outcome(whole, ()) })
             }
+            // As HBase: what was answered is durable.
+            TableAction::Flush { id } => Some(TableEvent::Flushed { id, result: Ok(()) }),
             TableAction::Fetch { id, request } => {
                 let mut chunks = self.fetch(wall_ms, &request);
                 chunks.reverse();

@@ -123,15 +123,26 @@ impl Consumer {
 
     /// Commits what is applied now, whatever the period. False when there is nothing to commit.
     pub(crate) fn commit(&mut self, partition: u32, ids: &mut ActionIds) -> bool {
+        self.commit_until(partition, u64::MAX, ids)
+    }
+
+    /// Commits what is applied now and lies before `offset`. False when there is nothing to commit.
+    pub(crate) fn commit_until(
+        &mut self,
+        partition: u32,
+        offset: u64,
+        ids: &mut ActionIds,
+    ) -> bool {
         let Some(state) = self.partitions.get_mut(&partition) else { return false };
         if state.committing.is_some() {
             return true;
         }
         state.commit_due = None;
-        if state.applied <= state.committed {
+        let offset = offset.min(state.applied);
+        if offset <= state.committed {
             return false;
         }
-        let (id, offset) = (ids.next_id(), state.applied);
+        let id = ids.next_id();
         state.committing = Some((id, offset));
         let (topic, group) = (self.topic.clone(), self.group.clone());
         self.actions.push_back(LogAction::Commit { id, topic, group, partition, offset });
@@ -140,16 +151,32 @@ impl Consumer {
 
     /// Commits whatever is due.
     pub(crate) fn tick(&mut self, now: Now, ids: &mut ActionIds) {
-        let due: Vec<u32> = self
-            .partitions
-            .iter()
-            .filter(|(_, state)| state.committing.is_none())
-            .filter(|(_, state)| state.commit_due.is_some_and(|due| due <= now.mono))
-            .map(|(number, _)| *number)
-            .collect();
-        for partition in due {
+        for partition in self.take_due(now) {
             self.commit(partition, ids);
         }
+    }
+
+    /// The partitions whose commit is due; for whoever does not use [`Consumer::tick`].
+    pub(crate) fn take_due(&mut self, now: Now) -> Vec<u32> {
+        let mut due = Vec::new();
+        for (number, state) in &mut self.partitions {
+            let is_due = |due: &mut Mono| *due <= now.mono;
+            if state.committing.is_none() && state.commit_due.take_if(is_due).is_some() {
+                due.push(*number);
+            }
+        }
+        due
+    }
+
+    /// Whether a commit is under way.
+    pub(crate) fn is_committing(&self, partition: u32) -> bool {
+        self.partitions.get(&partition).is_some_and(|state| state.committing.is_some())
+    }
+
+    /// What is applied and not committed, by partition.
+    pub(crate) fn uncommitted(&self) -> BTreeMap<u32, u64> {
+        let behind = self.partitions.iter().filter(|(_, state)| state.applied > state.committed);
+        behind.map(|(number, state)| (*number, state.applied)).collect()
     }
 
     /// Forgets what was taken since the last commit and has it delivered again.
@@ -224,7 +251,7 @@ impl Consumer {
             state.commit_due = Some(now.mono.after(COMMIT_RETRY));
             return Change::None;
         }
-        state.committed = offset;
+        state.committed = state.committed.max(offset);
         if state.applied > offset && state.commit_due.is_none() {
             state.commit_due = Some(now.mono.after(self.commit_period));
         }

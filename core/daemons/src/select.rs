@@ -39,6 +39,21 @@ impl Selection {
         self.is_done
     }
 
+    /// Whether every datapoint is taken.
+    pub const fn takes_all(&self) -> bool {
+        self.left.is_none() && self.is_unthinned() && self.skip == 0 && !self.is_done
+    }
+
+    /// How many more datapoints are looked at, at most; `None` when that is not known.
+    pub fn at_most(&self) -> Option<u64> {
+        let left = self.left.filter(|_| self.is_unthinned())?;
+        Some(left.saturating_add(self.skip))
+    }
+
+    const fn is_unthinned(&self) -> bool {
+        self.timestep <= 1 && self.step <= 1 && self.sample >= 1.0
+    }
+
     /// Whether the next datapoint, which has this tick, is taken.
     pub fn takes(&mut self, tick: i64) -> bool {
         if self.is_done {

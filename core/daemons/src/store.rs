@@ -1,7 +1,7 @@
 //! `store`: writes what the data topic says into the table.
 //!
 //! It promises:
-//! - Offsets are committed only after the table acknowledged what came before them.
+//! - Offsets are committed only after the table flushed what came before them.
 //! - A delete is a barrier on its partition: everything before it is written, the offsets up to
 //!   it are committed, then it deletes, then the offset past it is committed, and only then what
 //!   comes after it is written. (Deletes that stand side by side pass the barrier together.)
@@ -17,7 +17,8 @@
 //!
 //! ```text
 //!            Records               Put ─▶ Written
-//!   Idle ──────────────▶ Writing ─────────────────▶ Idle     (commit within the commit period)
+//!   Idle ──────────────▶ Writing ─────────────────▶ Idle     (Flush ─▶ Flushed, then the commit,
+//!     │                                                       within the commit period)
 //!     │ delete at the head
 //!     └──▶ Barrier ─Committed─▶ Deleting ─Deleted─▶ Sealing ─Committed─▶ Idle
 //! ```
@@ -71,9 +72,25 @@ pub struct Store {
     config: StoreConfig,
     consumer: Consumer,
     partitions: BTreeMap<u32, Partition>,
+    flush: Option<Flush>,
+    /// Another flush is wanted after the one under way.
+    flush_again: bool,
+    /// When a failed flush is tried again, and how long the next failure waits.
+    flush_retry: (Option<Mono>, Option<Duration>),
+    /// By partition: everything before is durable in the table.
+    flushed: BTreeMap<u32, u64>,
     ids: ActionIds,
     effects: VecDeque<Effect<NoTask>>,
     stopping: bool,
+}
+
+/// A flush of the table under way.
+#[derive(Debug)]
+struct Flush {
+    id: ActionId,
+    /// What it makes durable, by partition: everything before.
+    offsets: BTreeMap<u32, u64>,
+    hung_at: Mono,
 }
 
 /// One partition that is ours.
@@ -137,6 +154,10 @@ impl Store {
             config,
             consumer,
             partitions: BTreeMap::new(),
+            flush: None,
+            flush_again: false,
+            flush_retry: (None, None),
+            flushed: BTreeMap::new(),
             ids: ActionIds::default(),
             effects: VecDeque::new(),
             stopping: false,
@@ -149,6 +170,7 @@ impl Store {
             Change::Assigned(numbers) => {
                 for number in numbers {
                     self.partitions.insert(number, Partition::default());
+                    self.forget_flushes(number);
                     self.report_applied(number);
                 }
                 self.effects.push_back(Effect::Ready(true));
@@ -156,6 +178,7 @@ impl Store {
             Change::Revoked(numbers) => {
                 for number in numbers {
                     self.partitions.remove(&number);
+                    self.forget_flushes(number);
                 }
             }
             Change::Records(number) => self.advance(now, number),
@@ -282,10 +305,80 @@ impl Store {
 
     /// Before a delete everything older must be committed.
     fn enter_barrier(&mut self, now: Now, number: u32, deletes: Vec<Delete>, until: u64) {
-        let committing = self.consumer.commit(number, &mut self.ids);
         self.enter(now, number, State::Barrier { deletes, until });
-        if !committing {
+        if !self.commit(now, number) {
             self.delete(now, number);
+        }
+    }
+
+    /// Commits what is applied, once the table has flushed it. False when there is nothing to
+    /// commit.
+    fn commit(&mut self, now: Now, number: u32) -> bool {
+        if self.consumer.is_committing(number) {
+            return true;
+        }
+        let Some(applied) = self.consumer.uncommitted().get(&number).copied() else { return false };
+        if self.flushed.get(&number).is_some_and(|flushed| *flushed >= applied) {
+            return self.consumer.commit(number, &mut self.ids);
+        }
+        self.want_flush(now);
+        true
+    }
+
+    fn want_flush(&mut self, now: Now) {
+        if self.flush.is_some() {
+            self.flush_again = true;
+        } else if self.flush_retry.0.is_none() {
+            let (id, offsets) = (self.ids.next_id(), self.consumer.uncommitted());
+            let hung_at = now.mono.after(self.config.call_time_max);
+            self.effects.push_back(Effect::Table(TableAction::Flush { id }));
+            self.flush = Some(Flush { id, offsets, hung_at });
+        }
+    }
+
+    fn table_flushed(&mut self, now: Now, id: ActionId, result: Result<(), TableError>) {
+        let Some(flush) = self.flush.take_if(|flush| flush.id == id) else { return };
+        if let Err(error) = result {
+            let wait = self.flush_retry.1.map_or(RETRY_FIRST, |wait| (wait * 2).min(RETRY_MAX));
+            self.flush_retry = (Some(now.mono.after(wait)), Some(wait));
+            self.effects.push_back(Effect::Metric(Metric::add("weft_store_table_errors_total", 1)));
+            self.effects.push_back(Effect::Warn(format!(
+                "store: the table does not flush: {error}; trying again in {wait:?}"
+            )));
+            return;
+        }
+        self.flush_retry = (None, None);
+        for (number, offset) in flush.offsets {
+            self.flushed.insert(number, offset);
+            self.consumer.commit_until(number, offset, &mut self.ids);
+        }
+        if std::mem::take(&mut self.flush_again) {
+            self.want_flush(now);
+        }
+        self.finish_stop(now);
+    }
+
+    /// A partition that begins anew, or is another's, has nothing to do with what was flushed.
+    fn forget_flushes(&mut self, number: u32) {
+        self.flushed.remove(&number);
+        if let Some(flush) = &mut self.flush {
+            flush.offsets.remove(&number);
+        }
+    }
+
+    /// Gives a flush up that hangs, and tries a failed one again.
+    fn tick_flush(&mut self, now: Now) {
+        if self.flush.take_if(|flush| flush.hung_at <= now.mono).is_some() {
+            self.effects.push_back(Effect::Metric(Metric::add("weft_store_hung_total", 1)));
+            self.effects.push_back(Effect::Warn(format!(
+                "store: the table did not flush within {:?} \
+                 (store.kafka.data.intercommits.maxtime); trying again",
+                self.config.call_time_max
+            )));
+            self.flush_again = false;
+            self.want_flush(now);
+        } else if self.flush_retry.0.take_if(|at| *at <= now.mono).is_some() {
+            self.want_flush(now);
         }
     }
 
@@ -318,7 +411,7 @@ impl Store {
                 if self.consumer.applied_offset(number) == Some(offset) {
                     self.delete(now, number);
                 } else {
-                    self.consumer.commit(number, &mut self.ids);
+                    self.commit(now, number);
                 }
             }
             State::Sealing { until } if offset >= *until => {
@@ -327,17 +420,18 @@ impl Store {
                 self.advance(now, number);
             }
             State::Sealing { .. } => {
-                self.consumer.commit(number, &mut self.ids);
+                self.commit(now, number);
             }
             _ => {}
         }
-        self.finish_stop();
+        self.finish_stop(now);
     }
 
     fn table_event(&mut self, now: Now, event: TableEvent) {
         match event {
             TableEvent::Written { id, result } => self.written(now, id, result),
             TableEvent::Deleted { id, result } => self.deleted(now, id, result),
+            TableEvent::Flushed { id, result } => self.table_flushed(now, id, result),
             _ => {}
         }
     }
@@ -371,7 +465,7 @@ impl Store {
         } else if last {
             self.enter(now, number, State::Sealing { until });
             self.done_until(now, number, until);
-            self.consumer.commit(number, &mut self.ids);
+            self.commit(now, number);
         }
     }
 
@@ -390,13 +484,17 @@ impl Store {
     }
 
     fn tick(&mut self, now: Now) {
-        self.consumer.tick(now, &mut self.ids);
+        self.tick_flush(now);
+        for number in self.consumer.take_due(now) {
+            self.commit(now, number);
+        }
         let numbers: Vec<u32> = self.partitions.keys().copied().collect();
         for number in numbers {
             let Some(partition) = self.partitions.get_mut(&number) else { continue };
             if partition.hung_at.is_some_and(|at| at <= now.mono) {
                 *partition = Partition::default();
                 self.consumer.restart(number);
+                self.forget_flushes(number);
                 self.effects.push_back(Effect::Metric(Metric::add("weft_store_hung_total", 1)));
                 self.effects.push_back(Effect::Warn(format!(
                     "store: partition {number} of {}: no answer within {:?} \
@@ -428,7 +526,7 @@ impl Store {
     fn done_until(&mut self, now: Now, number: u32, until: u64) {
         self.consumer.applied(now, number, until);
         self.report_applied(number);
-        self.finish_stop();
+        self.finish_stop(now);
     }
 
     fn report_applied(&mut self, partition: u32) {
@@ -457,16 +555,12 @@ impl Store {
         )));
     }
 
-    fn stop(&mut self) {
+    fn stop(&mut self, now: Now) {
         self.stopping = true;
-        let numbers: Vec<u32> = self.consumer.partitions().collect();
-        for number in numbers {
-            self.consumer.commit(number, &mut self.ids);
-        }
-        self.finish_stop();
+        self.finish_stop(now);
     }
 
-    fn finish_stop(&mut self) {
+    fn finish_stop(&mut self, now: Now) {
         if !self.stopping {
             return;
         }
@@ -476,7 +570,7 @@ impl Store {
         } else if !busy {
             let numbers: Vec<u32> = self.consumer.partitions().collect();
             for number in numbers {
-                self.consumer.commit(number, &mut self.ids);
+                self.commit(now, number);
             }
         }
     }
@@ -490,7 +584,7 @@ impl Machine for Store {
             Event::Tick => self.tick(now),
             Event::Log(event) => self.log_event(now, event),
             Event::Table(event) => self.table_event(now, event),
-            Event::Stop => self.stop(),
+            Event::Stop => self.stop(now),
             Event::Http(_) | Event::Coord(_) | Event::Peer(_) | Event::Computed(..) => {}
         }
     }
@@ -507,7 +601,8 @@ impl Machine for Store {
             };
             [partition.hung_at, retry]
         });
-        partitions.chain([self.consumer.deadline()]).flatten().min()
+        let flush = [self.flush.as_ref().map(|flush| flush.hung_at), self.flush_retry.0];
+        partitions.chain([self.consumer.deadline()]).chain(flush).flatten().min()
     }
 }
 

@@ -54,6 +54,17 @@ fn committed(id: ActionId) -> Event<NoTask> {
     Event::Log(LogEvent::Committed { id, result: Ok(()) })
 }
 
+/// Answers the only flush among effects; what is wanted then.
+fn flush(store: &mut Store, ms: u64, effects: Vec<Effect<NoTask>>) -> Vec<Effect<NoTask>> {
+    match &table_actions(effects)[..] {
+        [TableAction::Flush { id }] => {
+            let flushed = TableEvent::Flushed { id: *id, result: Ok(()) };
+            step(store, at(ms), Event::Table(flushed))
+        }
+        other => panic!("a flush, not {other:?}"),
+    }
+}
+
 /// The id and cell timestamp of the only put among effects.
 fn the_put(effects: Vec<Effect<NoTask>>) -> (ActionId, i64) {
     match &table_actions(effects)[..] {
@@ -66,7 +77,7 @@ fn the_put(effects: Vec<Effect<NoTask>>) -> (ActionId, i64) {
 }
 
 #[test]
-fn offsets_are_committed_after_the_table_acknowledged() {
+fn offsets_are_committed_after_the_table_flushed() {
     let mut store = store();
     let effects =
         step(&mut store, at(0), records(0, vec![record(5, 100, store_message(&[(1, 1)]))]));
@@ -79,6 +90,35 @@ fn offsets_are_committed_after_the_table_acknowledged() {
         Effect::Peer(PeerAction::Applied { partition: 0, offset: 6, .. })
     )));
     let effects = step(&mut store, at(COMMIT_MS * 6), Event::Tick);
+    assert!(
+        !effects.iter().any(|effect| matches!(effect, Effect::Log(_))),
+        "nor before it flushed"
+    );
+    // What is written meanwhile is not in the flush.
+    let more = records(0, vec![record(6, 100, store_message(&[(2, 2)]))]);
+    let (put, _) = the_put(step(&mut store, at(COMMIT_MS * 6), more));
+    assert!(step(&mut store, at(COMMIT_MS * 6), written(put, Ok(()))).len() == 1);
+    let effects = flush(&mut store, COMMIT_MS * 6, effects);
+    assert_eq!(the_commit(&log_actions(effects)).1, 6);
+}
+
+#[test]
+fn a_flush_that_fails_or_hangs_is_tried_again() {
+    let mut store = store();
+    let one = records(0, vec![record(5, 100, store_message(&[(1, 1)]))]);
+    let (put, _) = the_put(step(&mut store, at(0), one));
+    step(&mut store, at(0), written(put, Ok(())));
+    let effects = step(&mut store, at(1_000), Event::Tick);
+    let [TableAction::Flush { id }] = table_actions(effects)[..] else { panic!("a flush") };
+    let failed = TableEvent::Flushed { id, result: Err(TableError::Unavailable("no".to_owned())) };
+    let effects = step(&mut store, at(1_001), Event::Table(failed));
+    assert!(table_actions(effects).is_empty());
+    // Again, and no answer.
+    let effects = step(&mut store, at(2_000), Event::Tick);
+    assert!(matches!(table_actions(effects)[..], [TableAction::Flush { .. }]));
+    assert!(store_deadline_ms(&store) <= 2_000 + HUNG_MS);
+    let effects = step(&mut store, at(2_000 + HUNG_MS), Event::Tick);
+    let effects = flush(&mut store, 2_000 + HUNG_MS, effects);
     assert_eq!(the_commit(&log_actions(effects)).1, 6);
 }
 
@@ -96,6 +136,7 @@ fn a_failed_write_is_tried_again_and_not_committed() {
     assert_ne!(put, again);
     step(&mut store, at(1_001), written(again, Ok(())));
     let effects = step(&mut store, at(3_000), Event::Tick);
+    let effects = flush(&mut store, 3_000, effects);
     assert_eq!(the_commit(&log_actions(effects)).1, 6);
 }
 
@@ -108,8 +149,9 @@ fn a_delete_is_a_barrier() {
         record(7, 100, store_message(&[(2, 2)])),
     ];
     let (put, before_ms) = the_put(step(&mut store, at(0), records(0, batch)));
-    // What is before it is written, then committed.
+    // What is before it is written, flushed, then committed.
     let effects = step(&mut store, at(1), written(put, Ok(())));
+    let effects = flush(&mut store, 1, effects);
     let (commit, offset) = the_commit(&log_actions(effects));
     assert_eq!(offset, 6);
     // Then it deletes.
@@ -121,6 +163,7 @@ fn a_delete_is_a_barrier() {
     // Then the offset past it is committed.
     let deleted = Event::Table(TableEvent::Deleted { id: *id, result: Ok(1) });
     let effects = step(&mut store, at(3), deleted);
+    let effects = flush(&mut store, 3, effects);
     let actions = log_actions(effects);
     let (commit, offset) = the_commit(&actions);
     assert_eq!(offset, 7);
@@ -185,5 +228,6 @@ fn what_cannot_be_read_is_passed_over_and_told() {
         Effect::Warn(warning) if warning.contains("record 5 of partition 0 of data")
     )));
     let effects = step(&mut store, at(COMMIT_MS), Event::Tick);
+    let effects = flush(&mut store, COMMIT_MS, effects);
     assert_eq!(the_commit(&log_actions(effects)).1, 6);
 }

@@ -45,6 +45,9 @@ pub trait Files: fmt::Debug + Send + Sync {
 pub trait Readable: fmt::Debug + Send + Sync {
     /// Reads from a place on; fewer bytes than asked for are no error, none is the end.
     fn read_at(&self, position: u64, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// How many bytes it has.
+    fn length(&self) -> io::Result<u64>;
 }
 
 /// A file to append to.

@@ -52,6 +52,10 @@ impl Readable for File {
     fn read_at(&self, position: u64, buffer: &mut [u8]) -> io::Result<usize> {
         FileExt::read_at(self, buffer, position)
     }
+
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.metadata()?.len())
+    }
 }
 
 impl Appendable for File {

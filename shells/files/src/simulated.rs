@@ -154,9 +154,15 @@ impl State {
             let (now, durable) = (now.copied(), durable.copied());
             let file = if now == durable || self.below(2) == 0 { durable } else { now };
             let above = path.parent().is_some_and(|above| left.folders.contains(above));
-            // A rename moves one file: it is not left under both names.
+            // A rename moves one file: it is not left under both names. Where it stays under the
+            // old one, the new name has what it had.
             if let (Some(file), true) = (file, above) {
-                left.files.retain(|_, other| *other != file);
+                let other = left.files.iter().find(|(_, other)| **other == file);
+                if let Some(other) = other.map(|(other, _)| other.clone()) {
+                    left.files.remove(&other);
+                    let before = self.durable.files.get(&other).filter(|before| **before != file);
+                    left.files.extend(before.map(|before| (other, *before)));
+                }
                 left.files.insert(path, file);
             }
         }
@@ -316,6 +322,10 @@ impl Readable for Handle {
             buffer[..count].copy_from_slice(&state.files[&number].now[start..start + count]);
             Ok(count)
         })
+    }
+
+    fn length(&self) -> io::Result<u64> {
+        self.with(|state, number| Ok(state.files[&number].now.len() as u64))
     }
 }
 

@@ -31,7 +31,8 @@ impl Harness {
     }
 
     fn at(folder: TempDir) -> Self {
-        let table = EmbeddedTable::open(folder.path()).expect("a table");
+        let table =
+            EmbeddedTable::open(folder.path(), |problem| panic!("{problem}")).expect("a table");
         let (client, events) = connect(&table);
         Self { folder, table, client, events }
     }

@@ -248,7 +248,8 @@ pub(crate) struct Table(Option<Arc<EmbeddedTable>>);
 
 impl Table {
     pub(crate) fn open(is_needed: bool, home: &Path) -> Result<Self, String> {
-        let table = is_needed.then(|| EmbeddedTable::open(&home.join("table")));
+        let warned = |problem: &str| warn("table", problem);
+        let table = is_needed.then(|| EmbeddedTable::open(&home.join("table"), warned));
         Ok(Self(table.transpose().map_err(|error| error.to_string())?))
     }
 

@@ -89,6 +89,8 @@ pub(super) fn mark_of(event: &Event<NoTask>) -> &'static str {
         Event::Table(event) => match event {
             TableEvent::Written { result: Ok(()), .. } => "written",
             TableEvent::Written { .. } => "write failed",
+            TableEvent::Flushed { result: Ok(()), .. } => "flushed",
+            TableEvent::Flushed { .. } => "flush failed",
             TableEvent::Deleted { result: Ok(_), .. } => "deleted",
             TableEvent::Deleted { .. } => "delete failed",
             TableEvent::Points { .. } => "points",
@@ -143,6 +145,7 @@ pub(super) fn effect_mark(effect: &Effect<NoTask>) -> &'static str {
         },
         Effect::Table(action) => match action {
             TableAction::Put { .. } => "put",
+            TableAction::Flush { .. } => "flush",
             TableAction::Delete { .. } => "delete",
             TableAction::Fetch { .. } => "fetch",
             TableAction::PutMeta { .. } => "put meta",

@@ -137,6 +137,7 @@ impl World {
                 TableAction::Delete { id, .. } => {
                     TableEvent::Deleted { id: *id, result: Err(error()) }
                 }
+                TableAction::Flush { id } => TableEvent::Flushed { id: *id, result: Err(error()) },
                 TableAction::Put { id, .. }
                 | TableAction::PutMeta { id, .. }
                 | TableAction::DeleteMeta { id, .. } => {

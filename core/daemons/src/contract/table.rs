@@ -3,7 +3,8 @@
 //! Two families of rows: datapoints (one value for a series and a tick) and metadata (one opaque
 //! value for a series id). A cell has a timestamp; of two writes of the same datapoint the one
 //! with the higher cell timestamp is the one that reads see, the later to arrive where they are
-//! equal. A write that was answered is durable and seen by every read that begins after.
+//! equal. A write that was answered is seen by every read that begins after. Metadata rows are
+//! durable then; datapoints and their deletes are once a flush that was asked for later is answered.
 
 use bytes::Bytes;
 use weft_gts::{Columns, SeriesId};
@@ -129,6 +130,12 @@ pub enum TableAction {
         /// The newest cell timestamp, milliseconds.
         cell_until: i64,
     },
+    /// Make durable what datapoints and deletes of them were answered. Answer:
+    /// [`TableEvent::Flushed`].
+    Flush {
+        /// Echoed.
+        id: ActionId,
+    },
     /// Read datapoints: begins a stream that is pulled by [`TableAction::Next`].
     Fetch {
         /// Names the stream.
@@ -186,6 +193,13 @@ pub enum TableEvent {
         id: ActionId,
         /// `Err`: any part of it may have been done.
         result: Result<u64, TableError>,
+    },
+    /// Answer to [`TableAction::Flush`].
+    Flushed {
+        /// The action's.
+        id: ActionId,
+        /// `Err`: any part of what was answered may not be durable.
+        result: Result<(), TableError>,
     },
     /// Datapoints of one series, in the order of [`FetchRequest`]; further chunks of the same
     /// series continue it.

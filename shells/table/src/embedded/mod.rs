@@ -1,37 +1,76 @@
-//! The embedded table: a key-value store (fjall) with one entry a datapoint.
+//! The embedded table: datapoints in files of blocks, metadata rows in a key-value store (fjall).
 //!
-//! One thread writes: it takes what has queued up, applies it in order and syncs once for all of
-//! it before it answers. Others read, each chunk from a snapshot of its own.
+//! ```text
+//! FOLDER/blocks     manifest, files of blocks
+//! FOLDER/metadata   fjall
+//! ```
+//!
+//! A datapoint is durable once it is flushed; until then it can be written again from the log. A
+//! metadata row is durable when it is written. One thread takes writes in, one flushes, one merges
+//! files; others read, each part from what there is then.
 
-mod cell;
+mod block;
+mod cells;
+#[cfg(test)]
+mod crashes;
+mod cursor;
+mod engine;
+mod file;
+mod ints;
+mod manifest;
+mod memtable;
+mod merge;
+mod metadata;
 mod read;
+mod runs;
 mod write;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use fjall::{Database, Keyspace, KeyspaceCreateOptions};
-use weft_daemons::contract::{ActionId, TableAction, TableEvent};
+use weft_daemons::contract::{ActionId, TableAction, TableError, TableEvent};
+use weft_files::OsFiles;
 
+use engine::Engine;
+use metadata::Metadata;
 use read::Stream;
 
 /// Threads that read.
 const READERS: usize = 2;
+
+/// Is told what an operator should know.
+type Warn = dyn Fn(&str) + Send + Sync;
 
 /// Gets a client's events.
 type Sink = Arc<dyn Fn(TableEvent) + Send + Sync>;
 
 /// Why the table cannot be opened.
 #[derive(Debug, thiserror::Error)]
-#[error("{path}: the table cannot be opened: {source}")]
-pub struct TableOpenError {
-    /// The folder.
-    path: PathBuf,
-    /// The cause.
-    source: fjall::Error,
+pub enum TableOpenError {
+    /// The metadata rows cannot be read or written.
+    #[error("{path}: the table cannot be opened: {source}")]
+    Metadata {
+        /// The folder.
+        path: PathBuf,
+        /// The cause.
+        source: fjall::Error,
+    },
+    /// The datapoints cannot be read or written.
+    #[error("the table cannot be opened: {0}")]
+    Blocks(#[from] TableError),
+    /// A thread or a folder cannot be made.
+    #[error("{path}: the table cannot be opened: {source}")]
+    Io {
+        /// The folder.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
 }
 
 /// An open table.
@@ -49,44 +88,42 @@ pub struct TableClient {
     streams: Mutex<BTreeMap<ActionId, Arc<Mutex<Stream>>>>,
 }
 
-/// The store and its two maps.
-#[derive(Clone)]
-struct Store {
-    database: Database,
-    /// Series and tick to cell.
-    data: Keyspace,
-    /// Series to metadata row.
-    metadata: Keyspace,
-}
-
-impl Store {
-    fn open(folder: &Path) -> Result<Self, fjall::Error> {
-        let database = Database::builder(folder).open()?;
-        let data = database.keyspace("data", KeyspaceCreateOptions::default)?;
-        let metadata = database.keyspace("metadata", KeyspaceCreateOptions::default)?;
-        Ok(Self { database, data, metadata })
-    }
-}
-
 impl EmbeddedTable {
-    /// Opens the table in `folder`, which is made when it is not there.
-    pub fn open(folder: &Path) -> Result<Arc<Self>, TableOpenError> {
-        let failed = |source| TableOpenError { path: folder.to_owned(), source };
-        std::fs::create_dir_all(folder).map_err(|error| failed(error.into()))?;
-        let store = Store::open(folder).map_err(failed)?;
+    /// Opens the table in `folder`, which is made when it is not there. `warn` is told what an
+    /// operator should know.
+    pub fn open(
+        folder: &Path,
+        warn: impl Fn(&str) + Send + Sync + 'static,
+    ) -> Result<Arc<Self>, TableOpenError> {
+        let io = |source| TableOpenError::Io { path: folder.to_owned(), source };
+        let rows = folder.join("metadata");
+        std::fs::create_dir_all(&rows).map_err(io)?;
+        let metadata = Metadata::open(&rows)
+            .map_err(|source| TableOpenError::Metadata { path: rows.clone(), source })?;
+        let engine = Arc::new(Engine::open(Arc::new(OsFiles), &folder.join("blocks"))?);
+        let warn: Arc<Warn> = Arc::new(warn);
         let (writes, written) = channel();
         let (reads, read) = channel();
+        let (flushes, flushed) = channel();
+        let (merges, merged) = channel();
         let read = Arc::new(Mutex::new(read));
         let mut threads = Vec::new();
         let mut spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
             let thread = std::thread::Builder::new().name(name.to_owned()).spawn(work);
-            thread.map(|thread| threads.push(thread)).map_err(|error| failed(error.into()))
+            thread.map(|thread| threads.push(thread)).map_err(io)
         };
-        let writer = store.clone();
-        spawn("weft-table-write", Box::new(move || write::run(&writer, &written)))?;
+        let (of_writes, rows) = (engine.clone(), metadata.clone());
+        let work = move || write::run(&of_writes, &rows, &written, &flushes);
+        spawn("weft-table-write", Box::new(work))?;
+        let (of_flushes, warning) = (engine.clone(), warn.clone());
+        let work = move || write::run_flushes(&of_flushes, &flushed, &merges, &*warning);
+        spawn("weft-table-flush", Box::new(work))?;
+        let of_merges = engine.clone();
+        let work = move || write::run_merges(&of_merges, &merged, &*warn);
+        spawn("weft-table-merge", Box::new(work))?;
         for _ in 0..READERS {
-            let (store, read) = (store.clone(), read.clone());
-            spawn("weft-table-read", Box::new(move || serve(&store, &read)))?;
+            let (engine, metadata, read) = (engine.clone(), metadata.clone(), read.clone());
+            spawn("weft-table-read", Box::new(move || serve(&engine, &metadata, &read)))?;
         }
         Ok(Arc::new(Self { writes, reads, threads: Mutex::new(threads) }))
     }
@@ -151,18 +188,23 @@ impl TableClient {
 }
 
 /// One reading thread.
-fn serve(store: &Store, jobs: &Mutex<Receiver<read::Job>>) {
+fn serve(engine: &Engine, metadata: &Metadata, jobs: &Mutex<Receiver<read::Job>>) {
     loop {
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         match job {
             Ok(read::Job::Next(stream, sink)) => {
                 // Under the lock, so that the items of a stream come in order.
                 let mut stream = stream.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Some(event) = stream.next(store) {
+                if let Some(event) = stream.next(engine, metadata) {
                     sink(event);
                 }
             }
             Ok(read::Job::Close) | Err(_) => return,
         }
     }
+}
+
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -1,21 +1,18 @@
 //! Streams: fetches and scans, one item at a time.
 
-use std::ops::Bound;
 use std::sync::{Arc, Mutex};
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use bytes::Bytes;
-use weft_daemons::contract::table::{CHUNK_POINTS_MAX, CHUNK_ROWS_MAX, FetchRequest, Slice};
+use weft_daemons::contract::table::{CHUNK_POINTS_MAX, FetchRequest, Slice};
 use weft_daemons::contract::{ActionId, TableError, TableEvent};
 use weft_daemons::select::Selection;
 use weft_gts::{Columns, SeriesId};
 
-use super::cell;
-use super::write::unavailable;
-use super::{Sink, Store};
-
-/// Cells that one item may pass over before another stream has its turn.
-const CELLS_MAX: usize = 262_144;
+use super::cells::Cells;
+use super::engine::{Engine, Snapshot};
+use super::memtable::Memtable;
+use super::merge::window;
+use super::metadata::Metadata;
+use super::{Sink, now_ms};
 
 /// What a reading thread is told.
 pub(super) enum Job {
@@ -40,21 +37,27 @@ struct Fetch {
     request: FetchRequest,
     series: usize,
     part: Part,
+    /// Cells that were read and not looked at yet, in the order of reading.
+    read: Cells,
+    looked_at: usize,
+    snapshot: Option<Snapshot>,
 }
 
-/// Which part of a series comes next.
+/// Which part of a series comes next. `from` is the next tick to read, `None` after the last.
 enum Part {
-    /// After the range: so many more, from that tick up. `None` when there are no more ticks.
+    /// After the range, upwards: so many more.
     Post { left: u64, from: Option<i64> },
-    /// In the range, from that tick down.
+    /// In the range, downwards.
     Range { selection: Selection, from: Option<i64> },
-    /// Before the range: so many more, from that tick down.
+    /// Before the range, downwards: so many more.
     Pre { left: u64, from: Option<i64> },
 }
 
 impl Stream {
     pub(super) fn fetch(id: ActionId, request: FetchRequest) -> Self {
-        let fetch = Fetch { part: Part::first(&request), request, series: 0 };
+        let part = Part::first(&request);
+        let read = Cells::default();
+        let fetch = Fetch { part, request, series: 0, read, looked_at: 0, snapshot: None };
         Self { id, kind: Kind::Fetch(Box::new(fetch)), is_over: false }
     }
 
@@ -67,16 +70,17 @@ impl Stream {
     }
 
     /// The next item; `None` after the end.
-    pub(super) fn next(&mut self, store: &Store) -> Option<TableEvent> {
+    pub(super) fn next(&mut self, engine: &Engine, metadata: &Metadata) -> Option<TableEvent> {
         if self.is_over {
             return None;
         }
         let id = self.id;
         let item = match &mut self.kind {
-            Kind::Fetch(fetch) => fetch.next(store).map(|found| {
+            Kind::Fetch(fetch) => fetch.next(engine).map(|found| {
                 found.map(|(series, points)| TableEvent::Points { id, series, points })
             }),
-            Kind::Scan { slice, after } => scan(store, *slice, after)
+            Kind::Scan { slice, after } => metadata
+                .scan(*slice, after)
                 .map(|rows| (!rows.is_empty()).then_some(TableEvent::Rows { id, rows })),
         };
         Some(match item {
@@ -90,6 +94,89 @@ impl Stream {
                 TableEvent::End { id, result: Err(error) }
             }
         })
+    }
+}
+
+impl Fetch {
+    /// The next datapoints. Within a series each reading begins from what there is then.
+    fn next(&mut self, engine: &Engine) -> Result<Option<(usize, Columns)>, TableError> {
+        engine.snapshot(&mut self.snapshot);
+        let item = self.item(now_ms());
+        // A client that is slow must not hold memory that was flushed.
+        if let Some(snapshot) = &mut self.snapshot {
+            snapshot.memtables.clear();
+        }
+        item
+    }
+
+    fn item(&mut self, now_ms: i64) -> Result<Option<(usize, Columns)>, TableError> {
+        while let Some(&series) = self.request.series.get(self.series) {
+            let index = self.series;
+            if self.looked_at < self.read.len() && !self.part.is_done() {
+                let points = self.take(now_ms);
+                if !points.is_empty() {
+                    return Ok(Some((index, points)));
+                }
+                continue;
+            }
+            (self.read, self.looked_at) = (Cells::default(), 0);
+            if !self.fill(series)? {
+                match self.part.after(&self.request, index) {
+                    Some(part) => self.part = part,
+                    None => {
+                        self.part = Part::first(&self.request);
+                        self.series += 1;
+                    }
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads more cells of the part. False when there are no more.
+    fn fill(&mut self, series: SeriesId) -> Result<bool, TableError> {
+        let Some((from, last, is_up, limit)) = self.part.wants(self.request.start) else {
+            return Ok(false);
+        };
+        let Some(snapshot) = &mut self.snapshot else { return Ok(false) };
+        let memtables: Vec<&Memtable> = snapshot.memtables.iter().map(|m| &**m).collect();
+        let range = if is_up { (from, last) } else { (last, from) };
+        if range.0 > range.1 {
+            return Ok(false);
+        }
+        let found = window(&mut snapshot.files, &memtables, series, range, is_up, limit)?;
+        self.read = found.cells;
+        if is_up {
+            self.read.reverse();
+        }
+        let step = |tick: i64| if is_up { tick.checked_add(1) } else { tick.checked_sub(1) };
+        self.part.go_on(found.until.and_then(step));
+        Ok(true)
+    }
+
+    /// Takes from what was read what the part wants, at most a chunk.
+    fn take(&mut self, now_ms: i64) -> Columns {
+        let (read, part) = (&self.read, &mut self.part);
+        let end = read.len().min(self.looked_at + CHUNK_POINTS_MAX);
+        let rows = std::mem::replace(&mut self.looked_at, end)..end;
+        let all_live = match (read.cell_ms.only(), read.ttl_ms.only()) {
+            (Some(_), Some(_)) => read.expiry_ms(0) > now_ms,
+            _ => read.cell_ms.least().saturating_add(read.ttl_ms.least()) > now_ms,
+        };
+        if all_live && part.takes_all() {
+            return read.points.slice(rows);
+        }
+        let mut places = Vec::new();
+        for row in rows {
+            if part.is_done() {
+                break;
+            }
+            let is_live = all_live || read.expiry_ms(row) > now_ms;
+            if is_live && part.takes(read.points.ticks[row]) {
+                places.push(row as u32);
+            }
+        }
+        read.points.gather(&places)
     }
 }
 
@@ -111,70 +198,27 @@ impl Part {
             Self::Pre { .. } => None,
         }
     }
-}
 
-impl Fetch {
-    fn next(&mut self, store: &Store) -> Result<Option<(usize, Columns)>, TableError> {
-        while let Some(&series) = self.request.series.get(self.series) {
-            let (index, mut points) = (self.series, Columns::default());
-            if !self.part.read(store, series, self.request.start, &mut points)? {
-                match self.part.after(&self.request, index) {
-                    Some(part) => self.part = part,
-                    None => {
-                        self.part = Part::first(&self.request);
-                        self.series += 1;
-                    }
-                }
-            }
-            if !points.is_empty() {
-                return Ok(Some((index, points)));
-            }
+    /// What to read: the first tick, the last, whether upwards, about how many cells.
+    fn wants(&self, start: i64) -> Option<(i64, i64, bool, usize)> {
+        if self.is_done() {
+            return None;
         }
-        Ok(None)
-    }
-}
-
-impl Part {
-    /// Reads a chunk. Whether there may be more.
-    fn read(
-        &mut self,
-        store: &Store,
-        series: SeriesId,
-        start: i64,
-        points: &mut Columns,
-    ) -> Result<bool, TableError> {
-        let now_ms = now_ms();
-        let (from, last, is_up) = match self {
-            Self::Post { left, from } => {
-                (if *left > 0 { from } else { return Ok(false) }, i64::MAX, true)
-            }
+        let limit = |left: u64| usize::try_from(left).unwrap_or(usize::MAX).min(CHUNK_POINTS_MAX);
+        match self {
+            Self::Post { left, from } => Some(((*from)?, i64::MAX, true, limit(*left))),
             Self::Range { selection, from } => {
-                (if selection.is_done() { return Ok(false) } else { from }, start, false)
+                Some(((*from)?, start, false, limit(selection.at_most().unwrap_or(u64::MAX))))
             }
-            Self::Pre { left, from } => {
-                (if *left > 0 { from } else { return Ok(false) }, i64::MIN, false)
-            }
-        };
-        let Some(first) = *from else { return Ok(false) };
-        if !is_up && first < last {
-            return Ok(false);
+            Self::Pre { left, from } => Some(((*from)?, i64::MIN, false, limit(*left))),
         }
-        for (passed, entry) in cells(store, series, first, last, is_up).enumerate() {
-            let (key, value) = entry.into_inner().map_err(unavailable)?;
-            let tick = cell::tick_of(&key)?;
-            let is_alive = !cell::is_expired(&value, now_ms);
-            if is_alive && self.takes(tick) {
-                cell::read(points, tick, &value)?;
-            }
-            self.go_on_after(tick, is_up);
-            if self.is_done() {
-                return Ok(false);
-            }
-            if points.len() >= CHUNK_POINTS_MAX || passed + 1 >= CELLS_MAX {
-                return Ok(true);
-            }
+    }
+
+    const fn takes_all(&self) -> bool {
+        match self {
+            Self::Range { selection, .. } => selection.takes_all(),
+            Self::Post { .. } | Self::Pre { .. } => false,
         }
-        Ok(false)
     }
 
     fn takes(&mut self, tick: i64) -> bool {
@@ -194,51 +238,8 @@ impl Part {
         }
     }
 
-    const fn go_on_after(&mut self, tick: i64, is_up: bool) {
+    const fn go_on(&mut self, next: Option<i64>) {
         let (Self::Post { from, .. } | Self::Range { from, .. } | Self::Pre { from, .. }) = self;
-        *from = if is_up { tick.checked_add(1) } else { tick.checked_sub(1) };
+        *from = next;
     }
-}
-
-/// The cells between two ticks, inclusive, in the order of reading.
-fn cells(
-    store: &Store,
-    series: SeriesId,
-    first: i64,
-    last: i64,
-    is_up: bool,
-) -> Box<dyn Iterator<Item = fjall::Guard>> {
-    if is_up {
-        Box::new(store.data.range(cell::key(series, last)..=cell::key(series, first)).rev())
-    } else {
-        Box::new(store.data.range(cell::key(series, first)..=cell::key(series, last)))
-    }
-}
-
-fn scan(
-    store: &Store,
-    slice: Slice,
-    after: &mut Option<[u8; 16]>,
-) -> Result<Vec<(SeriesId, Bytes)>, TableError> {
-    let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-    let mut rows = Vec::new();
-    for entry in store.metadata.range::<[u8; 16], _>((from, Bound::Unbounded)) {
-        let (key, value) = entry.into_inner().map_err(unavailable)?;
-        let key: [u8; 16] =
-            key.as_ref().try_into().map_err(|_| cell::corrupt("a metadata key is not an id"))?;
-        *after = Some(key);
-        let series = SeriesId::from_bytes(key);
-        if series.in_slice(slice.modulus, slice.remainder) {
-            rows.push((series, Bytes::copy_from_slice(cell::split_row(&value)?.1)));
-            if rows.len() >= CHUNK_ROWS_MAX {
-                break;
-            }
-        }
-    }
-    Ok(rows)
-}
-
-fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

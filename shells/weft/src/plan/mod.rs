@@ -443,7 +443,8 @@ fn store(settings: &Settings, common: &Common) -> Result<Component<StoreConfig>,
         topic: common.data_topic.clone(),
         group: settings.get("store.kafka.data.groupid").unwrap_or("store").into(),
         envelope: envelope(settings, "store.kafka.data")?,
-        commit_period: millis(settings, "store.kafka.data.commitperiod", 1_000),
+        // Each commit is a flush of the table.
+        commit_period: millis(settings, "store.kafka.data.commitperiod", 5_000),
         call_time_max: millis(settings, "store.kafka.data.intercommits.maxtime", 60_000),
         put_points_max: (settings.size("store.hbase.data.maxpendingputssize", 1_000_000) / 20)
             .max(1),

@@ -26,7 +26,8 @@ pub fn check_all<H: TableHarness>(mut new: impl FnMut() -> H) {
     a_delete_takes_ticks_and_cell_times(&mut new());
     datapoint_time_is_the_cells(&mut new());
     expired_cells_are_not_read(&mut new());
-    what_was_answered_is_durable(&mut new());
+    what_was_flushed_is_durable(&mut new());
+    a_flush_changes_nothing(&mut new());
     thinning_out_and_boundaries(&mut new());
     many_series_come_in_the_order_asked(&mut new());
     long_series_come_in_chunks(&mut new());
@@ -88,6 +89,15 @@ impl<'h, H: TableHarness> User<'h, H> {
         match self.harness.next() {
             TableEvent::Deleted { id: answered, result: Ok(_) } => assert_eq!(answered, id),
             other => panic!("a delete, not {other:?}"),
+        }
+    }
+
+    fn flush(&mut self) {
+        let id = self.id();
+        self.harness.submit(TableAction::Flush { id });
+        match self.harness.next() {
+            TableEvent::Flushed { id: answered, result: Ok(()) } => assert_eq!(answered, id),
+            other => panic!("a flush, not {other:?}"),
         }
     }
 
@@ -236,17 +246,39 @@ fn expired_cells_are_not_read<H: TableHarness>(harness: &mut H) {
     assert_eq!(ticks(&user.of_a(0, 9)), [2]);
 }
 
-fn what_was_answered_is_durable<H: TableHarness>(harness: &mut H) {
+fn what_was_flushed_is_durable<H: TableHarness>(harness: &mut H) {
     let mut user = User::new(harness);
     user.put(A, &[(1, 1), (2, 2)], NOW_MS);
     user.delete((1, 1), NOW_MS);
     let row = (A, Bytes::from_static(b"row"));
     user.put_meta(&row, NOW_MS);
+    user.flush();
     harness.crash();
     let mut user = User::new(harness);
     user.last = 1_000;
     assert_eq!(ticks(&user.of_a(0, 9)), [2]);
     assert_eq!(user.rows(Slice { modulus: 1, remainder: 0 }), [row]);
+}
+
+fn a_flush_changes_nothing<H: TableHarness>(harness: &mut H) {
+    let mut user = User::new(harness);
+    user.put(A, &[(1, 1), (2, 2), (3, 3)], NOW_MS + 1);
+    user.flush();
+    user.put(A, &[(1, 0), (4, 4)], NOW_MS);
+    user.put(A, &[(2, 20)], NOW_MS + 1);
+    user.flush();
+    user.flush();
+    let value = |tick, value| (tick, Value::Long(value));
+    assert_eq!(user.of_a(0, 9), [value(4, 4), value(3, 3), value(2, 20), value(1, 1)]);
+    user.delete((3, 9), NOW_MS);
+    assert_eq!(ticks(&user.of_a(0, 9)), [3, 2, 1], "4 is of an older cell than 3");
+    user.put(A, &[(4, 5)], NOW_MS + 1);
+    user.flush();
+    assert_eq!(user.of_a(3, 9), [value(4, 5), value(3, 3)], "written after the delete");
+    let mut request = FetchRequest::range(vec![A], 2, 2);
+    (request.pre_boundary, request.post_boundary) = (5, 1);
+    let around: Vec<i64> = user.fetch(request).iter().map(|(_, point)| point.tick).collect();
+    assert_eq!(around, [3, 2, 1]);
 }
 
 fn thinning_out_and_boundaries<H: TableHarness>(harness: &mut H) {

@@ -1,0 +1,108 @@
+//! Metadata rows, in a key-value store (fjall): a write that was answered is durable.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::path::Path;
+
+use bytes::Bytes;
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use weft_daemons::contract::TableError;
+use weft_daemons::contract::table::{CHUNK_ROWS_MAX, MetaPut, Slice};
+use weft_gts::SeriesId;
+
+/// The rows.
+#[derive(Clone)]
+pub(super) struct Metadata {
+    database: Database,
+    /// Series to cell timestamp (8 bytes, little endian) and row.
+    rows: Keyspace,
+}
+
+impl Metadata {
+    pub(super) fn open(folder: &Path) -> Result<Self, fjall::Error> {
+        let database = Database::builder(folder).open()?;
+        let rows = database.keyspace("metadata", KeyspaceCreateOptions::default)?;
+        Ok(Self { database, rows })
+    }
+
+    /// Makes what was written durable.
+    pub(super) fn sync(&self) -> Result<(), TableError> {
+        self.database.persist(PersistMode::SyncData).map_err(unavailable)
+    }
+
+    /// The newest cell stays.
+    pub(super) fn put(&self, rows: &[MetaPut]) -> Result<(), TableError> {
+        let mut newest: BTreeMap<SeriesId, &MetaPut> = BTreeMap::new();
+        for put in rows {
+            let known = newest.entry(put.series).or_insert(put);
+            if known.cell_ms <= put.cell_ms {
+                *known = put;
+            }
+        }
+        let mut batch = self.database.batch();
+        for (series, put) in newest {
+            let stored = self.rows.get(series.to_bytes()).map_err(unavailable)?;
+            let is_newer = match &stored {
+                Some(stored) => split(stored)?.0 <= put.cell_ms,
+                None => true,
+            };
+            if is_newer {
+                let row = [&put.cell_ms.to_le_bytes(), &put.row[..]].concat();
+                batch.insert(&self.rows, series.to_bytes(), row);
+            }
+        }
+        batch.commit().map_err(unavailable)
+    }
+
+    pub(super) fn delete(&self, series: &[(SeriesId, i64)]) -> Result<(), TableError> {
+        let mut batch = self.database.batch();
+        for (series, cell_until_ms) in series {
+            let stored = self.rows.get(series.to_bytes()).map_err(unavailable)?;
+            if let Some(stored) = &stored
+                && split(stored)?.0 <= *cell_until_ms
+            {
+                batch.remove(&self.rows, series.to_bytes());
+            }
+        }
+        batch.commit().map_err(unavailable)
+    }
+
+    /// The next rows of a slice; `after` goes on.
+    pub(super) fn scan(
+        &self,
+        slice: Slice,
+        after: &mut Option<[u8; 16]>,
+    ) -> Result<Vec<(SeriesId, Bytes)>, TableError> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut rows = Vec::new();
+        for entry in self.rows.range::<[u8; 16], _>((from, Bound::Unbounded)) {
+            let (key, value) = entry.into_inner().map_err(unavailable)?;
+            let key: [u8; 16] =
+                key.as_ref().try_into().map_err(|_| corrupt("a metadata key is not an id"))?;
+            *after = Some(key);
+            let series = SeriesId::from_bytes(key);
+            if series.in_slice(slice.modulus, slice.remainder) {
+                rows.push((series, Bytes::copy_from_slice(split(&value)?.1)));
+                if rows.len() >= CHUNK_ROWS_MAX {
+                    break;
+                }
+            }
+        }
+        Ok(rows)
+    }
+}
+
+/// The timestamp of a row's cell, and the row.
+fn split(value: &[u8]) -> Result<(i64, &[u8]), TableError> {
+    let (head, row) =
+        value.split_first_chunk::<8>().ok_or_else(|| corrupt("a metadata row is too short"))?;
+    Ok((i64::from_le_bytes(*head), row))
+}
+
+fn corrupt(reason: &str) -> TableError {
+    TableError::Corrupt(reason.to_owned())
+}
+
+fn unavailable(error: fjall::Error) -> TableError {
+    TableError::Unavailable(error.to_string())
+}
