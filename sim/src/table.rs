@@ -261,7 +261,7 @@ impl TableModel {
         let stream = self.streams.get_mut(&(from, id))?;
         let event = match stream {
             Stream::Points(chunks) => {
-                chunks.pop().map(|(series, points)| TableEvent::Points { id, series, points })
+                chunks.pop().map(|part| TableEvent::Points { id, parts: vec![part] })
             }
             Stream::Rows(chunks) => chunks.pop().map(|rows| TableEvent::Rows { id, rows }),
         };

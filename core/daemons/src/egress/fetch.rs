@@ -188,17 +188,19 @@ impl Fetch {
     ) {
         let Some(reading) = &mut self.reading else { return };
         match event {
-            TableEvent::Points { series, points, .. } => {
+            TableEvent::Points { parts, .. } => {
                 reading.is_asked = false;
-                let is_first = reading.last.replace(series) != Some(series);
-                let Some(metadata) = reading.series.get(series).cloned() else { return };
-                let count = points.len() as u64;
+                let count = parts.iter().map(|(_, points)| points.len() as u64).sum();
                 effects.push_back(Effect::Metric(Metric::add(
                     "weft_egress_fetched_datapoints_total",
                     count,
                 )));
                 self.has_points = true;
-                self.chunks.push(SeriesChunk { metadata, points, is_first });
+                for (series, points) in parts {
+                    let is_first = reading.last.replace(series) != Some(series);
+                    let Some(metadata) = reading.series.get(series).cloned() else { return };
+                    self.chunks.push(SeriesChunk { metadata, points, is_first });
+                }
             }
             TableEvent::End { result, .. } => {
                 self.reading = None;

@@ -76,9 +76,9 @@ impl Stream {
         }
         let id = self.id;
         let item = match &mut self.kind {
-            Kind::Fetch(fetch) => fetch.next(engine).map(|found| {
-                found.map(|(series, points)| TableEvent::Points { id, series, points })
-            }),
+            Kind::Fetch(fetch) => fetch
+                .next(engine)
+                .map(|parts| (!parts.is_empty()).then_some(TableEvent::Points { id, parts })),
             Kind::Scan { slice, after } => metadata
                 .scan(*slice, after)
                 .map(|rows| (!rows.is_empty()).then_some(TableEvent::Rows { id, rows })),
@@ -99,23 +99,29 @@ impl Stream {
 
 impl Fetch {
     /// The next datapoints. Within a series each reading begins from what there is then.
-    fn next(&mut self, engine: &Engine) -> Result<Option<(usize, Columns)>, TableError> {
+    fn next(&mut self, engine: &Engine) -> Result<Vec<(usize, Columns)>, TableError> {
         engine.snapshot(&mut self.snapshot);
-        let item = self.item(now_ms());
+        let parts = self.parts(now_ms());
         // A client that is slow must not hold memory that was flushed.
         if let Some(snapshot) = &mut self.snapshot {
             snapshot.memtables.clear();
         }
-        item
+        parts
     }
 
-    fn item(&mut self, now_ms: i64) -> Result<Option<(usize, Columns)>, TableError> {
+    /// A chunk, of as many series as it takes.
+    fn parts(&mut self, now_ms: i64) -> Result<Vec<(usize, Columns)>, TableError> {
+        let (mut parts, mut room) = (Vec::new(), CHUNK_POINTS_MAX);
         while let Some(&series) = self.request.series.get(self.series) {
             let index = self.series;
             if self.looked_at < self.read.len() && !self.part.is_done() {
-                let points = self.take(now_ms);
+                let points = self.take(now_ms, room);
                 if !points.is_empty() {
-                    return Ok(Some((index, points)));
+                    room -= points.len();
+                    parts.push((index, points));
+                }
+                if room == 0 {
+                    return Ok(parts);
                 }
                 continue;
             }
@@ -130,7 +136,7 @@ impl Fetch {
                 }
             }
         }
-        Ok(None)
+        Ok(parts)
     }
 
     /// Reads more cells of the part. False when there are no more.
@@ -154,10 +160,10 @@ impl Fetch {
         Ok(true)
     }
 
-    /// Takes from what was read what the part wants, at most a chunk.
-    fn take(&mut self, now_ms: i64) -> Columns {
+    /// Takes from what was read what the part wants, of at most so many cells.
+    fn take(&mut self, now_ms: i64, cells: usize) -> Columns {
         let (read, part) = (&self.read, &mut self.part);
-        let end = read.len().min(self.looked_at + CHUNK_POINTS_MAX);
+        let end = read.len().min(self.looked_at + cells);
         let rows = std::mem::replace(&mut self.looked_at, end)..end;
         let all_live = match (read.cell_ms.only(), read.ttl_ms.only()) {
             (Some(_), Some(_)) => read.expiry_ms(0) > now_ms,

@@ -337,10 +337,12 @@ impl Read {
         let Purpose::Fetch(points) = &mut self.purpose else { return };
         let Some(reading) = &mut points.reading else { return };
         match event {
-            TableEvent::Points { series, points, .. } => {
+            TableEvent::Points { parts, .. } => {
                 reading.is_asked = false;
-                let series = reading.base + series;
-                self.answers.push_back(Answer::Chunk(Chunk::Points { series, points }));
+                for (series, points) in parts {
+                    let series = reading.base + series;
+                    self.answers.push_back(Answer::Chunk(Chunk::Points { series, points }));
+                }
             }
             TableEvent::End { result, .. } => {
                 points.reading = None;
