@@ -495,6 +495,9 @@ impl Store {
                 *partition = Partition::default();
                 self.consumer.restart(number);
                 self.forget_flushes(number);
+                // Readers wait once more: where cells have their datapoints' times, what is
+                // written again hides what came after it until that is written again too.
+                self.report_applied(number);
                 self.effects.push_back(Effect::Metric(Metric::add("weft_store_hung_total", 1)));
                 self.effects.push_back(Effect::Warn(format!(
                     "store: partition {number} of {}: no answer within {:?} \

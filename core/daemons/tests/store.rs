@@ -203,6 +203,10 @@ fn a_hung_call_begins_again_at_the_last_commit() {
     the_put(effects);
     assert!(store_deadline_ms(&store) <= HUNG_MS);
     let effects = step(&mut store, at(HUNG_MS), Event::Tick);
+    let waits = |effect: &Effect<NoTask>| {
+        matches!(effect, Effect::Peer(PeerAction::Applied { partition: 0, offset: 5, .. }))
+    };
+    assert!(effects.iter().any(waits), "readers wait until it is done again: {effects:?}");
     let actions = log_actions(effects);
     assert!(
         matches!(actions[..], [LogAction::Seek { offset: 5, epoch: 1, partition: 0, .. }]),
