@@ -1,16 +1,18 @@
 //! Whole clusters of our machines in one thread under one seed, with faults.
 //!
-//! [`run`] builds a [`world`] from a seed, lets clients work while things go wrong, ends the
-//! faults, waits until everything has come to rest, and compares what everybody sees with what the
-//! log says. The machines are those of production; nothing in them knows where it runs.
+//! [`run`] builds a [`world`] from parameters that a seed gave, lets clients work while things go
+//! wrong, ends the faults, waits until everything has come to rest, and compares what everybody
+//! sees with what the log says. The machines are those of production; nothing in them knows where it runs.
 
 pub mod clients;
 pub mod coord;
 pub mod faults;
 pub mod invariants;
 pub mod log;
+pub mod marks;
 pub mod mutants;
 pub mod node;
+pub mod odd;
 pub mod params;
 pub mod random;
 pub mod table;
@@ -19,7 +21,7 @@ pub mod world;
 
 use invariants::Violation;
 use mutants::Mutant;
-use params::{MS, Params, SECOND};
+use params::{MS, NODES_MIN, Params, SECOND};
 use world::{EPOCH_MS, Stats, World};
 
 /// How long everything may take to come to rest after the faults.
@@ -31,7 +33,10 @@ const ACKNOWLEDGED_MIN: u64 = 200;
 /// Faults that a run must have had.
 const FAULTS_MIN: u64 = 20;
 
-/// How to run a seed.
+/// Virtual time that a run must have had.
+const VIRTUAL_MIN_NS: u64 = 600 * SECOND;
+
+/// How to run a world.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
     /// A bug to put in.
@@ -61,9 +66,10 @@ pub struct Outcome {
     pub trace: Vec<String>,
 }
 
-/// Runs a seed.
-pub fn run(seed: u64, options: Options) -> Outcome {
-    let params = Params::from_seed(seed);
+/// Runs a world of a seed ([`Params::worlds`]).
+pub fn run(params: Params, options: Options) -> Outcome {
+    #[cfg(weft_mutants)]
+    mutants::plant(options.mutant);
     let mut world = World::new(params, options.mutant, options.trace);
     let finished = safety(&mut world, options.steps) && liveness(&mut world);
     if finished {
@@ -140,12 +146,21 @@ fn comes_to_mut(world: &mut World, is_there: impl Fn(&mut World) -> bool, what: 
     false
 }
 
-/// A run that did nothing proves nothing.
+/// A run that did little proves little.
 fn enough(world: &mut World) {
     let acknowledged = world.clients().acknowledged;
     let faults: u64 = world.stats.faults.values().sum();
-    if acknowledged < ACKNOWLEDGED_MIN || faults < FAULTS_MIN {
-        let what = format!("{acknowledged} acknowledged updates, {faults} faults");
+    let nodes = world.params.nodes.len();
+    if acknowledged < ACKNOWLEDGED_MIN
+        || faults < FAULTS_MIN
+        || world.now_ns < VIRTUAL_MIN_NS
+        || nodes < NODES_MIN && !world.params.embedded
+    {
+        let seconds = world.now_ns / SECOND;
+        let what = format!(
+            "{seconds} virtual seconds, {nodes} nodes, {acknowledged} acknowledged updates, \
+             {faults} faults"
+        );
         world.checks.fail("enough", what);
     }
 }

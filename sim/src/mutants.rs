@@ -6,32 +6,34 @@ use std::collections::BTreeMap;
 use weft_daemons::contract::log::{LogAction, LogError, LogEvent};
 use weft_daemons::contract::peer::Answer;
 use weft_daemons::contract::table::{CellTime, TableAction, TableEvent};
-use weft_daemons::contract::{ActionId, CoordAction, CoordEvent, Effect, Event, NoTask, PeerEvent};
+use weft_daemons::contract::{
+    ActionId, CoordAction, CoordEvent, Effect, Event, NoTask, PeerAction, PeerEvent,
+};
 use weft_wire::thrift::decode_metadata;
 
 use crate::node::Component;
 use crate::world::{Address, DATA_TOPIC, METADATA_TOPIC, STORE_GROUP};
 
 macro_rules! mutants {
-    ($($name:ident $text:literal $what:literal),* $(,)?) => {
+    ($($(#[$when:meta])* $name:ident $text:literal $what:literal),* $(,)?) => {
         /// A bug.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Mutant {
-            $(#[doc = $what] $name,)*
+            $(#[doc = $what] $(#[$when])* $name,)*
         }
 
         /// All of them.
-        pub const ALL: &[Mutant] = &[$(Mutant::$name),*];
+        pub const ALL: &[Mutant] = &[$($(#[$when])* Mutant::$name),*];
 
         impl Mutant {
             /// The name on the command line.
             pub const fn name(self) -> &'static str {
-                match self { $(Self::$name => $text),* }
+                match self { $($(#[$when])* Self::$name => $text),* }
             }
 
             /// What the bug is.
             pub const fn what(self) -> &'static str {
-                match self { $(Self::$name => $what),* }
+                match self { $($(#[$when])* Self::$name => $what),* }
             }
         }
     };
@@ -39,11 +41,12 @@ macro_rules! mutants {
 
 mutants! {
     CommitBeforeFlush "commit-before-flush" "The store commits records as they are delivered.",
-    MetadataAfterData "metadata-after-data" "Metadata are taken for acknowledged and appended later.",
+    FlushSkipped "flush-skipped" "A flush of the table is answered and not done.",
+    MetadataAfterData "metadata-after-data" "Metadata count as acknowledged and are appended later.",
     DeleteOvertakesStore "delete-overtakes-store" "Writes are taken for done and happen behind a delete.",
     CommitSkipped "commit-skipped-after-delete" "The commit of a delete is taken for done.",
-    EvictedOwnerDeletes "evicted-owner-deletes" "A store repeats its last delete or write after it lost the partition.",
-    RegisterBeforeLoaded "register-before-loaded" "A directory registers as soon as it starts.",
+    EvictedOwnerDeletes "evicted-owner-deletes" "A store repeats its last call after it lost the partition.",
+    RegisterBeforeLoaded "register-before-loaded" "A directory registers and answers before it has loaded.",
     AckBeforeFsync "ack-before-fsync" "The log acknowledges what is not durable.",
     LostWatch "lost-watch" "Watches never fire.",
     WrongModulus "wrong-modulus" "A directory registers with another remainder than it serves.",
@@ -53,6 +56,27 @@ mutants! {
     NodeClock "cell-time-of-node-clock" "Cells get the time of the node that writes them.",
     PartialPut "partial-put-is-done" "A write that failed in part counts as done.",
     UnknownAppend "unknown-append-is-done" "An append without an answer counts as done.",
+    #[cfg(weft_mutants)]
+    CacheBefore "cache-before-acknowledged" "Metadata count as known as soon as they are sent.",
+    #[cfg(weft_mutants)]
+    WritesLost "writes-lost-behind-delete" "A store loses writes that stand behind a delete in its queue.",
+    #[cfg(weft_mutants)]
+    Incomplete "incomplete-directory" "A find asks the shards there are.",
+    #[cfg(weft_mutants)]
+    StaleBatches "stale-batches" "Batches that were on their way when a consumer began again are taken.",
+}
+
+/// Plants a bug that is in the machines themselves; any other is put between them and the world.
+#[cfg(weft_mutants)]
+pub fn plant(mutant: Option<Mutant>) {
+    use weft_daemons::mutants::{Planted, plant};
+    plant(match mutant {
+        Some(Mutant::CacheBefore) => Planted::CacheBeforeAcknowledged,
+        Some(Mutant::WritesLost) => Planted::WritesLostBehindDelete,
+        Some(Mutant::Incomplete) => Planted::IncompleteDirectory,
+        Some(Mutant::StaleBatches) => Planted::StaleBatches,
+        _ => Planted::Nothing,
+    });
 }
 
 /// Finds a mutant by its name.
@@ -134,6 +158,13 @@ impl Meddler {
                 Effect::Log(LogAction::Commit { id, .. }),
             ) if self.deleted.get(&from) == Some(&true) => {
                 Meddled::Fake(Event::Log(LogEvent::Committed { id, result: Ok(()) }), None)
+            }
+            (
+                Mutant::RegisterBeforeLoaded,
+                Component::Directory,
+                Effect::Peer(PeerAction::Answer { ask, answer: Answer::Failed(error) }),
+            ) if error.to_string().contains("still loading") => {
+                Meddled::Pass(Effect::Peer(PeerAction::Answer { ask, answer: Answer::End }))
             }
             (Mutant::EvictedOwnerDeletes, Component::Store, Effect::Table(action)) => {
                 self.last_call.insert(from, action.clone());

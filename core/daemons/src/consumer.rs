@@ -226,6 +226,12 @@ impl Consumer {
 
     fn take(&mut self, partition: u32, epoch: u64, records: Vec<Record>) -> Change {
         let Some(state) = self.partitions.get_mut(&partition) else { return Change::None };
+        #[cfg(weft_mutants)]
+        let epoch = if crate::mutants::is(crate::mutants::Planted::StaleBatches) {
+            state.epoch
+        } else {
+            epoch
+        };
         if epoch != state.epoch {
             return Change::None;
         }

@@ -260,6 +260,11 @@ impl DirectoryClient {
         }
         self.turn = self.turn.wrapping_add(1);
         let turn = self.turn;
+        #[cfg(weft_mutants)]
+        if crate::mutants::is(crate::mutants::Planted::IncompleteDirectory) {
+            let all = replicas.into_values().next_back().unwrap_or_default();
+            return Ok(all.into_values().map(|mut all| (all.remove(0), all)).collect());
+        }
         let complete = replicas
             .iter()
             .rev()

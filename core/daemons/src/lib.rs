@@ -28,6 +28,8 @@ pub mod headers;
 pub mod ingress;
 mod keyed_hash;
 mod messages;
+#[cfg(weft_mutants)]
+pub mod mutants;
 mod params;
 pub mod select;
 pub mod store;

@@ -201,6 +201,10 @@ impl Store {
         while points < self.config.put_points_max && deletes.len() < DELETES_MAX {
             let Some((after, message)) = self.next_message(number) else { break };
             match message {
+                #[cfg(weft_mutants)]
+                Message::Put(_)
+                    if !deletes.is_empty()
+                        && crate::mutants::is(crate::mutants::Planted::WritesLostBehindDelete) => {}
                 Message::Put(put) if deletes.is_empty() => {
                     points += put.points.len();
                     puts.push(*put);

@@ -123,7 +123,7 @@ fn points(ticks: std::ops::Range<i64>) -> Columns {
 }
 
 fn read(id: ActionId, points: Columns) -> Event<EgressTask> {
-    Event::Table(TableEvent::Points { id, parts: vec![(0, points)] })
+    Event::Table(TableEvent::Points { id, series: 0, points })
 }
 
 fn broken(id: ActionId) -> Event<EgressTask> {

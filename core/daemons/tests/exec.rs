@@ -332,7 +332,7 @@ fn a_fetch_finds_and_reads_what_the_token_allows() {
     let mut points = Columns::default();
     points.push(20, NO_LOCATION, NO_ELEVATION, Value::Long(7));
     points.push(10, NO_LOCATION, NO_ELEVATION, Value::Double(2.5));
-    let event = TableEvent::Points { id: stream, parts: vec![(1, points)] };
+    let event = TableEvent::Points { id: stream, series: 1, points };
     world.handle(Event::Table(event));
     world.run();
     let mut effects = world.handle(Event::Table(TableEvent::End { id: stream, result: Ok(()) }));

@@ -1,5 +1,8 @@
 //! The `weft` binary: see `weft --help`.
 
+#[cfg(weft_mutants)]
+compile_error!("weft is not built with planted bugs: unset --cfg weft_mutants");
+
 mod backends;
 mod cli;
 mod config;

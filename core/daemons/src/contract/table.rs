@@ -201,14 +201,15 @@ pub enum TableEvent {
         /// `Err`: any part of what was answered may not be durable.
         result: Result<(), TableError>,
     },
-    /// Datapoints of one series or of several, in the order of [`FetchRequest`].
+    /// Datapoints of one series, in the order of [`FetchRequest`]; further chunks of the same
+    /// series continue it.
     Points {
         /// The stream.
         id: ActionId,
-        /// Index into [`FetchRequest::series`], which never goes back, and at least one datapoint;
-        /// further parts of the same series continue it. All together at most
-        /// [`CHUNK_POINTS_MAX`] datapoints, at least one.
-        parts: Vec<(usize, Columns)>,
+        /// Index into [`FetchRequest::series`]; never goes back.
+        series: usize,
+        /// At most [`CHUNK_POINTS_MAX`] datapoints, at least one.
+        points: Columns,
     },
     /// Metadata rows.
     Rows {

@@ -188,19 +188,17 @@ impl Fetch {
     ) {
         let Some(reading) = &mut self.reading else { return };
         match event {
-            TableEvent::Points { parts, .. } => {
+            TableEvent::Points { series, points, .. } => {
                 reading.is_asked = false;
-                let count = parts.iter().map(|(_, points)| points.len() as u64).sum();
+                let is_first = reading.last.replace(series) != Some(series);
+                let Some(metadata) = reading.series.get(series).cloned() else { return };
+                let count = points.len() as u64;
                 effects.push_back(Effect::Metric(Metric::add(
                     "weft_egress_fetched_datapoints_total",
                     count,
                 )));
                 self.has_points = true;
-                for (series, points) in parts {
-                    let is_first = reading.last.replace(series) != Some(series);
-                    let Some(metadata) = reading.series.get(series).cloned() else { return };
-                    self.chunks.push(SeriesChunk { metadata, points, is_first });
-                }
+                self.chunks.push(SeriesChunk { metadata, points, is_first });
             }
             TableEvent::End { result, .. } => {
                 self.reading = None;

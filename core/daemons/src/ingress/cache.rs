@@ -91,6 +91,10 @@ impl Cache {
     /// Metadata goes out.
     pub(super) fn publish(&mut self, id: SeriesId) {
         self.publishing.entry(id).or_default().copies += 1;
+        #[cfg(weft_mutants)]
+        if crate::mutants::is(crate::mutants::Planted::CacheBeforeAcknowledged) {
+            self.put(id, None);
+        }
     }
 
     /// Whether metadata is on its way that no delete has overtaken.

@@ -76,9 +76,9 @@ impl Stream {
         }
         let id = self.id;
         let item = match &mut self.kind {
-            Kind::Fetch(fetch) => fetch
-                .next(engine)
-                .map(|parts| (!parts.is_empty()).then_some(TableEvent::Points { id, parts })),
+            Kind::Fetch(fetch) => fetch.next(engine).map(|found| {
+                found.map(|(series, points)| TableEvent::Points { id, series, points })
+            }),
             Kind::Scan { slice, after } => metadata
                 .scan(*slice, after)
                 .map(|rows| (!rows.is_empty()).then_some(TableEvent::Rows { id, rows })),
@@ -99,29 +99,23 @@ impl Stream {
 
 impl Fetch {
     /// The next datapoints. Within a series each reading begins from what there is then.
-    fn next(&mut self, engine: &Engine) -> Result<Vec<(usize, Columns)>, TableError> {
+    fn next(&mut self, engine: &Engine) -> Result<Option<(usize, Columns)>, TableError> {
         engine.snapshot(&mut self.snapshot);
-        let parts = self.parts(now_ms());
+        let item = self.item(now_ms());
         // A client that is slow must not hold memory that was flushed.
         if let Some(snapshot) = &mut self.snapshot {
             snapshot.memtables.clear();
         }
-        parts
+        item
     }
 
-    /// A chunk, of as many series as it takes.
-    fn parts(&mut self, now_ms: i64) -> Result<Vec<(usize, Columns)>, TableError> {
-        let (mut parts, mut room) = (Vec::new(), CHUNK_POINTS_MAX);
+    fn item(&mut self, now_ms: i64) -> Result<Option<(usize, Columns)>, TableError> {
         while let Some(&series) = self.request.series.get(self.series) {
             let index = self.series;
             if self.looked_at < self.read.len() && !self.part.is_done() {
-                let points = self.take(now_ms, room);
+                let points = self.take(now_ms);
                 if !points.is_empty() {
-                    room -= points.len();
-                    parts.push((index, points));
-                }
-                if room == 0 {
-                    return Ok(parts);
+                    return Ok(Some((index, points)));
                 }
                 continue;
             }
@@ -136,7 +130,7 @@ impl Fetch {
                 }
             }
         }
-        Ok(parts)
+        Ok(None)
     }
 
     /// Reads more cells of the part. False when there are no more.
@@ -160,10 +154,10 @@ impl Fetch {
         Ok(true)
     }
 
-    /// Takes from what was read what the part wants, of at most so many cells.
-    fn take(&mut self, now_ms: i64, cells: usize) -> Columns {
+    /// Takes from what was read what the part wants, at most a chunk.
+    fn take(&mut self, now_ms: i64) -> Columns {
         let (read, part) = (&self.read, &mut self.part);
-        let end = read.len().min(self.looked_at + cells);
+        let end = read.len().min(self.looked_at + CHUNK_POINTS_MAX);
         let rows = std::mem::replace(&mut self.looked_at, end)..end;
         let all_live = match (read.cell_ms.only(), read.ttl_ms.only()) {
             (Some(_), Some(_)) => read.expiry_ms(0) > now_ms,

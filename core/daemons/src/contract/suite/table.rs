@@ -109,13 +109,9 @@ impl<'h, H: TableHarness> User<'h, H> {
         loop {
             self.harness.submit(TableAction::Next { id });
             match self.harness.next() {
-                TableEvent::Points { parts, .. } => {
-                    let count = parts.iter().map(|(_, points)| points.len()).sum();
-                    assert!((1..=CHUNK_POINTS_MAX).contains(&count));
-                    for (series, points) in parts {
-                        assert!(!points.is_empty());
-                        found.extend(points.iter().map(|point| (series, point)));
-                    }
+                TableEvent::Points { series, points, .. } => {
+                    assert!((1..=CHUNK_POINTS_MAX).contains(&points.len()));
+                    found.extend(points.iter().map(|point| (series, point)));
                 }
                 TableEvent::End { result, .. } => {
                     assert_eq!(result, Ok(()));

@@ -337,12 +337,10 @@ impl Read {
         let Purpose::Fetch(points) = &mut self.purpose else { return };
         let Some(reading) = &mut points.reading else { return };
         match event {
-            TableEvent::Points { parts, .. } => {
+            TableEvent::Points { series, points, .. } => {
                 reading.is_asked = false;
-                for (series, points) in parts {
-                    let series = reading.base + series;
-                    self.answers.push_back(Answer::Chunk(Chunk::Points { series, points }));
-                }
+                let series = reading.base + series;
+                self.answers.push_back(Answer::Chunk(Chunk::Points { series, points }));
             }
             TableEvent::End { result, .. } => {
                 points.reading = None;

@@ -1,0 +1,31 @@
+//! Bugs planted in the machines, where the simulator cannot put them between a machine and the
+//! world. They are there with `--cfg weft_mutants` alone; `weft` refuses to be built with it.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+/// A bug.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Planted {
+    /// None.
+    Nothing,
+    /// An ingress takes metadata for known as soon as it sends them.
+    CacheBeforeAcknowledged,
+    /// A store takes writes behind a delete into its batch, and loses them.
+    WritesLostBehindDelete,
+    /// A find asks the shards there are.
+    IncompleteDirectory,
+    /// A consumer takes batches that were on their way when it began again.
+    StaleBatches,
+}
+
+static PLANTED: AtomicU8 = AtomicU8::new(0);
+
+/// Plants a bug in every machine of the process.
+pub fn plant(bug: Planted) {
+    PLANTED.store(bug as u8, Ordering::Relaxed);
+}
+
+pub(crate) fn is(bug: Planted) -> bool {
+    PLANTED.load(Ordering::Relaxed) == bug as u8
+}
