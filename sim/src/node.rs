@@ -161,6 +161,8 @@ pub fn machines(
             directory_path: directory_path(),
             parse_attributes: true,
             wait_for_applied: params.embedded,
+            delete_metadata_only: params.extras,
+            delete_by_activity: params.extras,
             // Small, so that requests make several records.
             data_batch_bytes_max: 400,
             ..IngressConfig::minimal(id_keys(), TokenAuthority::new(token_keys()))
@@ -174,7 +176,7 @@ pub fn machines(
             tokens: TokenAuthority::new(token_keys()),
             cors: weft_daemons::cors::CorsConfig::new(&headers, None),
             headers,
-            fetch_psk: None,
+            fetch_psk: params.extras.then(|| SipKey::new(9, 10)),
             expose_owner_producer: false,
             absent_labels: false,
             encoder_size_max: ENCODER_SIZE_MAX_DEFAULT,
@@ -183,9 +185,9 @@ pub fn machines(
             exec: ExecConfig {
                 machine: Arc::new(weft_warpscript::Config::default()),
                 body_max: 1 << 20,
-                scripts_max: 100,
+                scripts_max: params.scripts_max,
                 parallel: 2,
-                memory_max: 64 << 20,
+                memory_max: if params.extras { 1 << 19 } else { 64 << 20 },
                 max_time_ms: 0,
                 runner_key: None,
                 nonce_validity_ms: 1_000,

@@ -7,7 +7,13 @@ pub const MS: u64 = 1_000_000;
 /// Nanoseconds in a second.
 pub const SECOND: u64 = 1_000 * MS;
 
-/// What a run is like.
+/// Kinds of operations.
+pub const MIX: usize = 9;
+
+/// Nodes of a cluster.
+pub const NODES_MIN: usize = 5;
+
+/// What a world is like.
 #[derive(Clone, Debug)]
 pub struct Params {
     /// What everything was drawn from.
@@ -42,8 +48,16 @@ pub struct Params {
     pub embedded: bool,
     /// How often what goes wrong.
     pub faults: Faults,
-    /// Weights of operations: update, delete range, delete all, meta, find, fetch.
-    pub mix: [u64; 6],
+    /// Weights of operations: update, delete range, delete all, meta, find, fetch, script, update
+    /// with a bad line, what is refused.
+    pub mix: [u64; MIX],
+    /// Whether the platform is configured with more than it must be: a key for signatures, deletes of
+    /// metadata alone and by activity, little memory for scripts.
+    pub extras: bool,
+    /// Scripts at a time.
+    pub scripts_max: usize,
+    /// Time between two records or rows that nobody understands, nanoseconds.
+    pub junk_period_ns: u64,
 }
 
 /// Which components a node runs.
@@ -74,12 +88,16 @@ pub struct Faults {
     pub put_partial: f64,
     /// A call of the table never answers; it may be done much later.
     pub table_hang: f64,
+    /// A write of the table is done twice, the second time later.
+    pub table_twice: f64,
     /// A read of the table breaks off.
     pub read_broken: f64,
     /// A message between daemons is lost.
     pub peer_lost: f64,
     /// A client's connection breaks.
     pub client_cut: f64,
+    /// A client takes what it is sent late, seconds or a minute.
+    pub client_slow: f64,
     /// A watch comes late.
     pub watch_late: f64,
     /// Weights of the scheduled faults, by [`crate::faults::Kind`].
@@ -87,13 +105,18 @@ pub struct Faults {
 }
 
 impl Params {
-    /// Draws the parameters of a seed.
-    pub fn from_seed(seed: u64) -> Self {
+    /// The worlds of a seed: a cluster, and one in five times the one-process platform after it.
+    pub fn worlds(seed: u64) -> Vec<Self> {
         let mut random = Random::new(seed);
-        let embedded = random.chance(0.2);
+        let cluster = Self::draw(seed, random.fork(), false);
+        let process = random.chance(0.2).then(|| Self::draw(seed, random.fork(), true));
+        [cluster].into_iter().chain(process).collect()
+    }
+
+    fn draw(seed: u64, mut random: Random, embedded: bool) -> Self {
         let modulus = if embedded { 1 } else { random.between(1, 3) as u32 };
         let nodes = if embedded { vec![everything()] } else { cluster(&mut random, modulus) };
-        let safety_ns = random.between(600, 900) * SECOND;
+        let safety_ns = random.between(600, 720) * SECOND;
         let quiet = random.chance(0.1);
         let scale = if quiet { 0.05 } else { 1.0 };
         let mut probability = |max: f64| {
@@ -106,9 +129,11 @@ impl Params {
             commit_failed: probability(0.2),
             put_partial: probability(0.1),
             table_hang: probability(0.02),
+            table_twice: probability(0.02),
             read_broken: probability(0.05),
             peer_lost: probability(0.03),
             client_cut: probability(0.03),
+            client_slow: probability(0.05),
             watch_late: probability(0.3),
             weights: [0; crate::faults::KINDS],
         };
@@ -142,7 +167,13 @@ impl Params {
                 random.between(0, 2),
                 random.between(1, 4),
                 random.between(1, 4),
+                random.between(0, 1),
+                random.between(0, 1),
+                random.between(0, 1),
             ],
+            junk_period_ns: random.between(20, 500) * SECOND,
+            extras: random.chance(0.5),
+            scripts_max: *random.pick(&[1, 100]),
         }
     }
 }
@@ -151,8 +182,10 @@ fn everything() -> NodeKind {
     NodeKind { ingress: true, store: true, directory: Some((0, true)), egress: true }
 }
 
-/// At least five nodes, every shard at least once, two of everything else now and then.
+/// At least five nodes, every shard at least once, two of everything else now and then. In some
+/// clusters processes run more than one component.
 fn cluster(random: &mut Random, modulus: u32) -> Vec<NodeKind> {
+    let mixed = if random.chance(0.4) { 0.4 } else { 0.0 };
     let mut nodes = Vec::new();
     for remainder in 0..modulus {
         nodes.push(NodeKind { directory: Some((remainder, true)), ..NodeKind::default() });
@@ -169,8 +202,13 @@ fn cluster(random: &mut Random, modulus: u32) -> Vec<NodeKind> {
     for _ in 0..random.between(1, 2) {
         nodes.push(NodeKind { egress: true, ..NodeKind::default() });
     }
-    while nodes.len() < 5 {
+    while nodes.len() < NODES_MIN {
         nodes.push(NodeKind { ingress: true, store: true, egress: true, directory: None });
+    }
+    for node in &mut nodes {
+        node.ingress |= random.chance(mixed);
+        node.store |= random.chance(mixed / 2.0);
+        node.egress |= random.chance(mixed);
     }
     nodes
 }

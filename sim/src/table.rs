@@ -22,6 +22,8 @@ pub struct Cell {
     pub expires_ms: i64,
     /// The datapoint.
     pub point: PointRef,
+    /// Who wrote it.
+    by: Address,
 }
 
 /// The table.
@@ -39,8 +41,25 @@ pub struct TableModel {
     tombstones: BTreeMap<(SeriesId, i64), i64>,
     /// Series with cells that carry their datapoint's time.
     timed: BTreeSet<SeriesId>,
+    /// How datapoints were at the last flush that have changed since.
+    unflushed: BTreeMap<(SeriesId, i64), Before>,
+    /// A bug: flushes do nothing ([`crate::mutants::Mutant::FlushSkipped`]).
+    pub forgets_to_flush: bool,
+    /// Whether what comes now was asked for long ago.
+    pub is_late: bool,
+    /// Datapoints where a cell took the place of one with the same timestamp out of turn: who asked
+    /// had lost the partition, or it was late.
+    disputed: BTreeSet<(SeriesId, i64)>,
     /// The newest timestamp with which each datapoint's cell was ever written.
     written: BTreeMap<(SeriesId, i64), BTreeSet<i64>>,
+}
+
+/// A datapoint as it was.
+#[derive(Debug)]
+struct Before {
+    cells: Option<Vec<Cell>>,
+    tombstone: Option<i64>,
+    written: Option<BTreeSet<i64>>,
 }
 
 #[derive(Debug)]
@@ -74,7 +93,7 @@ impl TableModel {
             TableAction::Put { id, puts } => {
                 for put in puts {
                     if kept(put.series) {
-                        self.put(&put);
+                        self.put(from, &put);
                     }
                 }
                 Some(TableEvent::Written { id, result: outcome(whole, ()) })
@@ -102,8 +121,13 @@ impl TableModel {
                 }
                 Some(TableEvent::Written { id, result: outcome(whole, ()) })
             }
-            // As HBase: what was answered is durable.
-            TableAction::Flush { id } => Some(TableEvent::Flushed { id, result: Ok(()) }),
+            TableAction::Flush { id } => {
+                let result = outcome(kept(SeriesId { class_id: 0, labels_id: 0 }), ());
+                if result.is_ok() && !self.forgets_to_flush {
+                    self.unflushed.clear();
+                }
+                Some(TableEvent::Flushed { id, result })
+            }
             TableAction::Fetch { id, request } => {
                 let mut chunks = self.fetch(wall_ms, &request);
                 chunks.reverse();
@@ -148,6 +172,11 @@ impl TableModel {
         self.timed.contains(&series)
     }
 
+    /// Whether two values that the log took in the same millisecond may be in any order here.
+    pub fn is_disputed(&self, series: SeriesId, tick: i64) -> bool {
+        self.disputed.contains(&(series, tick))
+    }
+
     /// All series with a datapoint.
     pub fn series(&self) -> BTreeSet<SeriesId> {
         self.cells.keys().map(|(series, _)| *series).collect()
@@ -157,6 +186,26 @@ impl TableModel {
     pub fn was_written(&self, series: SeriesId, tick: i64, time_ms: i64) -> bool {
         let times = self.written.get(&(series, tick));
         times.is_some_and(|times| times.range(time_ms..).next().is_some())
+    }
+
+    /// The power goes where the table is part of the process: of what was not flushed some is lost.
+    pub fn lose_unflushed(&mut self, mut is_lost: impl FnMut() -> bool) {
+        for (place, Before { cells, tombstone, written }) in std::mem::take(&mut self.unflushed) {
+            if is_lost() {
+                restore(&mut self.cells, place, cells);
+                restore(&mut self.tombstones, place, tombstone);
+                restore(&mut self.written, place, written);
+            }
+        }
+    }
+
+    /// A datapoint is about to change.
+    fn touch(&mut self, place: (SeriesId, i64)) {
+        self.unflushed.entry(place).or_insert_with(|| Before {
+            cells: self.cells.get(&place).cloned(),
+            tombstone: self.tombstones.get(&place).copied(),
+            written: self.written.get(&place).cloned(),
+        });
     }
 
     fn put_row(&mut self, put: MetaPut) {
@@ -177,7 +226,7 @@ impl TableModel {
         }
     }
 
-    fn put(&mut self, put: &SeriesPut) {
+    fn put(&mut self, by: Address, put: &SeriesPut) {
         if matches!(put.cell_time, CellTime::OfDatapoint(_)) {
             self.timed.insert(put.series);
         }
@@ -188,13 +237,18 @@ impl TableModel {
             };
             let expires_ms = put.ttl_ms.map_or(i64::MAX, |ttl| time_ms.saturating_add(ttl));
             let place = (put.series, point.tick);
+            self.touch(place);
             self.written.entry(place).or_default().insert(time_ms);
             if self.tombstones.get(&place).is_some_and(|until| time_ms <= *until) {
                 continue;
             }
             let versions = self.cells.entry(place).or_default();
-            versions.retain(|cell| cell.time_ms != time_ms);
-            versions.push(Cell { time_ms, expires_ms, point });
+            let before = versions.iter().position(|cell| cell.time_ms == time_ms);
+            let before = before.map(|index| versions.swap_remove(index));
+            if self.is_late || before.is_some_and(|cell| cell.by != by) {
+                self.disputed.insert(place);
+            }
+            versions.push(Cell { time_ms, expires_ms, point, by });
         }
     }
 
@@ -211,6 +265,7 @@ impl TableModel {
             .collect();
         let mut gone = 0;
         for place in places {
+            self.touch(place);
             let Some(versions) = self.cells.get_mut(&place) else { continue };
             let before = versions.len();
             versions.retain(|cell| !times.contains(&cell.time_ms));
@@ -261,7 +316,7 @@ impl TableModel {
         let stream = self.streams.get_mut(&(from, id))?;
         let event = match stream {
             Stream::Points(chunks) => {
-                chunks.pop().map(|part| TableEvent::Points { id, parts: vec![part] })
+                chunks.pop().map(|(series, points)| TableEvent::Points { id, series, points })
             }
             Stream::Rows(chunks) => chunks.pop().map(|rows| TableEvent::Rows { id, rows }),
         };
@@ -275,6 +330,13 @@ impl TableModel {
 fn newest(versions: &[Cell], wall_ms: i64) -> Option<&PointRef> {
     let cell = versions.iter().max_by_key(|cell| cell.time_ms)?;
     (cell.expires_ms > wall_ms).then_some(&cell.point)
+}
+
+fn restore<T>(all: &mut BTreeMap<(SeriesId, i64), T>, place: (SeriesId, i64), before: Option<T>) {
+    match before {
+        Some(before) => all.insert(place, before),
+        None => all.remove(&place),
+    };
 }
 
 fn outcome<T>(whole: bool, value: T) -> Result<T, TableError> {

@@ -23,6 +23,7 @@ use weft_daemons::contract::http::{HttpAction, RequestId};
 use weft_daemons::contract::log::{LogAction, Start, Topic};
 use weft_daemons::contract::table::TableAction;
 use weft_daemons::contract::{ActionId, CoordAction, Event, NoTask};
+use weft_gts::SeriesId;
 
 use crate::clients::{Clients, Step as ClientStep};
 use crate::coord::CoordModel;
@@ -86,7 +87,7 @@ enum Happening {
     Tick(Address),
     AtLog(Address, LogAction),
     AtCoord(Address, CoordAction),
-    AtTable(Address, TableAction, bool),
+    AtTable(Address, TableAction, TableCall),
     LogStep(LogStep),
     Thaw(usize),
     Session(usize, Server, u32),
@@ -94,10 +95,28 @@ enum Happening {
     Start(usize),
     GiveUpStop(usize, u32),
     GoneFromLog(usize, u32),
+    Rejoin(usize, u32),
     GoneFromCoord(Vec<Address>),
     Fault,
     Client(ClientStep),
     HttpOut(RequestId, HttpAction),
+}
+
+impl Happening {
+    /// Whether it will still change what the log or the table holds.
+    const fn is_late_write(&self) -> bool {
+        match self {
+            Self::AtLog(_, action) => matches!(action, LogAction::Append { .. }),
+            Self::AtTable(_, action, ..) => matches!(
+                action,
+                TableAction::Put { .. }
+                    | TableAction::Delete { .. }
+                    | TableAction::PutMeta { .. }
+                    | TableAction::DeleteMeta { .. }
+            ),
+            _ => false,
+        }
+    }
 }
 
 /// A node.
@@ -124,11 +143,30 @@ struct Slot {
     subscriptions: Vec<(Topic, Topic, Start)>,
 }
 
+/// A call of the table on its way.
+#[derive(Clone, Copy, Debug)]
+struct TableCall {
+    /// Its number: calls that were asked later have greater ones.
+    number: u64,
+    /// Whether it is answered.
+    is_answered: bool,
+    /// The regions that it reaches, as bits.
+    regions: u32,
+}
+
 /// A find between daemons.
 struct Ask {
     asker: Address,
     stream: ActionId,
     directory: Address,
+}
+
+/// A request of a machine, and its answer as far as it came.
+struct Call {
+    from: Address,
+    id: ActionId,
+    status: u16,
+    body: Vec<u8>,
 }
 
 /// A request and what is on its way.
@@ -146,8 +184,8 @@ pub struct Stats {
     pub faults: BTreeMap<Kind, u64>,
     /// Faults of single actions.
     pub action_faults: BTreeMap<&'static str, u64>,
-    /// What machines did and were told: coverage marks.
-    pub marks: BTreeSet<String>,
+    /// What machines did and were told ([`crate::marks`]).
+    pub marks: BTreeSet<(Component, &'static str)>,
 }
 
 /// The world.
@@ -179,6 +217,13 @@ pub struct World {
     asks: BTreeMap<ActionId, Ask>,
     streams: BTreeMap<(Address, ActionId), ActionId>,
     last_ask: u64,
+    /// Requests that machines make of each other: whose, and what has come of the answer.
+    calls: BTreeMap<RequestId, Call>,
+    last_request: u64,
+    /// Calls of the table so far.
+    last_call: u64,
+    /// The newest calls that wrote and deleted of a series whose cells carry their datapoint's time.
+    timed_calls: BTreeMap<SeriesId, [u64; 2]>,
     exchanges: BTreeMap<RequestId, Exchange>,
     clients: Option<Clients>,
     order: BTreeMap<(Address, Server, bool), u64>,
@@ -215,6 +260,10 @@ impl World {
             asks: BTreeMap::new(),
             streams: BTreeMap::new(),
             last_ask: 0,
+            calls: BTreeMap::new(),
+            last_request: 1 << 32,
+            last_call: 0,
+            timed_calls: BTreeMap::new(),
             exchanges: BTreeMap::new(),
             clients: Some(clients),
             order: BTreeMap::new(),
@@ -227,6 +276,7 @@ impl World {
             params,
         };
         world.log.bugs.ack_before_fsync = mutant == Some(Mutant::AckBeforeFsync);
+        world.table.forgets_to_flush = mutant == Some(Mutant::FlushSkipped);
         world.log.bugs.reset_to_latest = mutant == Some(Mutant::OffsetReset);
         for node in 0..world.params.nodes.len() {
             let skew_ns = world.random.between(0, 4 * SECOND) as i64 - 2 * SECOND as i64;
@@ -285,9 +335,12 @@ impl World {
         }
     }
 
-    /// Whether everything that was appended is done by those who consume it, and nobody waits.
+    /// Whether everything that was appended is done by those who consume it, nobody waits, and no
+    /// write is on its way.
     pub fn is_quiet(&self) -> bool {
-        self.clients.as_ref().is_none_or(Clients::is_idle) && self.behind().is_none()
+        self.clients.as_ref().is_none_or(Clients::is_idle)
+            && self.behind().is_none()
+            && !self.happenings.values().any(Happening::is_late_write)
     }
 
     /// A group that has not committed everything that was appended: which, and how far it is.
@@ -373,7 +426,7 @@ impl World {
             Happening::Tick(to) => self.tick(to),
             Happening::AtLog(from, action) => self.at_log(from, action),
             Happening::AtCoord(from, action) => self.at_coord(from, action),
-            Happening::AtTable(from, action, answers) => self.at_table(from, action, answers),
+            Happening::AtTable(from, action, call) => self.at_table(from, action, call),
             Happening::LogStep(step) => {
                 let nodes: Vec<bool> =
                     (0..self.nodes.len()).map(|n| self.is_reachable(n, Server::Log)).collect();
@@ -394,6 +447,7 @@ impl World {
                 let out = self.log.evict(gone, false);
                 self.log_out(out);
             }
+            Happening::Rejoin(node, life) => self.rejoin(node, life),
             Happening::GoneFromCoord(sessions) => {
                 for session in sessions {
                     let fired = self.coord.expire(session);

@@ -5,11 +5,12 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::Parser;
 use weft_sim::mutants::{self, Mutant};
-use weft_sim::{Options, Outcome, run};
+use weft_sim::params::Params;
+use weft_sim::{Options, Outcome, marks, run};
 
 /// Runs whole clusters of Weft's machines, deterministically and with faults, and checks what they
 /// promise.
@@ -44,6 +45,15 @@ struct Cli {
     /// Run each seed twice and compare everything that happened.
     #[arg(long)]
     check_determinism: bool,
+    /// Print the hash of each seed's trace.
+    #[arg(long)]
+    hashes: bool,
+    /// Run all seeds whatever fails.
+    #[arg(long)]
+    keep_going: bool,
+    /// Fail when a coverage mark was not hit by any of the seeds, and say which.
+    #[arg(long)]
+    check_marks: bool,
     /// Seeds at once.
     #[arg(long, default_value_t = 0, help = "Seeds at once; 0 is one for each core")]
     jobs: usize,
@@ -57,8 +67,48 @@ struct Total {
     events: u64,
     acknowledged: u64,
     faults: BTreeMap<String, u64>,
-    marks: BTreeSet<String>,
+    marks: BTreeMap<String, u64>,
+    /// Virtual nanoseconds and real time of worlds, by their nodes.
+    sizes: BTreeMap<usize, (u128, Duration)>,
     failed: BTreeMap<u64, String>,
+}
+
+/// The worlds of a seed, one after the other.
+struct Seed {
+    number: u64,
+    worlds: Vec<(Outcome, Duration)>,
+}
+
+impl Seed {
+    /// Runs the worlds; after one that fails there are no more.
+    fn run(number: u64, options: Options) -> Self {
+        let mut worlds = Vec::new();
+        for params in Params::worlds(number) {
+            let began = Instant::now();
+            let outcome = run(params, options);
+            let has_failed = outcome.violation.is_some();
+            worlds.push((outcome, began.elapsed()));
+            if has_failed {
+                break;
+            }
+        }
+        Self { number, worlds }
+    }
+
+    fn outcomes(&self) -> impl Iterator<Item = &Outcome> {
+        self.worlds.iter().map(|(outcome, _)| outcome)
+    }
+
+    /// One hash for everything that happened.
+    fn hash(&self) -> u64 {
+        self.outcomes().fold(0, |hash: u64, world| hash.rotate_left(1) ^ world.hash)
+    }
+
+    /// What did not hold.
+    fn failure(&self) -> Option<String> {
+        let violation = self.outcomes().find_map(|world| world.violation.as_ref())?;
+        Some(format!("{}: {}", violation.invariant, violation.what))
+    }
 }
 
 fn main() -> ExitCode {
@@ -85,6 +135,9 @@ fn main() -> ExitCode {
     let began = Instant::now();
     let total = run_all(&cli, first, count, options);
     summary(&total, began.elapsed().as_secs_f64());
+    if cli.check_marks && !check_marks(&total) {
+        return ExitCode::FAILURE;
+    }
     let Some((seed, _)) = total.failed.first_key_value() else {
         return ExitCode::SUCCESS;
     };
@@ -107,14 +160,14 @@ fn run_all(cli: &Cli, first: u64, count: u64, options: Options) -> Total {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     // The first failure is enough.
                     let has_failed = total.lock().is_ok_and(|total| !total.failed.is_empty());
-                    if index >= count || has_failed {
+                    if index >= count || has_failed && !cli.keep_going {
                         return;
                     }
-                    let seed = first + index;
-                    let outcome = run(seed, options);
-                    let again = cli.check_determinism.then(|| run(seed, options).hash);
+                    let seed = Seed::run(first + index, options);
+                    let again =
+                        cli.check_determinism.then(|| Seed::run(seed.number, options).hash());
                     if let Ok(mut total) = total.lock() {
-                        add(&mut total, cli, seed, outcome, again);
+                        add(&mut total, cli, &seed, again);
                         if shows_progress {
                             eprint!("\r{} of {count} seeds", total.seeds);
                             let _ = std::io::stderr().flush();
@@ -130,34 +183,45 @@ fn run_all(cli: &Cli, first: u64, count: u64, options: Options) -> Total {
     total.into_inner().unwrap_or_default()
 }
 
-fn add(total: &mut Total, cli: &Cli, seed: u64, outcome: Outcome, again: Option<u64>) {
+fn add(total: &mut Total, cli: &Cli, seed: &Seed, again: Option<u64>) {
+    let (number, hash) = (seed.number, seed.hash());
     let mut out = std::io::stdout().lock();
-    for line in &outcome.trace {
+    for line in seed.outcomes().flat_map(|world| &world.trace) {
         let _ = writeln!(out, "{line}");
     }
-    if cli.reproduce.is_some() || cli.trace {
-        let _ = writeln!(out, "seed {seed}: trace hash {:016x}", outcome.hash);
+    if cli.reproduce.is_some() || cli.hashes {
+        let _ = writeln!(out, "seed {number}: trace hash {hash:016x}");
     }
     if let Some(again) = again
-        && again != outcome.hash
+        && again != hash
     {
-        let what = format!("not deterministic: {:016x}, then {again:016x}", outcome.hash);
-        total.failed.insert(seed, what);
+        let what = format!("not deterministic: {hash:016x}, then {again:016x}");
+        total.failed.insert(number, what);
     }
-    if let Some(violation) = &outcome.violation {
-        total.failed.insert(seed, format!("{}: {}", violation.invariant, violation.what));
+    if let Some(what) = seed.failure() {
+        total.failed.insert(number, what);
     }
     total.seeds += 1;
-    total.virtual_ns += u128::from(outcome.virtual_ns);
-    total.events += outcome.stats.events;
-    total.acknowledged += outcome.acknowledged;
-    for (kind, count) in &outcome.stats.faults {
+    for (world, took) in &seed.worlds {
+        add_world(total, world, *took);
+    }
+}
+
+fn add_world(total: &mut Total, world: &Outcome, took: Duration) {
+    total.virtual_ns += u128::from(world.virtual_ns);
+    let size = total.sizes.entry(world.params.nodes.len()).or_default();
+    *size = (size.0 + u128::from(world.virtual_ns), size.1 + took);
+    total.events += world.stats.events;
+    total.acknowledged += world.acknowledged;
+    for (kind, count) in &world.stats.faults {
         *total.faults.entry(format!("{kind:?}")).or_default() += count;
     }
-    for (kind, count) in &outcome.stats.action_faults {
+    for (kind, count) in &world.stats.action_faults {
         *total.faults.entry((*kind).to_owned()).or_default() += count;
     }
-    total.marks.extend(outcome.stats.marks);
+    for (component, name) in &world.stats.marks {
+        *total.marks.entry(marks::name_of(*component, name)).or_default() += 1;
+    }
 }
 
 fn summary(total: &Total, seconds: f64) {
@@ -173,6 +237,11 @@ fn summary(total: &Total, seconds: f64) {
     let faults: Vec<String> =
         total.faults.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
     println!("faults: {}", faults.join(", "));
+    let sizes = total.sizes.iter().map(|(nodes, (virtual_ns, took))| {
+        let ratio = *virtual_ns as f64 / 1e9 / took.as_secs_f64().max(1e-9);
+        format!("{nodes} nodes {ratio:.0} : 1")
+    });
+    println!("virtual to real time, by nodes: {}", sizes.collect::<Vec<_>>().join(", "));
     println!("coverage marks: {}", total.marks.len());
     for (seed, what) in &total.failed {
         println!("FAILED seed {seed}: {what}");
@@ -180,14 +249,28 @@ fn summary(total: &Total, seconds: f64) {
     println!("{} passed, {} failed", total.seeds - total.failed.len() as u64, total.failed.len());
 }
 
+/// Whether every mark was hit that can be; says which were not, and those that no table knows.
+fn check_marks(total: &Total) -> bool {
+    let hit: BTreeSet<&str> = total.marks.keys().map(String::as_str).collect();
+    let expected = marks::expected();
+    let missing: Vec<&String> =
+        expected.iter().filter(|mark| !hit.contains(mark.as_str())).collect();
+    // Machines leave alone what is not meant for them: being told of it is no mark.
+    let unknown: Vec<&&str> = hit.iter().filter(|mark| mark.ends_with(marks::UNKNOWN)).collect();
+    println!("marks of {} that were not hit: {missing:#?}", expected.len());
+    println!("{} that no table knows: {unknown:?}", unknown.len());
+    missing.is_empty() && unknown.is_empty()
+}
+
 /// The configuration of a failing seed, how it ended, and how to see it again.
 fn explain(seed: u64, mutant: Option<Mutant>) {
-    let outcome = run(seed, Options { mutant, trace: true, steps: 0 });
+    let again = Seed::run(seed, Options { mutant, trace: true, steps: 0 });
+    let Some(outcome) = again.outcomes().last() else { return };
     println!("\n{:#?}", outcome.params);
     let tail = outcome.trace.len().saturating_sub(60);
     for line in &outcome.trace[tail..] {
         println!("{line}");
     }
     let mutant = mutant.map(|mutant| format!(" --mutant {}", mutant.name())).unwrap_or_default();
-    println!("\ncargo run --release --package weft-sim -- --reproduce {seed}{mutant} --trace");
+    println!("\ncargo run --profile sim --package weft-sim -- --reproduce {seed}{mutant} --trace");
 }

@@ -65,7 +65,15 @@ pub fn check_table(
     for series in table.series() {
         for point in table.visible(series, wall_ms) {
             let value = expected.get(&(series, point.tick));
-            if value.map(|value| Value::Long(*value)) != Some(point.value.clone()) {
+            let is_it = value.is_some_and(|value| match point.value {
+                Value::Long(seen) => {
+                    seen == *value
+                        || table.is_disputed(series, point.tick)
+                            && at_one_moment(history, seen, *value)
+                }
+                _ => false,
+            });
+            if !is_it {
                 return Err(format!(
                     "{:?} at {}: the table has {:?}, the log says {value:?}",
                     name(&series),
@@ -85,22 +93,33 @@ pub fn check_table(
     Ok(())
 }
 
+/// Whether the log took two values in the same millisecond: then calls of the table that are done
+/// out of turn leave either of them (README.md, "What is not promised").
+fn at_one_moment(history: &History, one: i64, other: i64) -> bool {
+    let moments = |value: i64| {
+        let places = history.values.get(&value).map_or(&[][..], Vec::as_slice);
+        places.iter().filter_map(|place| Some((place.0, history.data.get(place)?.0)))
+    };
+    moments(one).any(|moment| moments(other).any(|its| its == moment))
+}
+
 /// Checks what a tenant reads.
 pub fn check_reads(
+    history: &History,
+    table: &TableModel,
     expected: &Expected,
-    tenant: usize,
     points: &BTreeMap<(SeriesName, i64), i64>,
 ) -> Result<(), String> {
-    let mut read = Expected::new();
     for ((series, tick), value) in points {
         let id = History::id_of(series);
-        read.insert((id, *tick), *value);
-        if expected.get(&(id, *tick)) != Some(value) {
+        let is_it = expected.get(&(id, *tick)).is_some_and(|said| {
+            said == value || table.is_disputed(id, *tick) && at_one_moment(history, *value, *said)
+        });
+        if !is_it {
             let said = expected.get(&(id, *tick));
             return Err(format!("{series:?} at {tick} reads {value}, the log says {said:?}"));
         }
     }
-    let _ = tenant;
     Ok(())
 }
 

@@ -213,8 +213,8 @@ impl Checks {
         let result = durable::check_table(&self.history, &expected, table, wall_ms);
         self.judge("durable", result);
         let (finds, fetches) = (self.finds.clone(), self.fetches.clone());
-        for (tenant, points) in fetches {
-            let result = durable::check_reads(&expected, tenant, &points);
+        for points in fetches.into_values() {
+            let result = durable::check_reads(&self.history, table, &expected, &points);
             self.judge("durable", result);
         }
         for (tenant, found) in finds {

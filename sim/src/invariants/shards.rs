@@ -43,7 +43,7 @@ impl Shards {
             [one] => one
                 .class
                 .strip_prefix("~t")
-                .and_then(|class| class.strip_suffix("[.].*"))
+                .and_then(|class| class.strip_suffix("[.]s[0-9]*"))
                 .and_then(|number| number.parse().ok()),
             _ => None,
         };
@@ -107,7 +107,7 @@ mod tests {
     use weft_gts::selector::SelectorText;
 
     use super::*;
-    use crate::clients::{SeriesName, metadata_of};
+    use crate::clients::{SeriesName, class_of_all, metadata_of};
     use crate::invariants::history::Meta;
     use crate::node::id_keys;
 
@@ -120,7 +120,7 @@ mod tests {
         history.metadata.insert(metadata.id, vec![Meta { at_ns: 5, removes: false }]);
         history.names.insert(metadata.id, name);
         let directory = Address { node: 0, life: 1, slot: 0 };
-        let selectors = vec![SelectorText { class: "~t0[.].*".into(), labels: Vec::new() }];
+        let selectors = vec![SelectorText { class: class_of_all(0), labels: Vec::new() }];
         let request = FindRequest { selectors, ..FindRequest::default() };
         for (born_ns, answers, ok) in [(9, false, false), (9, true, true), (3, false, true)] {
             let mut shards = Shards::new(1);

@@ -3,7 +3,8 @@
 use weft_daemons::contract::{CoordEvent, Event};
 
 use super::{Address, Happening, Server, World};
-use crate::log::Member;
+use crate::log::{Member, Out};
+use crate::params::SECOND;
 
 impl World {
     pub(super) fn is_reachable(&self, node: usize, server: Server) -> bool {
@@ -75,15 +76,33 @@ impl World {
         let life = self.nodes[node].life;
         let gone = |address: Address| address.node == node && address.life == life;
         self.trace.line(self.now_ns, format_args!("n{node}.{life} is evicted from its groups"));
-        let out = self.log.evict(gone, true);
-        self.log_out(out);
-        if self.is_reachable(node, Server::Log) {
-            self.rejoin(node);
+        // The member goes on for a while: it learns of it when it next hears from the group.
+        let delay = self.net.delay(SECOND);
+        let mut told = self.now_ns + delay;
+        let mut others = Vec::new();
+        for out in self.log.evict(gone, true) {
+            match out {
+                Out::Tell(to, event) if gone(to) => {
+                    let at = self.ordered(to, Server::Log, false) + delay;
+                    self.order.insert((to, Server::Log, false), at);
+                    self.schedule_at(at, Happening::Deliver(to, Event::Log(event)));
+                    told = told.max(at);
+                }
+                out => others.push(out),
+            }
         }
+        self.log_out(others);
+        self.schedule_at(told, Happening::Rejoin(node, life));
     }
 
-    pub(super) fn rejoin(&mut self, node: usize) {
-        let life = self.nodes[node].life;
+    pub(super) fn rejoin(&mut self, node: usize, life: u32) {
+        if !self.nodes[node].up || self.nodes[node].life != life {
+            return;
+        }
+        if !self.is_reachable(node, Server::Log) {
+            let at = self.whole_at(node, Server::Log);
+            return self.schedule_at(at, Happening::Rejoin(node, life));
+        }
         for slot in 0..self.nodes[node].slots.len() {
             let address = Address { node, life, slot };
             for (topic, group, start) in self.nodes[node].slots[slot].subscriptions.clone() {
@@ -110,7 +129,7 @@ impl World {
         }
         let life = self.nodes[node].life;
         match server {
-            Server::Log => self.rejoin(node),
+            Server::Log => self.rejoin(node, life),
             Server::Coord => {
                 for slot in 0..self.nodes[node].slots.len() {
                     let to = Address { node, life, slot };

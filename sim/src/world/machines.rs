@@ -68,6 +68,8 @@ impl World {
             return self.freeze(to.node, Happening::Compute(to, id));
         }
         let now = self.clock(to.node);
+        let component = self.nodes[to.node].slots[to.slot].component;
+        self.mark(component, "computed");
         self.nodes[to.node].slots[to.slot].host.compute(now, id);
         self.drain(to);
     }
@@ -87,6 +89,8 @@ impl World {
         slot.tick_at = None;
         if slot.host.deadline().is_some_and(|deadline| deadline <= now.mono) {
             slot.host.handle(now, Event::Tick);
+            let component = slot.component;
+            self.mark(component, "tick");
         }
         self.drain(to);
     }
@@ -107,6 +111,7 @@ impl World {
                 None => break,
                 Some(Polled::Compute(id)) => {
                     let delay = self.net.delay(MS / 2);
+                    self.mark(component, "compute");
                     self.schedule(delay, Happening::Compute(from, id));
                 }
                 Some(Polled::Effect(effect)) => self.effect(from, component, effect),
@@ -134,7 +139,8 @@ impl World {
                         self.schedule(delay, Happening::AtLog(from, action));
                     }
                     Some(Effect::Table(action)) => {
-                        self.schedule(delay, Happening::AtTable(from, action, true));
+                        let call = self.table_call();
+                        self.schedule(delay, Happening::AtTable(from, action, call));
                     }
                     _ => {}
                 }
@@ -176,10 +182,8 @@ impl World {
         }
     }
 
-    pub(super) fn mark(&mut self, component: Component, mark: &'static str) {
-        let mark = format!("{component:?} {mark}");
-        if !self.stats.marks.contains(&mark) {
-            self.stats.marks.insert(mark);
-        }
+    /// Something was covered.
+    pub fn mark(&mut self, component: Component, mark: &'static str) {
+        self.stats.marks.insert((component, mark));
     }
 }

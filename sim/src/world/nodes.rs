@@ -73,6 +73,10 @@ impl World {
         let life = self.nodes[node].life;
         self.nodes[node].up = false;
         self.trace.line(self.now_ns, format_args!("n{node}.{life} is gone"));
+        if self.params.embedded {
+            let chance = &mut self.chance;
+            self.table.lose_unflushed(|| chance.chance(0.7));
+        }
         let sessions =
             (0..self.nodes[node].slots.len()).map(|slot| Address { node, life, slot }).collect();
         let wait = if orderly { 5 * MS } else { self.params.session_ns };

@@ -52,18 +52,14 @@ impl World {
                 }
             }
             PeerAction::Answer { ask, answer } => self.answer(ask, answer),
-            PeerAction::Call { id, .. } => {
-                let result = Err(PeerError::Unavailable("nobody listens".to_owned()));
-                let event = Event::Peer(PeerEvent::Called { id, result });
-                self.schedule(MS, Happening::Deliver(from, event));
-            }
+            PeerAction::Call { id, head, body } => self.call(from, id, head, body),
             PeerAction::Applied { topic, partition, offset } => {
                 for slot in 0..self.nodes[from.node].slots.len() {
                     let to = Address { slot, ..from };
                     let topic = topic.clone();
                     let event = Event::Peer(PeerEvent::Applied { topic, partition, offset });
                     if slot != from.slot {
-                        self.schedule(1_000, Happening::Deliver(to, event));
+                        self.tell_in(1_000, to, event);
                     }
                 }
             }
@@ -77,8 +73,13 @@ impl World {
     }
 
     pub(super) fn tell_peer(&mut self, to: Address, event: Event<NoTask>) {
-        // One connection: in order.
-        let at = self.now_ns + self.latency();
+        let delay = self.latency();
+        self.tell_in(delay, to, event);
+    }
+
+    /// One connection: in order.
+    fn tell_in(&mut self, delay: u64, to: Address, event: Event<NoTask>) {
+        let at = self.now_ns + delay;
         let last = self.order.entry((to, Server::Table, false)).or_default();
         *last = at.max(*last + 1);
         let at = *last;

@@ -1,12 +1,14 @@
 //! Requests of clients and the responses on their way.
 
-use weft_daemons::contract::Event;
-use weft_daemons::contract::http::{HttpAction, HttpEvent, RequestId};
+use bytes::Bytes;
+use weft_daemons::contract::http::{HttpAction, HttpEvent, RequestHead, RequestId};
+use weft_daemons::contract::peer::{CallResponse, PeerError};
+use weft_daemons::contract::{ActionId, Event, PeerEvent};
 
-use super::{Address, Exchange, Happening, PIECES_MAX, Server, World};
+use super::{Address, Call, Exchange, Happening, PIECES_MAX, Server, World};
 use crate::clients::Step as ClientStep;
 use crate::node::Component;
-use crate::params::MS;
+use crate::params::{MS, SECOND};
 
 impl World {
     pub(super) fn client(&mut self, step: ClientStep) {
@@ -87,13 +89,65 @@ impl World {
             exchange.pieces -= 1;
             if exchange.pieces == 0 {
                 let to = exchange.address;
-                // Some readers are slow.
-                let slow = self.net.below(20) == 0;
-                let delay = if slow { self.net.delay(500 * MS) } else { self.net.delay(MS) };
+                let slow = self.params.faults.client_slow;
+                let delay = if self.chance(slow, "client slow") {
+                    self.net.between(100 * MS, 60 * SECOND)
+                } else {
+                    self.net.delay(MS)
+                };
                 let event = Event::Http(HttpEvent::Drained { request });
                 self.schedule(delay, Happening::Deliver(to, event));
             }
         }
+        if self.calls.contains_key(&request) {
+            return self.call_answered(request, action);
+        }
         self.client(ClientStep::Response(request, action));
+    }
+
+    /// A machine asks another one as a client would.
+    pub(super) fn call(&mut self, from: Address, id: ActionId, head: RequestHead, body: Bytes) {
+        let lost = self.chance(self.params.faults.peer_lost, "peer lost");
+        let place = self.place_of(Component::Ingress);
+        let place = place.filter(|place| !lost && !self.is_cut(from.node, place.node));
+        let Some(place) = place else {
+            return self.call_failed(from, id, 20 * MS);
+        };
+        self.last_request += 1;
+        let request = RequestId(self.last_request);
+        self.calls.insert(request, Call { from, id, status: 0, body: Vec::new() });
+        self.open(request, place);
+        self.send(request, MS, HttpEvent::Head { request, head });
+        if !body.is_empty() {
+            self.send(request, 2 * MS, HttpEvent::Body { request, bytes: body });
+        }
+        self.send(request, 3 * MS, HttpEvent::End { request });
+    }
+
+    fn call_answered(&mut self, request: RequestId, action: HttpAction) {
+        let Some(call) = self.calls.get_mut(&request) else { return };
+        match action {
+            HttpAction::Head { head, .. } => call.status = head.status,
+            HttpAction::Body { bytes, .. } => call.body.extend_from_slice(&bytes),
+            HttpAction::End { .. } => {
+                self.close(request, false);
+                let Some(call) = self.calls.remove(&request) else { return };
+                let response = CallResponse { status: call.status, body: call.body.into() };
+                let event = PeerEvent::Called { id: call.id, result: Ok(response) };
+                self.schedule(MS, Happening::Deliver(call.from, Event::Peer(event)));
+            }
+            HttpAction::Abort { .. } => {
+                self.close(request, false);
+                let Some(Call { from, id, .. }) = self.calls.remove(&request) else { return };
+                self.call_failed(from, id, MS);
+            }
+            HttpAction::Pause { .. } | HttpAction::Resume { .. } => {}
+        }
+    }
+
+    fn call_failed(&mut self, from: Address, id: ActionId, delay: u64) {
+        let result = Err(PeerError::Unavailable("nobody answers".to_owned()));
+        let event = Event::Peer(PeerEvent::Called { id, result });
+        self.schedule(delay, Happening::Deliver(from, event));
     }
 }

@@ -1,13 +1,24 @@
 //! What machines ask of the log, the table and coordination, and what goes wrong with it.
 
-use weft_daemons::contract::log::{LogAction, LogError, LogEvent};
-use weft_daemons::contract::table::{CellTime, SeriesPut, TableAction, TableError, TableEvent};
+use bytes::Bytes;
+use weft_daemons::contract::coord::CoordError;
+use weft_daemons::contract::log::{LogAction, LogError, LogEvent, NewRecord};
+use weft_daemons::contract::table::{
+    CellTime, MetaPut, SeriesPut, TableAction, TableError, TableEvent,
+};
 use weft_daemons::contract::{ActionId, CoordAction, CoordEvent, Event};
 use weft_gts::SeriesId;
+use weft_wire::thrift::{KafkaDataMessage, KafkaDataMessageType};
 
-use super::{Address, EPOCH_MS, Happening, LIBRARY_NS, Server, World};
+use super::{
+    Address, DATA_TOPIC, EPOCH_MS, Happening, LIBRARY_NS, METADATA_TOPIC, Server, TableCall, World,
+};
 use crate::log::Out;
 use crate::params::{MS, SECOND};
+use crate::random::Random;
+
+/// Bytes of a record that makes a consumer's queue full with three others.
+const LARGE_BYTES: usize = 5 << 20;
 
 impl World {
     pub(super) fn ask_log(&mut self, from: Address, action: LogAction) {
@@ -37,13 +48,15 @@ impl World {
                 let happens = self.chance.chance(0.3);
                 fails.then(|| (LogEvent::Committed { id: *id, result }, happens))
             }
-            LogAction::Ends { id, .. } if gives_up => {
+            LogAction::Ends { id, .. } => {
+                let fails = self.chance(faults.append_refused / 8.0, "ends failed") || gives_up;
                 let result = Err(LogError::Unavailable("no leader".to_owned()));
-                Some((LogEvent::Ends { id: *id, result }, false))
+                fails.then_some((LogEvent::Ends { id: *id, result }, false))
             }
-            LogAction::Describe { id, .. } if gives_up => {
+            LogAction::Describe { id, .. } => {
+                let fails = self.chance(faults.append_refused, "describe failed") || gives_up;
                 let result = Err(LogError::Unavailable("no leader".to_owned()));
-                Some((LogEvent::Described { id: *id, result }, false))
+                fails.then_some((LogEvent::Described { id: *id, result }, false))
             }
             _ => None,
         };
@@ -53,10 +66,21 @@ impl World {
         };
         let give_up = if gives_up { LIBRARY_NS } else { self.net.delay(200 * MS) };
         self.schedule(give_up, Happening::Deliver(from, Event::Log(event)));
-        if happens {
+        // Metadata happen at once or never: README.md, "What is not promised".
+        let is_metadata = matches!(
+            &action,
+            LogAction::Append { topic, .. } if &**topic == METADATA_TOPIC
+        );
+        if happens && !(is_metadata && wait > 0) {
             let at = self.ordered(from, Server::Log, true);
             // The answer to what was given up is nobody's.
             let action = with_id(action, ActionId(u64::MAX));
+            let is_data = matches!(action, LogAction::Append { .. }) && !is_metadata;
+            if is_data && self.chance.chance(0.2) {
+                // Nor does anybody know how often it happened.
+                let twice = at + self.net.delay(SECOND);
+                self.schedule_at(twice, Happening::AtLog(from, action.clone()));
+            }
             self.schedule_at(at, Happening::AtLog(from, action));
         }
     }
@@ -113,6 +137,7 @@ impl World {
 
     pub(super) fn ask_table(&mut self, from: Address, action: TableAction) {
         let hang = self.params.faults.table_hang;
+        let call = self.table_call();
         let is_write = !matches!(
             action,
             TableAction::Fetch { .. }
@@ -121,14 +146,7 @@ impl World {
                 | TableAction::ScanMeta { .. }
         );
         if is_write && self.chance(hang, "table hangs") {
-            // Nobody is told; it may happen a good while later, whoever owns the partition then.
-            // Cells with their datapoint's time have no order of their own: there, what comes late
-            // does hide newer values (README.md, "What is not promised").
-            if self.chance.chance(0.6) && !self.is_timed(&action) {
-                let delay = self.net.between(SECOND, 90 * SECOND);
-                self.schedule(delay, Happening::AtTable(from, action, false));
-            }
-            return;
+            return self.hang(from, action, call);
         }
         let wait = self.whole_at(from.node, Server::Table) - self.now_ns;
         if wait > LIBRARY_NS && is_write {
@@ -152,7 +170,38 @@ impl World {
         } else {
             self.ordered(from, Server::Table, true)
         };
-        self.schedule_at(at, Happening::AtTable(from, action, true));
+        let twice = self.params.faults.table_twice;
+        if is_write && !self.is_timed(&action) && self.chance(twice, "call twice") {
+            // A client library that has waited too long asks once more; what it asked first may be
+            // done after the answer to that.
+            let again = TableCall { is_answered: false, ..call };
+            let delay = self.net.delay(2 * SECOND);
+            self.schedule_at(at + delay, Happening::AtTable(from, action.clone(), again));
+        }
+        self.schedule_at(at, Happening::AtTable(from, action, call));
+    }
+
+    pub(super) const fn table_call(&mut self) -> TableCall {
+        self.last_call += 1;
+        TableCall { number: self.last_call, is_answered: true, regions: u32::MAX }
+    }
+
+    /// Nobody is told. Some regions may do it at once, some a good while later, whoever owns the
+    /// partition then.
+    ///
+    /// Cells with their datapoint's time have no order of their own: there, what comes late does
+    /// hide newer values (README.md, "What is not promised").
+    fn hang(&mut self, from: Address, action: TableAction, call: TableCall) {
+        if self.is_timed(&action) || self.chance.chance(0.4) {
+            return;
+        }
+        let prompt = self.chance.next() as u32 & self.chance.next() as u32;
+        let at = self.now_ns + self.latency();
+        let first = TableCall { is_answered: false, regions: prompt, ..call };
+        self.schedule_at(at, Happening::AtTable(from, action.clone(), first));
+        let delay = self.net.between(SECOND, 90 * SECOND);
+        let rest = TableCall { regions: !prompt, ..first };
+        self.schedule(delay, Happening::AtTable(from, action, rest));
     }
 
     /// Whether an action is about cells that carry their datapoint's time.
@@ -165,7 +214,7 @@ impl World {
         }
     }
 
-    pub(super) fn at_table(&mut self, from: Address, action: TableAction, answers: bool) {
+    pub(super) fn at_table(&mut self, from: Address, action: TableAction, call: TableCall) {
         let wall_ms = EPOCH_MS + (self.now_ns / MS) as i64;
         let faults = self.params.faults.clone();
         let broken = match &action {
@@ -191,14 +240,31 @@ impl World {
             .collect();
         let is_partial = is_write && self.chance(faults.put_partial, "write partial");
         let (mut draw, now_ns) = (self.chance.fork(), self.now_ns);
+        let is_timed = self.is_timed(&action);
+        let deletes = matches!(action, TableAction::Delete { .. });
+        let calls = &mut self.timed_calls;
         let keep = |series: SeriesId| {
             let region = (series.class_id as u64 % u64::from(regions)) as usize;
-            !(is_write && moved[region] || is_partial && draw.chance(0.5))
+            // Cells with their datapoint's time have no order but that in which they arrive: a
+            // call that another one has overtaken is lost (README.md, "What is not promised").
+            let is_overtaken = is_timed && {
+                let [put, delete] = calls.entry(series).or_default();
+                // Deletes may overtake each other.
+                let newest = if deletes { *put } else { (*put).max(*delete) };
+                let own = if deletes { delete } else { put };
+                *own = call.number.max(*own);
+                newest > call.number
+            };
+            let is_reached = call.regions & (1 << region) != 0;
+            !(is_overtaken
+                || is_write && (moved[region] || !is_reached)
+                || is_partial && draw.chance(0.5))
         };
         self.checks.at_table(now_ns, &action);
+        self.table.is_late = !call.is_answered;
         let event = self.table.submit(wall_ms, from, action, keep);
         if let Some(event) = event
-            && answers
+            && call.is_answered
         {
             let at = self.whole_at(from.node, Server::Table) + self.latency();
             self.schedule_at(at, Happening::Deliver(from, Event::Table(event)));
@@ -206,6 +272,22 @@ impl World {
     }
 
     pub(super) fn ask_coord(&mut self, from: Address, action: CoordAction) {
+        let is_cut = !self.is_reachable(from.node, Server::Coord);
+        if is_cut && self.chance.chance(0.5) {
+            // The session is told; what was asked may have been done.
+            let answer = Event::Coord(coord_lost(&action));
+            let delay = self.latency();
+            self.schedule(delay, Happening::Deliver(from, answer));
+            if let CoordAction::Create { path, data, ephemeral, .. } = action
+                && self.chance.chance(0.5)
+            {
+                let at = self.ordered(from, Server::Coord, true);
+                let id = ActionId(u64::MAX);
+                let action = CoordAction::Create { id, path, data, ephemeral };
+                self.schedule_at(at, Happening::AtCoord(from, action));
+            }
+            return;
+        }
         let at = self.ordered(from, Server::Coord, true);
         self.schedule_at(at, Happening::AtCoord(from, action));
     }
@@ -214,10 +296,28 @@ impl World {
         if !self.lives(from) {
             return;
         }
+        let late = self.params.faults.watch_late;
+        let asks = matches!(action, CoordAction::Create { .. } | CoordAction::Get { .. });
+        if asks && self.chance(late / 4.0, "contact lost") {
+            return self.lose_contact(from, action);
+        }
         let (answer, fired) = self.coord.submit(from, action);
         let at = self.ordered(from, Server::Coord, false);
         self.schedule_at(at, Happening::Deliver(from, Event::Coord(answer)));
         self.coord_out(fired);
+    }
+
+    /// The connection breaks over a call, which may have been done; the session goes on.
+    fn lose_contact(&mut self, from: Address, action: CoordAction) {
+        let lost = coord_lost(&action);
+        if self.chance.chance(0.5) {
+            let (_, fired) = self.coord.submit(from, action);
+            self.coord_out(fired);
+        }
+        for event in [lost, CoordEvent::Disconnected, CoordEvent::Connected] {
+            let at = self.ordered(from, Server::Coord, false);
+            self.schedule_at(at, Happening::Deliver(from, Event::Coord(event)));
+        }
     }
 
     pub(super) fn coord_out(&mut self, fired: Vec<(Address, CoordEvent)>) {
@@ -227,8 +327,58 @@ impl World {
             if self.chance(late, "watch late") {
                 at += self.net.between(100 * MS, 8 * SECOND);
             }
+            if self.chance(late, "watch twice") {
+                // A session that is taken up again may be told once more.
+                let again = at + self.net.delay(SECOND);
+                self.schedule_at(again, Happening::Deliver(to, Event::Coord(event.clone())));
+            }
             self.schedule_at(at, Happening::Deliver(to, Event::Coord(event)));
         }
+    }
+
+    /// Somebody else writes into a topic or the metadata table what nobody understands.
+    pub fn junk(&mut self, mut random: Random) {
+        let nobody = Address { node: 0, life: 0, slot: usize::MAX };
+        let wall_ms = EPOCH_MS + (self.now_ns / MS) as i64;
+        let class_id = random.next() as i64;
+        let broken = KafkaDataMessage {
+            class_id,
+            labels_id: 1,
+            data: Some(vec![0xff; 3]),
+            ..KafkaDataMessage::new(KafkaDataMessageType::Store)
+        };
+        // Much of it makes consumers hold the log back.
+        let count = if random.chance(0.1) { 4 } else { 1 };
+        let nothing = || Bytes::from(vec![0; LARGE_BYTES]);
+        let (topic, value) = match random.below(4) {
+            which if count > 1 => ([DATA_TOPIC, METADATA_TOPIC][which as usize % 2], nothing()),
+            0 => (DATA_TOPIC, Bytes::from_static(b"junk")),
+            1 => (DATA_TOPIC, broken.encode().into()),
+            2 => (METADATA_TOPIC, Bytes::from_static(b"neither ids nor metadata")),
+            _ => {
+                let series = SeriesId { class_id, labels_id: 1 };
+                let rows = vec![MetaPut { series, row: Bytes::from_static(b"junk"), cell_ms: 1 }];
+                let action = TableAction::PutMeta { id: ActionId(u64::MAX), rows };
+                self.table.submit(wall_ms, nobody, action, |_| true);
+                return;
+            }
+        };
+        let partition = random.below(u64::from(self.params.partitions)) as u32;
+        let records = vec![NewRecord { partition, key: Bytes::new(), value }; count];
+        let topic = topic.into();
+        self.at_log(nobody, LogAction::Append { id: ActionId(u64::MAX), topic, records });
+    }
+}
+
+/// What is told of a call that found no contact.
+fn coord_lost(action: &CoordAction) -> CoordEvent {
+    let error = || CoordError::Unavailable("connection loss".to_owned());
+    match action {
+        CoordAction::Create { id, .. }
+        | CoordAction::Set { id, .. }
+        | CoordAction::Delete { id, .. } => CoordEvent::Done { id: *id, result: Err(error()) },
+        CoordAction::Get { id, .. } => CoordEvent::Data { id: *id, result: Err(error()) },
+        CoordAction::Children { id, .. } => CoordEvent::Children { id: *id, result: Err(error()) },
     }
 }
 
