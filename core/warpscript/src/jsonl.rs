@@ -12,7 +12,7 @@ use serde_json::{Map, Value as Json, json};
 use crate::config::{Config, Limits};
 use crate::error::{Error, Kind};
 use crate::machine::{Clock, Machine, Run};
-use crate::requests::{Answer, Request, RequestId};
+use crate::requests::{Answer, Chunk, Library, Request, RequestId};
 use crate::text::type_name;
 
 /// How much a script works between two looks at the clock.
@@ -25,6 +25,11 @@ pub fn answer(
     clock: &mut dyn FnMut() -> Clock,
     entropy: [u8; 32],
 ) -> String {
+    answer_with(line, &mut |script| run(script, config, clock, entropy))
+}
+
+/// Runs the script of one line with `run`.
+pub fn answer_with(line: &str, run: &mut dyn FnMut(&str) -> Machine) -> String {
     let request: Map<String, Json> = match serde_json::from_str(line) {
         Ok(request) => request,
         Err(error) => return json!({"ok": false, "error": error.to_string()}).to_string(),
@@ -34,7 +39,7 @@ pub fn answer(
     if let Some(name) = request.get("name") {
         answer.insert("name".to_owned(), name.clone());
     }
-    let machine = run(script, config, clock, entropy);
+    let machine = run(script);
     let (json, error) = match machine.failure() {
         None => match machine.stack_json() {
             Ok(json) => (json, None),
@@ -68,23 +73,51 @@ pub fn run(
     entropy: [u8; 32],
 ) -> Machine {
     let mut machine = Machine::new(Arc::clone(config), script);
+    finish(&mut machine, clock, entropy, &mut |_| Ok(None));
+    machine
+}
+
+/// Answers questions to a library of scripts: a source, if there is one, or why it cannot be read.
+pub type Librarian<'a> = &'a mut dyn FnMut(&Library) -> Result<Option<Arc<str>>, String>;
+
+/// Runs a machine to its end without a platform behind it but a library of scripts.
+pub fn finish(
+    machine: &mut Machine,
+    clock: &mut dyn FnMut() -> Clock,
+    entropy: [u8; 32],
+    library: Librarian<'_>,
+) {
     loop {
         match machine.run(SLICE, clock(), entropy) {
-            Run::Done => return machine,
-            Run::Need(id, request) => refuse(&mut machine, id, &request),
+            Run::Done => return,
+            Run::Need(id, request) => answer_request(machine, id, &request, library),
             Run::OutOfFuel | Run::Cancel(_) => (),
             Run::Waiting => machine.abort("The script waits for what nobody gives."),
         }
     }
 }
 
-fn refuse(machine: &mut Machine, id: RequestId, request: &Request) {
-    let message = match request {
-        // A macro that nobody has is no error of the platform.
-        Request::Macro(_) | Request::Sleep(_) => return machine.answer(id, Answer::End),
-        _ => "There is no store behind this script.",
+/// Answers a request where there is no platform but a library of scripts.
+pub fn answer_request(
+    machine: &mut Machine,
+    id: RequestId,
+    request: &Request,
+    library: Librarian<'_>,
+) {
+    let answer = match request {
+        Request::Library(ask) => match library(ask) {
+            Ok(Some(source)) => {
+                machine.answer(id, Answer::Chunk(Chunk::Source(source)));
+                Answer::End
+            }
+            // A macro that nobody has is no error of the platform.
+            Ok(None) => Answer::End,
+            Err(reason) => Answer::Err(Error::new(Kind::Script, reason)),
+        },
+        Request::Sleep(_) => Answer::End,
+        _ => Answer::Err(Error::new(Kind::Script, "There is no store behind this script.")),
     };
-    machine.answer(id, Answer::Err(Error::new(Kind::Script, message)));
+    machine.answer(id, answer);
 }
 
 /// The configuration that the recorded cases were made with: soft limits lifted, keys known.

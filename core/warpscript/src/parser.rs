@@ -61,6 +61,8 @@ pub(crate) struct Source {
     boxed: bool,
     /// XEVAL: the setting to restore.
     restore_xeval: Option<bool>,
+    /// A file that INCLUDE reads.
+    included: bool,
     /// When the line was started, nanoseconds.
     started: u64,
 }
@@ -115,6 +117,7 @@ impl Source {
             unnumbered: false,
             boxed: false,
             restore_xeval: None,
+            included: false,
             started: 0,
         }
     }
@@ -127,6 +130,11 @@ impl Source {
     /// A string that EVAL or XEVAL runs.
     pub(crate) fn evaluated(text: Text, restore_xeval: Option<bool>) -> Self {
         Self { top: false, restore_xeval, ..Self::script(text) }
+    }
+
+    /// A file that INCLUDE runs.
+    pub(crate) fn included(text: Text) -> Self {
+        Self { included: true, ..Self::evaluated(text, None) }
     }
 
     /// Moves to the next line; `false` at the end.
@@ -302,7 +310,10 @@ impl Source {
             fault if self.top => fault,
             fault => {
                 let error = fault.into_error();
-                let line = format!("Line #{}", self.number);
+                let line = match self.included {
+                    false => format!("Line #{}", self.number),
+                    true => format!("INCLUDE encountered an error line {}.", self.number),
+                };
                 Fault::Error(Box::new(error.wrap(Kind::Script, line)))
             }
         }

@@ -30,12 +30,38 @@ pub enum Request {
     Meta(Write),
     /// Series or ranges to delete (`DELETE`).
     Delete(Box<Delete>),
-    /// The source of a macro (`@path/of/macro`).
-    Macro(Arc<str>),
+    /// Something of the library of scripts (`@path/of/macro`).
+    Library(Library),
     /// A call to the outside (`WEBCALL`, `HTTP`, `URLFETCH`).
     Http(Box<Http>),
     /// To be woken at an instant of the monotonic clock, nanoseconds (`SLEEP`).
     Sleep(u64),
+}
+
+/// What a script asks of the library of scripts, or tells it. Sources come as [`Chunk::Source`]; an
+/// answer without one means that there is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Library {
+    /// The source of a macro.
+    Macro(Arc<str>),
+    /// A file that the source of a macro includes, by its path in the macro's first folder.
+    Include {
+        /// The macro.
+        name: Arc<str>,
+        /// The path.
+        path: Arc<str>,
+    },
+    /// The code that runs before every script.
+    Bootstrap,
+    /// A source was run. There is no answer.
+    Loaded {
+        /// The macro; `None` for the bootstrap.
+        name: Option<Arc<str>>,
+        /// How long it may be kept, milliseconds (`MACROTTL`).
+        ttl_ms: Option<i64>,
+        /// Why it cannot be used.
+        failure: Option<String>,
+    },
 }
 
 /// Which series are meant.
@@ -163,8 +189,8 @@ pub enum Chunk {
     Stats(Box<Stats>),
     /// A script that the token wants run when the fetch is done.
     Hook(Arc<str>),
-    /// The source of a macro.
-    Macro(String),
+    /// The source of a script.
+    Source(Arc<str>),
     /// How many datapoints or series were written or deleted.
     Count(u64),
     /// An HTTP answer: status, reason, headers, body.

@@ -8,6 +8,7 @@
 //! - The machine owns everything it refers to and is `Send`: slices may run on different threads.
 //! - No native recursion: frames, parsing, output, comparison, cloning and dropping are iterative.
 
+mod context;
 mod frames;
 mod platform;
 mod stack;
@@ -247,6 +248,10 @@ pub struct Machine {
     pub(crate) defined: IndexMap<Text, Handle<Function>, FxBuildHasher>,
     pub(crate) parse: ParseState,
     pub(crate) line: usize,
+    /// Macros of the platform's library that were loaded, by name.
+    pub(crate) library: IndexMap<Symbol, Handle<Macro>, FxBuildHasher>,
+    /// What goes on when that ends which runs apart, outermost first.
+    contexts: Vec<context::Context>,
     /// Time units that the script may take in all.
     pub(crate) time_limit: Option<i64>,
     outbox: VecDeque<Run>,
@@ -302,6 +307,8 @@ impl Machine {
             defined: IndexMap::default(),
             parse: ParseState::default(),
             line: 0,
+            library: IndexMap::default(),
+            contexts: Vec::new(),
             time_limit: None,
             outbox: VecDeque::new(),
             inboxes: IndexMap::default(),
@@ -361,7 +368,10 @@ impl Machine {
                 return false;
             }
             let Self { heap, stack, frames, symbols, registers, defined, parse, .. } = self;
+            let (library, contexts) = (&self.library, &self.contexts);
             heap.start_collection(|visit| {
+                library.values().for_each(|m| visit(Value::Macro(*m)));
+                contexts.iter().for_each(|c| c.trace(visit));
                 stack.iter().for_each(|v| visit(*v));
                 registers.iter().for_each(|v| visit(*v));
                 symbols.iter().for_each(|(_, v)| visit(v));
@@ -386,6 +396,7 @@ impl Machine {
     /// The script ends because nothing caught `fault`.
     fn fail(&mut self, fault: Fault) {
         self.frames.clear();
+        self.leave_from(0);
         self.inboxes.clear();
         self.deadlines.clear();
         if matches!(fault, Fault::Stop | Fault::Return(_)) {
@@ -419,6 +430,13 @@ impl Machine {
         self.inboxes.insert(id, Inbox::default());
         self.outbox.push_back(Run::Need(id, request));
         id
+    }
+
+    /// Tells the platform something that it does not answer.
+    pub(crate) fn tell(&mut self, request: Request) {
+        let id = RequestId(self.next_request);
+        self.next_request += 1;
+        self.outbox.push_back(Run::Need(id, request));
     }
 
     /// A task no longer wants the answer.
@@ -669,6 +687,7 @@ impl Machine {
         let deadline = self.deadlines.swap_remove(index);
         self.deadlines.truncate(index);
         self.frames.truncate(deadline.frame);
+        self.leave_from(deadline.frame);
         self.level = deadline.level;
         self.section = deadline.section;
         self.macro_name = deadline.macro_name;

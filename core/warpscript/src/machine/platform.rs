@@ -70,6 +70,14 @@ impl Machine {
         crate::words::add_capability(self, name, value);
     }
 
+    /// Before the script, the platform's bootstrap code runs, if there is any: the script begins
+    /// with its variables, registers and words. Call it before the first [`Machine::run`], and
+    /// after [`Machine::define`].
+    pub fn bootstrap(&mut self) {
+        let task = crate::words::macros::bootstrap(self);
+        self.frames.push(Frame::Task { word: &crate::words::NOTHING, task: Some(task) });
+    }
+
     /// The value of a capability.
     pub fn capability(&self, name: &str) -> Option<Text> {
         self.settings.capabilities.get(name).map(Text::clone)
@@ -96,6 +104,9 @@ impl Machine {
     /// left open (a macro, a comment) or how it failed is forgotten.
     pub fn go_on(&mut self, script: impl Into<Text>) {
         self.frames.clear();
+        self.leave_from(0);
+        // What was loaded may have changed since.
+        self.library.clear();
         self.parse = ParseState::default();
         self.failure = None;
         self.finished = false;

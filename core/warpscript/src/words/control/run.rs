@@ -5,7 +5,7 @@ use crate::heap::Text;
 use crate::machine::{Flow, Machine, Task};
 use crate::macros::Symbol;
 use crate::parser::Source;
-use crate::requests::{Answer, Chunk, Request, RequestId};
+use crate::requests::{Answer, Chunk, Library, Request, RequestId};
 use crate::value::Value;
 use crate::words::capabilities;
 
@@ -80,7 +80,8 @@ pub(super) fn defined_macro(vm: &mut Machine) -> Result {
     let must = vm.word.name == "CHECKMACRO";
     match vm.symbols().get(symbol) {
         None | Some(Value::Null) => {
-            let request = vm.request(Request::Macro(Text::clone(vm.symbols().name(symbol))));
+            let name = Text::clone(vm.symbols().name(symbol));
+            let request = vm.request(Request::Library(Library::Macro(name)));
             vm.push_task(Lookup { request, found: false, name: symbol, must })
         }
         Some(value) => say_defined(vm, matches!(value, Value::Macro(_)), symbol, must),
@@ -102,7 +103,7 @@ impl Task for Lookup {
     fn resume(&mut self, vm: &mut Machine) -> Result<Flow> {
         while let Some(answer) = vm.take_answer(self.request) {
             match answer {
-                Answer::Chunk(Chunk::Macro(_)) => self.found = true,
+                Answer::Chunk(Chunk::Source(_)) => self.found = true,
                 Answer::Chunk(_) => (),
                 Answer::End | Answer::Err(_) => {
                     say_defined(vm, self.found, self.name, self.must)?;
