@@ -184,6 +184,8 @@ pub fn machines(
             wait_for: params.embedded.then(|| [METADATA_TOPIC.into(), DATA_TOPIC.into()]),
             exec: ExecConfig {
                 machine: Arc::new(weft_warpscript::Config::default()),
+                has_library: false,
+                has_bootstrap: false,
                 body_max: 1 << 20,
                 scripts_max: params.scripts_max,
                 parallel: 2,

@@ -46,6 +46,8 @@ fn config(wait_for: Option<[Topic; 2]>) -> EgressConfig {
         wait_for,
         exec: ExecConfig {
             machine: Arc::default(),
+            has_library: false,
+            has_bootstrap: false,
             body_max: 1_000,
             scripts_max: 1,
             parallel: 1,

@@ -16,6 +16,7 @@ use weft_daemons::cors::CorsConfig;
 use weft_daemons::egress::{Egress, EgressConfig, EgressDone, EgressTask, ExecConfig};
 use weft_daemons::headers::HeaderNames;
 use weft_gts::{Columns, Metadata, NO_ELEVATION, NO_LOCATION, TimeUnit, Value};
+use weft_warpscript::requests::Library;
 use weft_warpscript::{Config, Limits};
 use weft_wire::token::TokenAuthority;
 use weft_wire::znode::{DIRECTORY_SERVICE, ServiceInstance};
@@ -50,6 +51,8 @@ fn config(wait_for: Option<[Topic; 2]>) -> EgressConfig {
         wait_for,
         exec: ExecConfig {
             machine: Arc::new(machine),
+            has_library: true,
+            has_bootstrap: false,
             body_max: 1_000,
             scripts_max: 8,
             parallel: 1,
@@ -439,4 +442,18 @@ fn an_egress_that_stops_finishes_what_it_has() {
     assert!(effects.iter().any(|effect| matches!(effect, Effect::Stopped)));
     let (_, effects) = world.send("1", &[]);
     assert_eq!(the_head(&effects).map(|head| head.status), Some(503));
+}
+
+#[test]
+fn a_macro_comes_from_the_library() {
+    let mut world = World::new();
+    world.send("3 @lib/double", &[]);
+    let effects = world.run();
+    let [PeerAction::Script { id, ask }] = &peers(&effects)[..] else { panic!("a question") };
+    assert_eq!(*ask, Library::Macro("lib/double".into()));
+    let result = Ok(Some("<% 2 * %>".into()));
+    world.handle(Event::Peer(PeerEvent::Script { id: *id, result }));
+    assert_eq!(body_text(&world.run()), "[6]");
+    // Answers that nobody waits for any more do no harm.
+    world.handle(Event::Peer(PeerEvent::Script { id: *id, result: Ok(None) }));
 }

@@ -19,10 +19,11 @@ use crate::backends::{Coord, Log, Table};
 use crate::driver::{Backends, Clock, drive};
 use crate::home;
 use crate::metrics::Metrics;
-use crate::peers::{Caller, Peers, Seat};
+use crate::peers::{Asker, Caller, Peers, Seat};
 use crate::plan::{DirectoryPlan, Plan, TopicAccess};
 use crate::ready::Readiness;
 use crate::report::warn;
+use crate::script::library::Folder;
 use crate::thrift;
 
 /// How long the machines may take to end their work.
@@ -127,6 +128,9 @@ impl Node {
             wiring.peers.is_reader(seat);
             let _ = sinks.ingress.set(sink);
         }
+        if let Some(folder) = plan.library {
+            wiring.peers.ask_through(asker(folder, wiring.clock));
+        }
         if let Some(egress) = plan.egress {
             let machine = Egress::new(egress.config, home::random()?);
             let (sink, seat) = wiring.start("egress", machine, &egress.topics).await?;
@@ -170,6 +174,16 @@ impl Node {
         });
         let _ = close.await;
     }
+}
+
+/// Asks the library of scripts; files are read on threads that may block.
+fn asker(folder: Folder, clock: Clock) -> Asker {
+    let folder = Arc::new(folder);
+    let runtime = tokio::runtime::Handle::current();
+    Box::new(move |ask, done| {
+        let folder = folder.clone();
+        runtime.spawn_blocking(move || done(folder.answer(&ask, clock.now().mono.0 / 1_000_000)));
+    })
 }
 
 /// Makes the requests of components to each other.

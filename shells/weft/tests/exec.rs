@@ -159,3 +159,53 @@ fn scripts_check_themselves() {
     assert!(!succeeded && out.contains("1 passed, 1 failed"), "{out}");
     assert!(out.contains("bad.mc2, line 2"), "{out}");
 }
+
+/// A folder with macros and a bootstrap, and the keys that name it.
+fn library() -> (tempfile::TempDir, String) {
+    let home = tempfile::tempdir().expect("a folder");
+    let folder = home.path().join("lib/a");
+    std::fs::create_dir_all(&folder).expect("it is made");
+    for (name, text) in [
+        ("lib/a/double.mc2", "<% 2 * %>"),
+        ("lib/a/quadruple.mc2", "<% @a/double @a/double %>"),
+        ("lib/a/bad.mc2", "NOPE"),
+        ("boot.mc2", "7 'seven' STORE"),
+    ] {
+        std::fs::write(home.path().join(name), text).expect("it is written");
+    }
+    let path = home.path().display();
+    let keys = format!(
+        "warpscript.repository.directory = {path}/lib\nwarpscript.repository.refresh = 0\n\
+         warpscript.bootstrap.path = {path}/boot.mc2\n"
+    );
+    (home, keys)
+}
+
+#[test]
+fn macros_come_from_a_folder() {
+    let (_home, keys) = library();
+    let node = Node::start_with(&keys);
+    assert_eq!(answer(&node, "$seven @a/quadruple @a/double"), "[56]");
+    let reply = exec(&node, "@a/bad");
+    assert_eq!(reply.status, 500);
+    let message = "Error while loading macro 'a/bad': Line #1";
+    assert!(reply.text().contains(message), "{}", reply.text());
+    assert!(exec(&node, "@../boot").text().contains("Unknown macro"));
+}
+
+#[test]
+fn the_command_line_has_the_library_too() {
+    let (home, keys) = library();
+    let conf = home.path().join("weft.conf");
+    std::fs::write(&conf, keys).expect("it is written");
+    let conf = conf.to_str().expect("a path");
+    let (ok, out, err) = weft(&["exec", "--conf", conf, "-"], "$seven @a/quadruple");
+    assert!(ok, "{err}");
+    assert_eq!(out, "[28]\n");
+    let script = home.path().join("check.mc2");
+    std::fs::write(&script, "$seven @a/double 14 == ASSERT").expect("it is written");
+    let (ok, out, _) = weft(&["test", "--conf", conf, script.to_str().expect("a path")], "");
+    assert!(ok, "{out}");
+    let (_, out, _) = weft(&["exec", "--jsonl", "--conf", conf], "{\"script\":\"3 @a/double\"}\n");
+    assert!(out.contains("\"json\":\"[6]\""), "{out}");
+}

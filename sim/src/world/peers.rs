@@ -53,6 +53,10 @@ impl World {
             }
             PeerAction::Answer { ask, answer } => self.answer(ask, answer),
             PeerAction::Call { id, head, body } => self.call(from, id, head, body),
+            PeerAction::Script { id, .. } => {
+                let event = Event::Peer(PeerEvent::Script { id, result: Ok(None) });
+                self.schedule(MS, Happening::Deliver(from, event));
+            }
             PeerAction::Applied { topic, partition, offset } => {
                 for slot in 0..self.nodes[from.node].slots.len() {
                     let to = Address { slot, ..from };

@@ -1,11 +1,13 @@
 //! What daemons say to each other without the log: directory requests, and how far consumers are.
 //!
 //! In one process the shell hands these over as they are; between processes they travel as the
-//! reference's signed HTTP requests to the directory's streaming port.
+//! reference's signed HTTP requests to the directory's streaming port. The library of scripts is the
+//! shell's own.
 
 use bytes::Bytes;
 use weft_gts::Metadata;
 use weft_gts::selector::SelectorText;
+use weft_warpscript::requests::Library;
 
 use super::http::RequestHead;
 use super::{ActionId, log::Topic};
@@ -70,6 +72,14 @@ pub enum PeerAction {
         head: RequestHead,
         /// Its body.
         body: Bytes,
+    },
+    /// Egress: a script asks the library, or tells it something. Answered by [`PeerEvent::Script`],
+    /// except for [`Library::Loaded`].
+    Script {
+        /// Echoed.
+        id: ActionId,
+        /// What it asks.
+        ask: Library,
     },
     /// Consumer: everything before `offset` of the partition is applied, for readers that wait
     /// for their own writes.
@@ -145,6 +155,13 @@ pub enum PeerEvent {
         id: ActionId,
         /// The answer; `Err` when there is none. The request may have been carried out.
         result: CallResult,
+    },
+    /// Egress: the library's answer.
+    Script {
+        /// The question.
+        id: ActionId,
+        /// The source, if there is one; `Err` says why it cannot be read.
+        result: Result<Option<std::sync::Arc<str>>, String>,
     },
     /// Reader: a consumer in this process has applied everything before `offset`.
     Applied {

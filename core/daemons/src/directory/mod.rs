@@ -558,7 +558,10 @@ impl Directory {
             PeerEvent::AskCancel { ask } => {
                 self.finds.remove(&Asker::Peer(ask));
             }
-            PeerEvent::Answered { .. } | PeerEvent::Called { .. } | PeerEvent::Applied { .. } => {}
+            PeerEvent::Answered { .. }
+            | PeerEvent::Called { .. }
+            | PeerEvent::Script { .. }
+            | PeerEvent::Applied { .. } => {}
         }
     }
 

@@ -42,6 +42,10 @@ pub struct EgressConfig {
 pub struct ExecConfig {
     /// Limits and keys of machines.
     pub machine: Arc<Config>,
+    /// Whether the shell has a library of scripts (`warpscript.repository.directory`).
+    pub has_library: bool,
+    /// Whether the library has code that runs before every script (`warpscript.bootstrap.path`).
+    pub has_bootstrap: bool,
     /// Bytes of a script.
     pub body_max: usize,
     /// Scripts at a time; those that come beyond are refused.

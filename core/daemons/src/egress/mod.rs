@@ -76,6 +76,8 @@ struct Work {
     computing: BTreeMap<ActionId, RequestId>,
     /// Requests of scripts to other components.
     calls: BTreeMap<ActionId, RequestId>,
+    /// What scripts ask the library of scripts.
+    asked: BTreeMap<ActionId, (RequestId, NeedId)>,
     schedule: Schedule,
     /// Scripts that sleep, and until when.
     wakes: BTreeSet<(Mono, RequestId, NeedId)>,
@@ -127,6 +129,7 @@ impl Egress {
             streams: BTreeMap::new(),
             computing: BTreeMap::new(),
             calls: BTreeMap::new(),
+            asked: BTreeMap::new(),
             schedule: Schedule::new(config.exec.parallel, config.exec.memory_max),
             wakes: BTreeSet::new(),
             random: Random::new(seed),
@@ -386,6 +389,10 @@ impl Egress {
             waiting.extend(self.work.data_applied.applied(topic, partition, offset));
             for request in waiting {
                 self.advance(now, request);
+            }
+        } else if let PeerEvent::Script { id, result } = event {
+            if let Some(asker) = self.work.asked.remove(&id) {
+                self.answered_script(now, asker, result);
             }
         } else if let PeerEvent::Called { id, result } = event {
             if let Some(request) = self.work.calls.remove(&id) {

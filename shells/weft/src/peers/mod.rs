@@ -11,6 +11,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use weft_daemons::contract::peer::{Answer, CallResult, InstanceId};
 use weft_daemons::contract::{ActionId, PeerAction, PeerError, PeerEvent, RequestHead};
+use weft_warpscript::requests::Library;
 
 pub(crate) use remote::Network;
 use remote::RemoteFind;
@@ -24,10 +25,17 @@ pub(crate) type Done = Box<dyn FnOnce(CallResult) + Send>;
 /// Makes an HTTP request to a component. Never blocks.
 pub(crate) type Caller = Box<dyn Fn(RequestHead, Bytes, Done) + Send + Sync>;
 
+/// Asks the library of scripts. Never blocks.
+pub(crate) type Asker = Box<dyn Fn(Library, Sourced) + Send + Sync>;
+
+/// Takes an answer of the library.
+pub(crate) type Sourced = Box<dyn FnOnce(Result<Option<Arc<str>>, String>) + Send>;
+
 /// Who talks to whom.
 #[derive(Default)]
 pub(crate) struct Peers {
     state: Mutex<State>,
+    library: OnceLock<Asker>,
     caller: OnceLock<Caller>,
     network: OnceLock<(Network, Handle)>,
 }
@@ -95,6 +103,12 @@ impl Peers {
         let _ = self.network.set((network, runtime));
     }
 
+    /// Questions of scripts to the library go through `asker`.
+    pub(crate) fn ask_through(&self, asker: Asker) {
+        // The first one stays.
+        let _ = self.library.set(asker);
+    }
+
     /// Carries out what the machine at `seat` asks for.
     pub(crate) fn act(self: &Arc<Self>, seat: Seat, action: PeerAction) {
         if let PeerAction::Find { id, instance, address, request } = &action
@@ -116,6 +130,14 @@ impl Peers {
                     let error = PeerError::Refused(format!("Nobody serves {}.", head.path));
                     deliver(PeerEvent::Called { id, result: Err(error) });
                 }
+            };
+        }
+        if let PeerAction::Script { id, ask } = action {
+            let deliver = self.lock().machines[seat.0].clone();
+            let done: Sourced = Box::new(move |result| deliver(PeerEvent::Script { id, result }));
+            return match self.library.get() {
+                Some(library) => library(ask, done),
+                None => done(Ok(None)),
             };
         }
         for (deliver, event) in self.lock().route(seat.0, action) {
@@ -208,7 +230,7 @@ impl State {
                 None => Vec::new(),
             },
             PeerAction::Answer { ask, answer } => self.answer(ask, answer),
-            PeerAction::Call { .. } => Vec::new(),
+            PeerAction::Call { .. } | PeerAction::Script { .. } => Vec::new(),
             PeerAction::Applied { topic, partition, offset } => {
                 self.applied.insert((topic.clone(), partition), offset);
                 let event = PeerEvent::Applied { topic, partition, offset };

@@ -27,6 +27,7 @@ use weft_wire::znode::{DIRECTORY_SERVICE, ServiceInstance};
 use crate::config::{Backend, Choice, ConfigError, Settings};
 use crate::home;
 use crate::peers::Network;
+use crate::script::library::{BOOTSTRAP_KEY, Folder, REPOSITORY_KEY};
 
 pub(crate) use topics::TopicAccess;
 #[cfg(feature = "kafka")]
@@ -54,6 +55,8 @@ pub(crate) struct Plan {
     pub(crate) directory: Option<DirectoryPlan>,
     pub(crate) store: Option<Component<StoreConfig>>,
     pub(crate) egress: Option<Component<EgressConfig>>,
+    /// The scripts' library, if the configuration names one.
+    pub(crate) library: Option<Folder>,
     /// How directories of other processes are asked.
     pub(crate) network: Option<Network>,
     /// Where `/readyz` and `/metrics` are served when no component listens.
@@ -168,6 +171,7 @@ impl Plan {
             directory,
             store: has("store").then(|| store(settings, &common)).transpose()?,
             egress: has("egress").then(|| egress(settings, &common)).transpose()?,
+            library: Folder::new(settings)?,
             network,
             address: standalone(settings)?,
             tokens,
@@ -597,6 +601,8 @@ fn exec(settings: &Settings) -> Result<ExecConfig, ConfigError> {
     machine.memory = settings.size("weft.exec.script.memory", 1 << 30);
     Ok(ExecConfig {
         machine: Arc::new(machine),
+        has_library: settings.get(REPOSITORY_KEY).is_some(),
+        has_bootstrap: settings.get(BOOTSTRAP_KEY).is_some(),
         body_max: settings.size("weft.exec.script.maxsize", 16 << 20),
         scripts_max: settings.size("weft.exec.max", 20_000),
         parallel: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),

@@ -1,19 +1,26 @@
 //! `weft exec --jsonl`: one script a line, one answer a line.
 
 use std::io::{BufRead, Write};
-use std::sync::Arc;
 
-use weft_warpscript::{Config, jsonl};
+use weft_warpscript::jsonl;
 
-use super::{Clocks, entropy};
+use super::Host;
 
 /// Answers the lines of standard input.
-pub(super) fn serve(config: &Arc<Config>) -> Result<(), String> {
-    let clocks = Clocks::new();
+pub(super) fn serve(host: &Host) -> Result<(), String> {
     let mut out = std::io::stdout().lock();
     for line in std::io::stdin().lock().lines() {
         let line = line.map_err(|error| error.to_string())?;
-        let answer = jsonl::answer(&line, config, &mut || clocks.now(), entropy()?);
+        let mut failed = None;
+        let answer = jsonl::answer_with(&line, &mut |script| {
+            host.run(script).unwrap_or_else(|error| {
+                failed = Some(error);
+                host.machine("")
+            })
+        });
+        if let Some(error) = failed {
+            return Err(error);
+        }
         writeln!(out, "{answer}").and_then(|()| out.flush()).map_err(|error| error.to_string())?;
     }
     Ok(())

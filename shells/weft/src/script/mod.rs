@@ -2,6 +2,7 @@
 
 mod docs;
 mod jsonl;
+pub(crate) mod library;
 mod repl;
 mod run;
 mod test;
@@ -10,7 +11,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use weft_warpscript::machine::Clock;
+use weft_warpscript::jsonl::finish;
+use weft_warpscript::machine::{Clock, Machine};
+use weft_warpscript::requests::Library;
 use weft_warpscript::{Config, Limits};
 
 pub(crate) use docs::{doc, words};
@@ -19,6 +22,7 @@ pub(crate) use test::test;
 
 use crate::config::Settings;
 use crate::home;
+use library::Folder;
 
 /// What `weft exec` is told.
 #[derive(Debug, clap::Args)]
@@ -36,18 +40,51 @@ pub(crate) struct Options {
 
 /// Runs a script, or one a line.
 pub(crate) fn exec(options: &Options) -> Result<(), String> {
-    let config = Arc::new(config(&options.conf)?);
+    let host = Host::new(&options.conf)?;
     match &options.file {
-        Some(file) => run::run(file, &config),
-        None => jsonl::serve(&config),
+        Some(file) => run::run(file, &host),
+        None => jsonl::serve(&host),
     }
 }
 
-/// A machine's configuration, soft limits lifted.
-fn config(files: &[PathBuf]) -> Result<Config, String> {
-    let settings = Settings::read(files).map_err(|error| error.to_string())?;
-    let config = settings.machine_config().map_err(|error| error.to_string())?;
-    Ok(Config { soft: Limits::MAX, ..config })
+/// What scripts run on here: a configuration with soft limits lifted, a clock, a library.
+struct Host {
+    config: Arc<Config>,
+    clocks: Clocks,
+    library: Option<Folder>,
+}
+
+impl Host {
+    fn new(files: &[PathBuf]) -> Result<Self, String> {
+        let settings = Settings::read(files).map_err(|error| error.to_string())?;
+        let config = settings.machine_config().map_err(|error| error.to_string())?;
+        let config = Arc::new(Config { soft: Limits::MAX, ..config });
+        let library = Folder::new(&settings).map_err(|error| error.to_string())?;
+        Ok(Self { config, clocks: Clocks::new(), library })
+    }
+
+    /// A machine that begins with what the bootstrap defines.
+    fn machine(&self, script: &str) -> Machine {
+        let mut machine = Machine::new(Arc::clone(&self.config), script);
+        if self.library.as_ref().is_some_and(Folder::has_bootstrap) {
+            machine.bootstrap();
+        }
+        machine
+    }
+
+    /// Runs a script to its end.
+    fn run(&self, script: &str) -> Result<Machine, String> {
+        let mut machine = self.machine(script);
+        let mut library = |ask: &Library| self.ask(ask);
+        finish(&mut machine, &mut || self.clocks.now(), entropy()?, &mut library);
+        Ok(machine)
+    }
+
+    /// Asks the library.
+    fn ask(&self, ask: &Library) -> library::Sourced {
+        let now_ms = self.clocks.now().mono_ns / 1_000_000;
+        self.library.as_ref().map_or(Ok(None), |library| library.answer(ask, now_ms))
+    }
 }
 
 /// The clock of scripts in this process.

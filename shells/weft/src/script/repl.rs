@@ -11,13 +11,12 @@ use rustyline::hint::Hinter;
 use rustyline::history::FileHistory;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{Context, Editor, Helper};
-use weft_warpscript::error::{Error, Kind};
+use weft_warpscript::jsonl::answer_request;
 use weft_warpscript::machine::{Machine, Run};
 use weft_warpscript::registry::families;
-use weft_warpscript::requests::{Answer, Request};
 
 use super::docs::describe;
-use super::{Clocks, config, entropy, run};
+use super::{Host, entropy, run};
 
 /// How much a script works between two looks at the keyboard.
 const SLICE: u64 = 100_000;
@@ -32,9 +31,8 @@ Tab completes words, Ctrl-C stops a script.";
 
 /// Reads statements and runs them until the input ends.
 pub(crate) fn repl(conf: &[PathBuf]) -> Result<(), String> {
-    let config = Arc::new(config(conf)?);
-    let mut machine = Machine::new(config, "");
-    let clocks = Clocks::new();
+    let host = Host::new(conf)?;
+    let mut machine = host.run("")?;
     let interrupted = interrupts()?;
     let mut editor = Editor::<Assistant, FileHistory>::new().map_err(|e| e.to_string())?;
     editor.set_helper(Some(Assistant));
@@ -66,7 +64,7 @@ pub(crate) fn repl(conf: &[PathBuf]) -> Result<(), String> {
             },
             _ => {
                 interrupted.store(false, Ordering::Relaxed);
-                evaluate(&mut machine, &input, clocks, &interrupted)?;
+                evaluate(&mut machine, &input, &host, &interrupted)?;
             }
         }
     }
@@ -81,7 +79,7 @@ pub(crate) fn repl(conf: &[PathBuf]) -> Result<(), String> {
 fn evaluate(
     machine: &mut Machine,
     input: &str,
-    clocks: Clocks,
+    host: &Host,
     interrupted: &AtomicBool,
 ) -> Result<(), String> {
     machine.go_on(input);
@@ -89,12 +87,10 @@ fn evaluate(
         if interrupted.swap(false, Ordering::Relaxed) {
             machine.abort("Stopped by Ctrl-C.");
         }
-        match machine.run(SLICE, clocks.now(), entropy()?) {
+        match machine.run(SLICE, host.clocks.now(), entropy()?) {
             Run::Done => break,
-            Run::Need(id, Request::Macro(_) | Request::Sleep(_)) => machine.answer(id, Answer::End),
-            Run::Need(id, _) => {
-                let error = Error::new(Kind::Script, "needs a platform; there is none here.");
-                machine.answer(id, Answer::Err(error));
+            Run::Need(id, request) => {
+                answer_request(machine, id, &request, &mut |ask| host.ask(ask));
             }
             Run::OutOfFuel | Run::Cancel(_) => {}
             Run::Waiting => machine.abort("The script waits for what nobody gives."),

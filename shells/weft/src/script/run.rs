@@ -3,13 +3,11 @@
 use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::path::Path;
-use std::sync::Arc;
 
 use weft_warpscript::json::{Format, JsonWriter};
 use weft_warpscript::machine::{Failure, Machine};
-use weft_warpscript::{Config, jsonl};
 
-use super::{Clocks, entropy};
+use super::Host;
 
 /// Values of the stack that are shown with an error.
 const SHOWN_VALUES: usize = 5;
@@ -21,10 +19,9 @@ const SHOWN_BYTES: usize = 200;
 const STEP: usize = 1 << 20;
 
 /// Runs a script and prints its stack.
-pub(super) fn run(file: &Path, config: &Arc<Config>) -> Result<(), String> {
+pub(super) fn run(file: &Path, host: &Host) -> Result<(), String> {
     let (name, script) = read(file)?;
-    let clocks = Clocks::new();
-    let machine = jsonl::run(&script, config, &mut || clocks.now(), entropy()?);
+    let machine = host.run(&script)?;
     if let Some(failure) = machine.failure() {
         return Err(report(&name, &script, failure, &machine));
     }
@@ -111,8 +108,7 @@ mod tests {
     use super::*;
 
     fn reported(script: &str) -> String {
-        let config = Arc::new(Config::default());
-        let machine = jsonl::run(script, &config, &mut Default::default, [0; 32]);
+        let machine = Host::new(&[]).and_then(|host| host.run(script)).expect("it runs");
         report("x.mc2", script, machine.failure().expect("it fails"), &machine)
     }
 

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use weft_warpscript::error::{Error, Kind};
 use weft_warpscript::machine::{Clock, Machine};
-use weft_warpscript::requests::{Answer, Request, RequestId as NeedId};
+use weft_warpscript::requests::{Answer, Chunk, Library, Request, RequestId as NeedId};
 
 pub(super) use schedule::Schedule;
 pub use script::{ExecDone, ExecTask};
@@ -34,7 +34,7 @@ use super::task::EgressTask;
 use super::{UNSENT_MAX, Work};
 use crate::applied::Progress;
 use crate::contract::http::{HttpAction, RequestHead, RequestId};
-use crate::contract::peer::CallResult;
+use crate::contract::peer::{CallResult, PeerAction};
 use crate::contract::{ActionId, Effect, Metric, TableEvent};
 use crate::directory_client::FindEvent;
 use crate::time::{Mono, Now};
@@ -348,8 +348,10 @@ impl Exec {
                     work.wakes.insert((Mono(until), request, id));
                     continue;
                 }
-                Request::Macro(_) => {
-                    self.inbox.push((id, Answer::End));
+                Request::Library(ask) => {
+                    if !ask_library(config, work, (request, id), ask) {
+                        self.inbox.push((id, Answer::End));
+                    }
                     continue;
                 }
                 Request::Http(_) => {
@@ -470,6 +472,24 @@ impl Exec {
     }
 }
 
+/// Asks the shell's library of scripts; `false` when there is none.
+fn ask_library(
+    config: &EgressConfig,
+    work: &mut Work,
+    asker: (RequestId, NeedId),
+    ask: Library,
+) -> bool {
+    if !config.exec.has_library && !config.exec.has_bootstrap {
+        return false;
+    }
+    let id = work.ids.next_id();
+    if !matches!(ask, Library::Loaded { .. }) {
+        work.asked.insert(id, asker);
+    }
+    work.effects.push_back(Effect::Peer(PeerAction::Script { id, ask }));
+    true
+}
+
 /// Bytes that a script holds.
 fn held(script: &Script) -> usize {
     /// What a machine takes without anything in its heap.
@@ -557,6 +577,25 @@ impl super::Egress {
         let config = Arc::clone(&self.config);
         if let Some(super::Request::Exec(exec)) = self.requests.get_mut(&request) {
             exec.called(&config, &mut self.work, request, now, (id, result));
+            exec.go_on(&mut self.work, request);
+        }
+        self.dispatch(now);
+    }
+
+    /// The library answered a script.
+    pub(super) fn answered_script(
+        &mut self,
+        now: Now,
+        (request, need): (RequestId, NeedId),
+        result: Result<Option<Arc<str>>, String>,
+    ) {
+        if let Some(super::Request::Exec(exec)) = self.requests.get_mut(&request) {
+            let answers = match result {
+                Ok(Some(source)) => vec![Answer::Chunk(Chunk::Source(source)), Answer::End],
+                Ok(None) => vec![Answer::End],
+                Err(message) => vec![Answer::Err(Error::new(Kind::Script, message))],
+            };
+            exec.inbox.extend(answers.into_iter().map(|answer| (need, answer)));
             exec.go_on(&mut self.work, request);
         }
         self.dispatch(now);

@@ -34,6 +34,8 @@ pub(super) struct Setup {
     pub(super) config: Arc<Config>,
     /// `NAME=EXPR/…` of the path, not decoded.
     pub(super) definitions: String,
+    /// Whether the bootstrap runs first.
+    pub(super) has_bootstrap: bool,
     /// The variable that holds the request's headers, and those.
     pub(super) headers: Option<(String, Headers)>,
     pub(super) capabilities: Vec<(String, String)>,
@@ -224,6 +226,9 @@ impl Setup {
             machine.limit_time(limit);
         }
         machine.define(definitions);
+        if self.has_bootstrap {
+            machine.bootstrap();
+        }
         Ok(machine)
     }
 }

@@ -40,6 +40,7 @@ pub(super) fn setup(
     Ok(Setup {
         config: Arc::<Config>::clone(&config.exec.machine),
         definitions: definitions(&head.path).to_owned(),
+        has_bootstrap: config.exec.has_bootstrap,
         headers: headers.map(|name| (name.to_owned(), by_name(head))),
         time_limit: time_limit(config, head, &capabilities, now),
         capabilities,
