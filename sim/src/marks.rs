@@ -28,7 +28,7 @@ const KINDS: &[(Component, &str)] = &[
          find|find cancel|find ended|find failed|find next|found|get|list|next|\
          no children|no node|node|not ready|points|ready|request body|request broken|\
          request end|request head|response abort|response body|response drained|\
-         response end|response head|stop|stopped|stream broke|stream ended|tick",
+         response end|response head|script|stop|stopped|stream broke|stream ended|tick",
     ),
     (
         Ingress,
@@ -86,6 +86,7 @@ const WARNINGS: &[(&str, Component, &str)] = &[
 
 /// Marks that no seed reaches, and why.
 const UNREACHED: &[(Component, &str, &str)] = &[
+    (Egress, "script", "no node has a library of scripts"),
     (Directory, "seek", "only a store begins a partition again"),
     (Ingress, "seek", "only a store begins a partition again"),
     (Ingress, "commit", STANDS_ALONE),
@@ -214,6 +215,7 @@ mod tests {
         ("PeerAction::Next {", &["find next"]),
         ("PeerAction::Cancel {", &["find cancel"]),
         ("PeerAction::Answer {", &["answer", "ask", "ask next", "ask cancel"]),
+        ("PeerAction::Script {", &["script"]),
         ("PeerAction::Call {", &["call", "called", "call failed"]),
         ("PeerAction::Applied {", &["has applied"]),
         ("PeerEvent::Applied { topic", &["applied"]),
