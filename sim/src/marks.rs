@@ -2,7 +2,7 @@
 //! refusals. A set of seeds that leaves one out has not tried everything.
 //!
 //! A mark is a component and a name. Tests compare the tables with the sources of the machines, so
-//! none is forgotten; what no seed can reach is not listed, or says why ([`UNREACHED`]).
+//! none is forgotten; what no seed can reach is not listed, or says why (`UNREACHED`).
 
 use std::collections::BTreeSet;
 
