@@ -81,7 +81,8 @@ class Cluster:
         # Names of its own: runs after each other do not see each other.
         name = f"weft-{os.getpid()}-{int(time.time())}"
         self.topics = {"data": f"{name}-data", "metadata": f"{name}-metadata"}
-        text = (CONF / "common.conf").read_text().replace("127.0.0.1:9092", kafka).replace("127.0.0.1:2181", zookeeper)
+        # ZooKeeper first: an address of Kafka may begin as the template's of ZooKeeper does.
+        text = (CONF / "common.conf").read_text().replace("127.0.0.1:2181", zookeeper).replace("127.0.0.1:9092", kafka)
         lines = [line for line in text.splitlines() if kafka in line or zookeeper in line]
         lines += [f"directory.zk.znode = /{name}"]
         lines += [f"{prefix}.topic = {self.topics[prefix.rsplit('.', 1)[1]]}" for prefix in
