@@ -65,6 +65,8 @@ def answers(weft, read, write, ingress, egress, check):
 
 def main():
     weft, servers, zookeeper, kafka = sys.argv[1:]
+    # It is run from other folders too.
+    weft = str(Path(weft).resolve())
     home = Path(servers) / "walk-through"
     shutil.rmtree(home, ignore_errors=True)
     cluster = Cluster(weft, home, zookeeper, kafka, 24900)
