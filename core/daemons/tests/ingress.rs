@@ -320,3 +320,17 @@ fn a_delete_waits_a_while_for_a_directory() {
     assert_eq!(the_head(&effects).map(|head| head.status), Some(503));
     assert!(body_text(&effects).contains("No directory is registered."));
 }
+
+#[test]
+fn a_delete_whose_wait_is_over_is_refused_whether_topics_are_known_or_not() {
+    let mut config = IngressConfig::minimal(ids(), TokenAuthority::new(token_keys()));
+    config.wait_for_applied = true;
+    let mut ingress = Ingress::new(config);
+    drain(&mut ingress);
+    assert_eq!(the_head(&delete(&mut ingress, 1)), None);
+    let until = ingress.deadline().expect("a time");
+    let late = at(until.0 / 1_000_000 + 1);
+    let effects = step(&mut ingress, late, Event::Tick);
+    assert_eq!(the_head(&effects).map(|head| head.status), Some(503));
+    assert!(ingress.deadline().is_none_or(|deadline| deadline > late.mono), "or it ticks for ever");
+}

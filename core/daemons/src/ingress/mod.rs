@@ -448,14 +448,13 @@ impl Ingress {
 
     /// Finds the series once the directory knows what was acknowledged before.
     fn settle_delete(&mut self, now: Now, request: RequestId) {
-        if !self.is_ready() {
-            return;
-        }
-        let progress = self.applied.progress(now, request);
+        let (is_ready, progress) = (self.is_ready(), self.applied.progress(now, request));
         let Some(Request::Delete(delete)) = self.requests.get_mut(&request) else { return };
         let Stage::Settling(plan) = &delete.stage else { return };
         match progress {
             Progress::Waiting => {}
+            // It goes on once the topics are known, as uploads do.
+            Progress::Reached if !is_ready => {}
             Progress::Failed(message) => self.refuse(request, 503, &message),
             Progress::Reached => match self.directory.find(&plan.find_request(), &mut self.ids) {
                 Ok(find) => delete.stage = Stage::Finding(plan.clone(), find),
