@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
-use hyper::Request;
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use weft_daemons::contract::RequestHead;
 
 /// Connections kept for one address.
 const IDLE_MAX: usize = 16;
@@ -97,6 +98,39 @@ impl Client {
         self.send(address, connection, make()?).await
     }
 
+    /// Sends a request to `host:port`, at most once: only what no byte of was written goes to a
+    /// new connection.
+    pub async fn call(
+        &self,
+        address: &str,
+        head: &RequestHead,
+        body: Bytes,
+    ) -> Result<ClientResponse, ClientError> {
+        let target = match head.query.as_str() {
+            "" => head.path.clone(),
+            query => format!("{}?{query}", head.path),
+        };
+        let mut builder =
+            Request::builder().method(head.method.as_str()).uri(target).header("Host", address);
+        for (name, value) in &head.headers {
+            builder = builder.header(name, value);
+        }
+        let mut request = builder
+            .body(Full::new(body))
+            .map_err(|error| ClientError::Request(address.to_owned(), error.to_string()))?;
+        if let Some(mut connection) = self.take_idle(address) {
+            match self.in_time(address, connection.try_send_request(request)).await? {
+                Ok(response) => return Ok(self.response(address, response, connection)),
+                Err(mut error) => match error.take_message() {
+                    Some(unsent) => request = unsent,
+                    None => return Err(ClientError::Http(address.to_owned(), error.into_error())),
+                },
+            }
+        }
+        let connection = self.connect(address).await?;
+        self.send(address, connection, request).await
+    }
+
     fn take_idle(&self, address: &str) -> Option<SendRequest<Full<Bytes>>> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let connections = idle.get_mut(address)?;
@@ -130,18 +164,32 @@ impl Client {
         mut connection: SendRequest<Full<Bytes>>,
         request: Request<Full<Bytes>>,
     ) -> Result<ClientResponse, ClientError> {
-        let time = self.patience.head;
-        let response = timeout(time, connection.send_request(request))
-            .await
-            .map_err(|_| ClientError::Slow(address.to_owned(), time))?
+        let response = self
+            .in_time(address, connection.send_request(request))
+            .await?
             .map_err(|error| ClientError::Http(address.to_owned(), error))?;
-        Ok(ClientResponse {
+        Ok(self.response(address, response, connection))
+    }
+
+    /// What does not come in the time that a head may take is too slow.
+    async fn in_time<F: Future>(&self, address: &str, head: F) -> Result<F::Output, ClientError> {
+        let time = self.patience.head;
+        timeout(time, head).await.map_err(|_| ClientError::Slow(address.to_owned(), time))
+    }
+
+    fn response(
+        &self,
+        address: &str,
+        response: Response<Incoming>,
+        connection: SendRequest<Full<Bytes>>,
+    ) -> ClientResponse {
+        ClientResponse {
             status: response.status().as_u16(),
             address: address.to_owned(),
             body: response.into_body(),
             patience: self.patience.body,
             connection: Some((self.idle.clone(), connection)),
-        })
+        }
     }
 }
 

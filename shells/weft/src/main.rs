@@ -7,6 +7,7 @@ mod backends;
 mod cli;
 mod config;
 mod driver;
+mod endpoints;
 mod home;
 mod load;
 mod metrics;

@@ -17,6 +17,7 @@ use weft_wire::streaming;
 
 use crate::backends::{Coord, Log, Table};
 use crate::driver::{Backends, Clock, drive};
+use crate::endpoints::Endpoints;
 use crate::home;
 use crate::metrics::Metrics;
 use crate::peers::{Asker, Caller, Peers, Seat};
@@ -95,7 +96,7 @@ impl Node {
             let sinks = sinks.clone();
             Arc::new(move |head| sinks.route(head))
         };
-        wiring.peers.call_through(caller(route.clone(), wiring.responder.clone()));
+        wiring.peers.call_through(caller(route.clone(), wiring.responder.clone(), plan.endpoints));
         for (name, is_wanted) in [
             ("store", plan.store.is_some()),
             ("directory", plan.directory.is_some()),
@@ -186,15 +187,23 @@ fn asker(folder: Folder, clock: Clock) -> Asker {
     })
 }
 
-/// Makes the requests of components to each other.
-fn caller(route: Route, responder: Responder) -> Caller {
+/// Makes the requests of components to each other; those of scripts that write go to `endpoints`
+/// where there are any.
+fn caller(route: Route, responder: Responder, endpoints: Option<Endpoints>) -> Caller {
     let runtime = tokio::runtime::Handle::current();
-    Box::new(move |head, body, done| match route(&head) {
-        Some(sink) => {
-            let call = weft_http::call(responder.clone(), sink, head, body);
+    Box::new(move |head, body, done| {
+        let write = endpoints.as_ref().map(|e| (e, head.clone(), body.clone()));
+        if let Some(call) = write.and_then(|(endpoints, head, body)| endpoints.call(head, body)) {
             runtime.spawn(async move { done(call.await) });
+            return;
         }
-        None => done(Err(PeerError::Refused(format!("Nobody serves {}.", head.path)))),
+        match route(&head) {
+            Some(sink) => {
+                let call = weft_http::call(responder.clone(), sink, head, body);
+                runtime.spawn(async move { done(call.await) });
+            }
+            None => done(Err(PeerError::Refused(format!("Nobody serves {}.", head.path)))),
+        }
     })
 }
 

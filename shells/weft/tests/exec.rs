@@ -51,6 +51,29 @@ fn a_script_sees_what_it_stored() {
 }
 
 #[test]
+fn what_a_script_writes_goes_to_the_ingress_that_is_named() {
+    let writes = Node::start();
+    let url = writes.url();
+    let apart = Node::start_with(&format!(
+        "warp.components = directory,store,egress\nwarpscript.update.endpoint = {url}/api/v0/update\n\
+         warpscript.delete.endpoint = {url}/api/v0/delete\n"
+    ));
+    let write = &writes.write;
+    let both = format!(
+        "NEWGTS 'a' RENAME 1 NaN NaN NaN 1.5 ADDVALUE '{write}' UPDATE \
+         NEWGTS 'b' RENAME 1 NaN NaN NaN 2.5 ADDVALUE '{write}' UPDATE '{write}' 'a{{}}' 0 9 1 DELETE"
+    );
+    assert_eq!(answer(&apart, &both), "[1]");
+    let left = Model::of_lines("1// b{} 2.5");
+    assert_eq!(writes.stored("~.*{}"), left);
+    // There is no endpoint for this one.
+    let reply =
+        exec(&apart, &format!("NEWGTS 'b' RENAME {{ 'a' 'c' }} SETATTRIBUTES '{write}' META"));
+    assert_eq!(reply.status, 500);
+    assert!(reply.text().contains("'warpscript.meta.endpoint' not set"), "{}", reply.text());
+}
+
+#[test]
 fn earthquakes_are_analysed_as_by_hand() {
     const HOUR: i64 = 3_600_000_000;
     let node = Node::start_with(LIMITS);

@@ -25,6 +25,7 @@ use weft_wire::token::{TokenAuthority, TokenKeys};
 use weft_wire::znode::{DIRECTORY_SERVICE, ServiceInstance};
 
 use crate::config::{Backend, Choice, ConfigError, Settings};
+use crate::endpoints::Endpoints;
 use crate::home;
 use crate::peers::Network;
 use crate::script::library::{BOOTSTRAP_KEY, Folder, REPOSITORY_KEY};
@@ -59,6 +60,8 @@ pub(crate) struct Plan {
     pub(crate) library: Option<Folder>,
     /// How directories of other processes are asked.
     pub(crate) network: Option<Network>,
+    /// Where what scripts write goes, when not to an ingress of this process.
+    pub(crate) endpoints: Option<Endpoints>,
     /// Where `/readyz` and `/metrics` are served when no component listens.
     pub(crate) address: SocketAddr,
 }
@@ -173,6 +176,9 @@ impl Plan {
             egress: has("egress").then(|| egress(settings, &common)).transpose()?,
             library: Folder::new(settings)?,
             network,
+            endpoints: (has("egress") && !has("ingress"))
+                .then(|| Endpoints::new(settings))
+                .transpose()?,
             address: standalone(settings)?,
             tokens,
         })
