@@ -11,6 +11,7 @@ use rustyline::hint::Hinter;
 use rustyline::history::FileHistory;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{Context, Editor, Helper};
+use tokio::signal::unix::{SignalKind, signal};
 use weft_warpscript::jsonl::answer_request;
 use weft_warpscript::machine::{Machine, Run};
 use weft_warpscript::registry::families;
@@ -104,16 +105,23 @@ fn evaluate(
 }
 
 /// Set by Ctrl-C while a script runs; at the prompt the editor takes it.
+///
+/// The editor replaces the handler for as long as it reads, and puts back what it found: this one
+/// has to be there before it reads for the first time.
 fn interrupts() -> Result<Arc<AtomicBool>, String> {
     let flag = Arc::new(AtomicBool::new(false));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| error.to_string())?;
+    let mut signals = {
+        let _context = runtime.enter();
+        signal(SignalKind::interrupt()).map_err(|error| error.to_string())?
+    };
     let seen = flag.clone();
     std::thread::spawn(move || {
         runtime.block_on(async move {
-            while tokio::signal::ctrl_c().await.is_ok() {
+            while signals.recv().await.is_some() {
                 seen.store(true, Ordering::Relaxed);
             }
         });
