@@ -48,3 +48,33 @@ fn loops_stop_where_they_should() {
     assert_eq!(run("2 1 <% %> FOR", 10), Some("[]".into()));
     assert_eq!(run("1 9 <% %> FOR", 5), None);
 }
+
+#[test]
+fn lists_are_mapped_in_the_short_way_as_in_the_long_one() {
+    assert_eq!(run("[ 1 2 3 4 ] <% + %> LMAP", 10), Some("[[1,3,5,7]]".into()));
+    assert_eq!(run("[ 1 2 3 4 ] <% 2 * %> false LMAP", 10), Some("[[2,4,6,8]]".into()));
+    // What a round leaves behind stays, as in the reference.
+    assert_eq!(run("[ 7 8 9 ] <% DUP %> LMAP SIZE", 10), Some("[3,2,9,1,8,0,7]".into()));
+    // A round that leaves nothing takes what is below; then there is nothing.
+    assert_eq!(run("5 6 [ 7 8 ] <% DROP DROP %> LMAP", 10), Some("[[6,5]]".into()));
+    assert_eq!(run("5 [ 7 8 9 ] <% DROP DROP %> LMAP", 10), None);
+    // The list changes while it is walked.
+    assert_eq!(
+        run("[ 1 2 3 ] 'l' STORE $l <% DROP $l 9 2 SET DROP %> LMAP", 10),
+        Some("[[1,2,9]]".into())
+    );
+    assert_eq!(run("[ 1 2 3 4 ] 'l' STORE $l <% DROP $l 3 REMOVE DROP DROP %> LMAP", 10), None);
+    // Values and their places have to fit.
+    assert_eq!(run("[ 1 2 3 ] <% + %> LMAP", 2), None);
+}
+
+#[test]
+fn lists_are_walked_in_the_short_way_as_in_the_long_one() {
+    assert_eq!(run("[ 1 2 3 ] <% 2 * %> FOREACH", 10), Some("[6,4,2]".into()));
+    assert_eq!(run("[ 5 6 ] <% %> true FOREACH", 10), Some("[1,6,0,5]".into()));
+    assert_eq!(run("[ 1 2 3 ] <% DUP 2 == <% BREAK %> IFT %> FOREACH", 10), Some("[2,1]".into()));
+    assert_eq!(run("[ 1 2 3 ] 'l' STORE $l <% DROP $l 9 +! DROP %> FOREACH", 10), None);
+    assert_eq!(run("[ 1 2 3 ] <% %> FOREACH", 2), None);
+    assert_eq!(run("[ 1 2 ] <% %> true FOREACH", 4), Some("[1,2,0,1]".into()));
+    assert_eq!(run("[ 1 2 ] <% %> true FOREACH", 3), None);
+}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Machine, Place};
 use crate::error::{Fault, Kind, Result};
-use crate::heap::Text;
+use crate::heap::{Heap, Text};
 use crate::macros::{Instruction, Macro, Symbol};
 use crate::registry::{Quick, Word};
 use crate::value::{Handle, Value};
@@ -54,6 +54,12 @@ pub trait Loop: Send {
     /// As the word.
     fn next(&mut self, vm: &mut Machine) -> Result<bool>;
 
+    /// The next round where it only moves values, as [`Loop::next`] would make it; `false` when
+    /// anything is out of the ordinary, and nothing happened.
+    fn turn(&mut self, _heap: &Heap, _stack: &mut Turn<'_>) -> bool {
+        false
+    }
+
     /// The loop is over: leaves the results. Not called after `BREAK`.
     ///
     /// # Errors
@@ -69,6 +75,41 @@ pub trait Loop: Send {
 
     /// Names the values that the state holds.
     fn trace(&self, _visit: &mut dyn FnMut(Value)) {}
+}
+
+/// The stack between two rounds of a loop.
+pub struct Turn<'a> {
+    values: &'a mut Vec<Value>,
+    hidden: usize,
+    depth: i64,
+}
+
+impl Turn<'_> {
+    /// What the round before left on top, if it left anything.
+    #[inline(always)]
+    pub fn top(&self) -> Option<Value> {
+        self.values[self.hidden..].last().copied()
+    }
+
+    /// Whether `count` values fit.
+    #[inline(always)]
+    pub const fn has_room(&self, count: usize) -> bool {
+        (self.values.len() + count) as i64 <= self.depth
+    }
+
+    /// Puts a value in the place of the top, which is there.
+    #[inline(always)]
+    pub fn replace(&mut self, value: Value) {
+        if let Some(top) = self.values.last_mut() {
+            *top = value;
+        }
+    }
+
+    /// Pushes a value, for which there is room.
+    #[inline(always)]
+    pub fn push(&mut self, value: Value) {
+        self.values.push(value);
+    }
 }
 
 pub(crate) enum Frame {
@@ -398,31 +439,41 @@ impl Machine {
         }
     }
 
-    /// The common turn of a counting loop: `false` when anything is out of the ordinary, and
-    /// nothing happened.
+    /// The common turn of a loop: `false` when anything is out of the ordinary, and nothing
+    /// happened.
     #[inline(always)]
     fn turn(&mut self, index: usize) -> bool {
         if self.must_pause() || self.ops >= self.limits.ops || index == 0 {
             return false;
         }
-        let [Frame::Loop { state: LoopState::Count(count), .. }, Frame::Macro(frame)] =
-            &mut self.frames[index - 1..]
-        else {
+        let [Frame::Loop { state, .. }, Frame::Macro(frame)] = &mut self.frames[index - 1..] else {
             return false;
         };
-        if count.done
-            || count.next > count.to
-            || !count.push
-            || self.clock.mono_ns > count.deadline
-            || self.stack.len() as i64 >= self.limits.depth
-        {
-            return false;
+        match state {
+            LoopState::Count(count) => {
+                if count.done
+                    || count.next > count.to
+                    || !count.push
+                    || self.clock.mono_ns > count.deadline
+                    || self.stack.len() as i64 >= self.limits.depth
+                {
+                    return false;
+                }
+                self.stack.push(Value::Long(count.next));
+                (count.next, count.done) = count.next.overflowing_add(1);
+            }
+            LoopState::Other(Some(state)) => {
+                let (hidden, depth) = (self.hidden, self.limits.depth);
+                let mut stack = Turn { values: &mut self.stack, hidden, depth };
+                if !state.turn(&self.heap, &mut stack) {
+                    return false;
+                }
+            }
+            LoopState::Other(None) => return false,
         }
         self.section = frame.section;
         self.fuel -= 1;
         self.ops += 1;
-        self.stack.push(Value::Long(count.next));
-        (count.next, count.done) = count.next.overflowing_add(1);
         true
     }
 

@@ -21,7 +21,7 @@ use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 
 pub(crate) use frames::{Count, Frame, LoopState};
-pub use frames::{Flow, Loop, Task};
+pub use frames::{Flow, Loop, Task, Turn};
 pub use symbols::Symbols;
 
 use crate::config::{Config, Limits};

@@ -2,8 +2,8 @@
 
 use super::{as_macro, macro_and_flag};
 use crate::error::{Error, Fault, Kind, Result};
-use crate::heap::{Encoder, Gts, List, Map, Set, Text};
-use crate::machine::{Loop, Machine};
+use crate::heap::{Encoder, Gts, Heap, List, Map, Set, Text};
+use crate::machine::{Loop, Machine, Turn};
 use crate::value::{Handle, Value};
 use crate::words::points;
 
@@ -113,6 +113,22 @@ impl Loop for Each {
         }
         self.index += 1;
         Ok(true)
+    }
+
+    fn turn(&mut self, heap: &Heap, stack: &mut Turn<'_>) -> bool {
+        let Walk::List(list, size) = self.walk else { return false };
+        let items = heap.list(list);
+        let element = items.get(self.index).copied();
+        let Some(element) = element.filter(|_| items.len() == size) else { return false };
+        if !stack.has_room(1 + usize::from(self.push_index)) {
+            return false;
+        }
+        stack.push(element);
+        if self.push_index {
+            stack.push(Value::Long(self.index as i64));
+        }
+        self.index += 1;
+        true
     }
 
     fn breaks(&self) -> bool {

@@ -2,9 +2,9 @@
 
 use super::sort;
 use crate::error::{Fault, Result};
-use crate::heap::{Key, List, Map};
+use crate::heap::{Heap, Key, List, Map};
 use crate::java;
-use crate::machine::{Loop, Machine};
+use crate::machine::{Loop, Machine, Turn};
 use crate::macros::Macro;
 use crate::value::{Handle, Value};
 
@@ -111,6 +111,25 @@ impl Loop for Elements {
         }
         self.index += 1;
         Ok(true)
+    }
+
+    fn turn(&mut self, heap: &Heap, stack: &mut Turn<'_>) -> bool {
+        // The first element has no result before it, and the last none behind it.
+        if self.collect != Collect::Map || self.index == 0 || self.index == self.size {
+            return false;
+        }
+        let element = heap.list(self.list).get(self.index).copied();
+        let (Some(element), Some(result)) = (element, stack.top()) else { return false };
+        if !stack.has_room(1) {
+            return false;
+        }
+        self.results.push(result);
+        stack.replace(element);
+        if self.push_index {
+            stack.push(Value::Long(self.index as i64));
+        }
+        self.index += 1;
+        true
     }
 
     fn end(&mut self, vm: &mut Machine) -> Result {
