@@ -558,6 +558,8 @@ impl Clients {
                 world.close(id, false);
                 self.ended(world, id, None);
             }
+            // No client asks for a WebSocket.
+            HttpAction::Upgrade { .. } | HttpAction::Message { .. } | HttpAction::Close { .. } => {}
             HttpAction::Pause { .. } => request.paused = true,
             HttpAction::Resume { .. } => {
                 if std::mem::replace(&mut request.paused, false) && !request.parts.is_empty() {

@@ -33,13 +33,13 @@ const KINDS: &[(Component, &str)] = &[
     (
         Ingress,
         "append|append failed|append unknown|appended|applied|ask ends|assigned|\
-         changed|children|client gone|commit|commit failed|commit refused|committed|\
+         changed|children|client gone|close|commit|commit failed|commit refused|committed|\
          compute|computed|connected|describe|describe failed|described|disconnected|\
          ends|ends failed|find|find cancel|find ended|find failed|find next|found|\
-         get|list|no children|no node|node|pause|ready|records|request body|\
+         get|list|message|no children|no node|node|pause|ready|records|request body|\
          request broken|request end|request head|request pause|request resume|\
          response abort|response body|response drained|response end|response head|\
-         resume|revoked|seek|stop|stopped|subscribe|tick",
+         resume|revoked|seek|send message|stop|stopped|subscribe|tick|upgrade",
     ),
     (
         Store,
@@ -89,12 +89,18 @@ const UNREACHED: &[(Component, &str, &str)] = &[
     (Egress, "script", "no node has a library of scripts"),
     (Directory, "seek", "only a store begins a partition again"),
     (Ingress, "seek", "only a store begins a partition again"),
+    (Ingress, "upgrade", NO_WEBSOCKET),
+    (Ingress, "message", NO_WEBSOCKET),
+    (Ingress, "send message", NO_WEBSOCKET),
+    (Ingress, "close", NO_WEBSOCKET),
     (Ingress, "commit", STANDS_ALONE),
     (Ingress, "committed", STANDS_ALONE),
     (Ingress, "commit failed", STANDS_ALONE),
     (Ingress, "commit refused", STANDS_ALONE),
     (Ingress, "revoked", "a member that stands alone keeps every partition"),
 ];
+
+const NO_WEBSOCKET: &str = "no client of the simulator asks for a WebSocket";
 
 const STANDS_ALONE: &str = "a member that stands alone commits nothing";
 
@@ -225,6 +231,9 @@ mod tests {
         ("HttpAction::Abort {", &["response abort"]),
         ("HttpAction::Pause {", &["request pause"]),
         ("HttpAction::Resume {", &["request resume"]),
+        ("HttpAction::Upgrade {", &["upgrade", "message"]),
+        ("HttpAction::Message {", &["send message"]),
+        ("HttpAction::Close {", &["close"]),
         ("HttpEvent::Body {", &["request body", "request broken"]),
         ("Effect::Compute(", &["compute", "computed"]),
         ("Effect::Ready(true)", &["ready"]),

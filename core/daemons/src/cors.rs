@@ -80,6 +80,13 @@ pub fn not_found_response() -> (ResponseHead, Bytes) {
     plain_error_response(404, "Not Found")
 }
 
+/// The answer to a plain request on the path of a WebSocket.
+pub(crate) fn websocket_only_response() -> (ResponseHead, Bytes) {
+    let (mut head, body) = plain_error_response(426, "Only WebSockets are served here.");
+    head.headers.push(("Upgrade".to_owned(), "websocket".to_owned()));
+    (head, body)
+}
+
 /// An error without `Access-Control` headers.
 pub(crate) fn plain_error_response(status: u16, message: &str) -> (ResponseHead, Bytes) {
     let head = response(status, &[("Content-Type", "text/plain; charset=utf-8")]);

@@ -102,7 +102,7 @@ impl Body for ResponseBody {
                 Poll::Ready(stream.finish().transpose().map(|last| last.map(Frame::data)))
             }
             // A response that breaks must not look complete.
-            Poll::Ready(Some(Part::Abort | Part::Head(_)) | None) => {
+            Poll::Ready(Some(_) | None) => {
                 stream.has_ended = true;
                 stream.exchange.finish();
                 Poll::Ready(Some(Err(io::Error::other("the response was cut off"))))

@@ -57,7 +57,7 @@ async fn receive(exchange: &Exchange, mut parts: UnboundedReceiver<Part>) -> Cal
                 exchange.tell(HttpEvent::Drained { request: exchange.request() });
             }
             Some(Part::End) => return Ok(CallResponse { status, body: body.freeze() }),
-            Some(Part::Abort) | None => {
+            Some(_) | None => {
                 return Err(PeerError::Refused("The answer was cut off.".to_owned()));
             }
         }

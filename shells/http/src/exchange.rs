@@ -1,14 +1,15 @@
 //! One request and its response, between hyper and a machine.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use weft_daemons::contract::http::RequestId;
-use weft_daemons::contract::{HttpAction, HttpEvent, ResponseHead};
+use weft_daemons::contract::{HttpAction, HttpEvent, Message, ResponseHead};
 
 /// Gets the events of requests. Must not block.
 pub type Sink = Arc<dyn Fn(HttpEvent) + Send + Sync>;
@@ -19,6 +20,10 @@ pub(crate) enum Part {
     Body(Bytes),
     End,
     Abort,
+    /// Open the WebSocket, for messages of at most so many bytes.
+    Upgrade(usize),
+    Message(Message),
+    Close(u16, String),
 }
 
 /// Carries out what machines want done with requests.
@@ -39,11 +44,14 @@ struct Open {
     reading: Arc<Reading>,
 }
 
-/// Whether the body of a request is read on.
+/// Whether the body of a request, or what comes over a WebSocket, is read on.
 #[derive(Default)]
 pub(crate) struct Reading {
     is_paused: Mutex<bool>,
     changed: Notify,
+    /// A WebSocket is to end: its machine knows.
+    is_ending: AtomicBool,
+    ending: Notify,
 }
 
 /// A request under way. When it is dropped before its response has ended, the client is gone.
@@ -62,10 +70,19 @@ impl Responder {
             HttpAction::Body { request, bytes } => (request, Part::Body(bytes)),
             HttpAction::End { request } => (request, Part::End),
             HttpAction::Abort { request } => (request, Part::Abort),
+            HttpAction::Upgrade { request, message_bytes_max } => {
+                (request, Part::Upgrade(message_bytes_max))
+            }
+            HttpAction::Message { request, message } => (request, Part::Message(message)),
+            HttpAction::Close { request, code, reason } => (request, Part::Close(code, reason)),
             HttpAction::Pause { request } => return self.set_paused(request, true),
             HttpAction::Resume { request } => return self.set_paused(request, false),
         };
         if let Some(open) = self.lock().get(&request) {
+            if let Part::Close(..) | Part::Abort = part {
+                open.reading.is_ending.store(true, Ordering::Relaxed);
+                open.reading.ending.notify_one();
+            }
             let _ = open.parts.send(part);
         }
     }
@@ -98,11 +115,33 @@ impl Reading {
     pub(crate) async fn allowed(&self) {
         loop {
             let changed = self.changed.notified();
-            if !*self.is_paused.lock().unwrap_or_else(PoisonError::into_inner) {
+            if !self.is_paused() {
                 return;
             }
             changed.await;
         }
+    }
+
+    /// Whether nothing is read for now.
+    pub(crate) fn is_paused(&self) -> bool {
+        *self.is_paused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads on, whatever the machine said.
+    pub(crate) fn end(&self) {
+        *self.is_paused.lock().unwrap_or_else(PoisonError::into_inner) = false;
+        self.changed.notify_one();
+    }
+
+    /// Whether the machine wants a WebSocket to end.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.is_ending.load(Ordering::Relaxed)
+    }
+
+    /// Waits until a WebSocket has had so long to end since its machine wanted that.
+    pub(crate) async fn overdue(&self, time: Duration) {
+        self.ending.notified().await;
+        tokio::time::sleep(time).await;
     }
 }
 

@@ -13,13 +13,14 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use weft_daemons::contract::http::RequestId;
 use weft_daemons::contract::{HttpEvent, RequestHead, ResponseHead};
 
 use crate::body::{ResponseBody, Stream, gzip};
 use crate::exchange::{Exchange, Part, Reading, Responder, Sink};
+use crate::socket::{self, Socket, accept_key};
 
 /// What the server takes on.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +35,11 @@ pub struct Limits {
     pub head_time: Duration,
     /// How long the next piece of a body may take.
     pub body_time: Duration,
+    /// How often the client of a WebSocket is pinged; when it says nothing for two of these
+    /// periods it is gone.
+    pub ping_time: Duration,
+    /// How long the end of a WebSocket may take.
+    pub close_time: Duration,
 }
 
 impl Default for Limits {
@@ -44,6 +50,8 @@ impl Default for Limits {
             head_bytes: 256 << 10,
             head_time: Duration::from_secs(30),
             body_time: Duration::from_secs(300),
+            ping_time: Duration::from_secs(60),
+            close_time: Duration::from_secs(10),
         }
     }
 }
@@ -99,10 +107,7 @@ impl Server {
             match self.listener.accept().await {
                 Ok((stream, _)) => {
                     let shared = self.shared.clone();
-                    tokio::spawn(async move {
-                        serve(stream, shared).await;
-                        drop(permit);
-                    });
+                    tokio::spawn(serve(stream, shared, Arc::new(permit)));
                 }
                 // Out of file descriptors, say: later it may work.
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
@@ -111,12 +116,13 @@ impl Server {
     }
 }
 
-async fn serve(stream: TcpStream, shared: Arc<Shared>) {
+/// Serves a connection; who keeps `permit` counts as one.
+async fn serve(stream: TcpStream, shared: Arc<Shared>, permit: Arc<OwnedSemaphorePermit>) {
     let _ = stream.set_nodelay(true);
     let limits = shared.limits;
     let service = service_fn(move |request| {
-        let shared = shared.clone();
-        async move { Ok::<_, Infallible>(shared.answer(request).await) }
+        let (shared, permit) = (shared.clone(), permit.clone());
+        async move { Ok::<_, Infallible>(shared.answer(request, permit).await) }
     });
     // An error here is the client's: its connection is closed, and there is nobody to tell.
     let _ = hyper::server::conn::http1::Builder::new()
@@ -125,11 +131,17 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
         .max_headers(limits.headers)
         .max_buf_size(limits.head_bytes)
         .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades()
         .await;
 }
 
 impl Shared {
-    async fn answer(&self, request: Request<Incoming>) -> Response<ResponseBody> {
+    async fn answer(
+        &self,
+        mut request: Request<Incoming>,
+        permit: Arc<OwnedSemaphorePermit>,
+    ) -> Response<ResponseBody> {
+        let upgrade = hyper::upgrade::on(&mut request);
         let (parts, incoming) = request.into_parts();
         let accepts_gzip = parts.headers.get(ACCEPT_ENCODING).is_some_and(names_gzip);
         let head = RequestHead {
@@ -148,11 +160,36 @@ impl Shared {
         let Some(sink) = (self.route)(&head) else {
             return text(StatusCode::NOT_FOUND, "Not Found");
         };
-        let (exchange, received, reading) = self.responder.open(sink);
+        let socket_key = head.is_websocket().then(|| head.header("sec-websocket-key")).flatten();
+        let socket_key = socket_key.map(accept_key);
+        let (exchange, mut received, reading) = self.responder.open(sink);
         let id = exchange.request();
         exchange.tell(HttpEvent::Head { request: id, head });
-        let body = read_body(id, incoming, exchange.sink(), reading, self.limits.body_time);
-        respond(exchange, received, body, accepts_gzip, parts.method == Method::HEAD).await
+        let Some(key) = socket_key else {
+            let body = read_body(id, incoming, exchange.sink(), reading, self.limits.body_time);
+            let is_head = parts.method == Method::HEAD;
+            return respond(exchange, received, None, body, accepts_gzip, is_head).await;
+        };
+        match received.recv().await {
+            Some(Part::Upgrade(message_bytes_max)) => {
+                let limits = self.limits;
+                let socket =
+                    Socket { exchange, parts: received, reading, message_bytes_max, limits };
+                tokio::spawn(async move {
+                    // When it fails the client is gone: the machine hears of it.
+                    if let Ok(upgraded) = upgrade.await {
+                        socket::serve(TokioIo::new(upgraded), socket).await;
+                    }
+                    drop(permit);
+                });
+                switching(&key)
+            }
+            first => {
+                // It has no body.
+                let body = std::future::ready(());
+                respond(exchange, received, first, body, accepts_gzip, false).await
+            }
+        }
     }
 
     fn built_in(&self, head: &RequestHead) -> Option<Response<ResponseBody>> {
@@ -195,17 +232,21 @@ async fn read_body(
 }
 
 /// Waits for the head of the response while the body of the request is read, then hands the body
-/// of the response to hyper.
+/// of the response to hyper. `first` is a part that came already.
 async fn respond(
     mut exchange: Exchange,
     mut received: UnboundedReceiver<Part>,
+    first: Option<Part>,
     body: impl Future<Output = ()> + Send + 'static,
     accepts_gzip: bool,
     is_head: bool,
 ) -> Response<ResponseBody> {
     // Its own task: a response may begin before the request has ended. It ends with the response.
     let reader = AbortOnDrop(tokio::spawn(body));
-    let first = received.recv().await;
+    let first = match first {
+        Some(first) => Some(first),
+        None => received.recv().await,
+    };
     let Some(Part::Head(head)) = first else {
         exchange.finish();
         return text(StatusCode::INTERNAL_SERVER_ERROR, "The request was cut off.");
@@ -279,6 +320,15 @@ fn response(head: ResponseHead, body: ResponseBody, compressed: bool) -> Respons
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
     response
+}
+
+/// The answer that opens a WebSocket.
+fn switching(key: &str) -> Response<ResponseBody> {
+    let headers =
+        [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Accept", key)];
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let head = ResponseHead { status: StatusCode::SWITCHING_PROTOCOLS.as_u16(), headers };
+    response(head, ResponseBody::Whole(None), false)
 }
 
 fn text(status: StatusCode, body: &str) -> Response<ResponseBody> {

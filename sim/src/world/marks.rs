@@ -68,6 +68,7 @@ pub(super) fn mark_of(event: &Event<NoTask>) -> &'static str {
             HttpEvent::Broken { .. } => "request broken",
             HttpEvent::Gone { .. } => "client gone",
             HttpEvent::Drained { .. } => "response drained",
+            HttpEvent::Message { .. } => "message",
         },
         Event::Log(event) => match event {
             LogEvent::Described { result: Ok(_), .. } => "described",
@@ -133,6 +134,9 @@ pub(super) fn effect_mark(effect: &Effect<NoTask>) -> &'static str {
             HttpAction::Abort { .. } => "response abort",
             HttpAction::Pause { .. } => "request pause",
             HttpAction::Resume { .. } => "request resume",
+            HttpAction::Upgrade { .. } => "upgrade",
+            HttpAction::Message { .. } => "send message",
+            HttpAction::Close { .. } => "close",
         },
         Effect::Log(action) => match action {
             LogAction::Describe { .. } => "describe",

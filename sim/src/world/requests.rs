@@ -63,7 +63,10 @@ impl World {
             | HttpAction::End { request }
             | HttpAction::Abort { request }
             | HttpAction::Pause { request }
-            | HttpAction::Resume { request } => *request,
+            | HttpAction::Resume { request }
+            | HttpAction::Upgrade { request, .. }
+            | HttpAction::Message { request, .. }
+            | HttpAction::Close { request, .. } => *request,
         };
         let Some(exchange) = self.exchanges.get_mut(&request) else { return };
         if exchange.address != from {
@@ -141,6 +144,8 @@ impl World {
                 let Some(Call { from, id, .. }) = self.calls.remove(&request) else { return };
                 self.call_failed(from, id, MS);
             }
+            // No call asks for a WebSocket.
+            HttpAction::Upgrade { .. } | HttpAction::Message { .. } | HttpAction::Close { .. } => {}
             HttpAction::Pause { .. } | HttpAction::Resume { .. } => {}
         }
     }

@@ -3,6 +3,10 @@
 //! Requests and responses are streams of chunks with explicit flow control in both directions.
 //! The server frames, limits header sizes and closes idle connections; everything else is the
 //! machine's.
+//!
+//! A request that asks for a WebSocket has no body. Its machine answers it as any other, or takes it
+//! by [`HttpAction::Upgrade`]: from then on messages go both ways, with the same flow control. Pings,
+//! fragments, limits and the closing handshake are the server's.
 
 use bytes::Bytes;
 
@@ -28,6 +32,50 @@ impl RequestHead {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.as_str())
     }
+
+    /// Whether a WebSocket is asked for.
+    pub fn is_websocket(&self) -> bool {
+        let says = |name, word: &str| {
+            self.header(name).is_some_and(|value| {
+                value.split(',').any(|part| part.trim().eq_ignore_ascii_case(word))
+            })
+        };
+        self.method == "GET"
+            && says("connection", "upgrade")
+            && says("upgrade", "websocket")
+            && says("sec-websocket-version", "13")
+            && self.header("sec-websocket-key").is_some()
+    }
+}
+
+/// A message of a WebSocket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// Text: UTF-8, in both directions.
+    Text(Bytes),
+    /// Bytes.
+    Binary(Bytes),
+}
+
+impl Message {
+    /// What the message holds.
+    pub const fn bytes(&self) -> &Bytes {
+        match self {
+            Self::Text(bytes) | Self::Binary(bytes) => bytes,
+        }
+    }
+}
+
+/// Why a WebSocket is closed: codes of RFC 6455.
+pub mod close {
+    /// All is done.
+    pub const NORMAL: u16 = 1_000;
+    /// The server stops.
+    pub const GOING_AWAY: u16 = 1_001;
+    /// What came cannot be accepted.
+    pub const POLICY: u16 = 1_008;
+    /// The server failed.
+    pub const ERROR: u16 = 1_011;
 }
 
 /// The head of a response.
@@ -72,12 +120,22 @@ pub enum HttpEvent {
         /// The request.
         request: RequestId,
     },
-    /// All body bytes handed over so far have gone out: more is welcome.
+    /// A message came, whole and not longer than [`HttpAction::Upgrade`] allows.
+    Message {
+        /// The request.
+        request: RequestId,
+        /// The message.
+        message: Message,
+    },
+    /// Everything handed over so far, of a body or in messages, has gone out: more is welcome.
     Drained {
         /// The request.
         request: RequestId,
     },
 }
+
+/// Bytes of the reason of a close.
+pub const REASON_BYTES_MAX: usize = 123;
 
 /// What a machine asks of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,7 +165,32 @@ pub enum HttpAction {
         /// The request.
         request: RequestId,
     },
-    /// Deliver no more of the request's body for now.
+    /// Open the WebSocket that was asked for, instead of a response.
+    Upgrade {
+        /// The request.
+        request: RequestId,
+        /// Bytes of a message that comes in; a longer one ends the connection (close code 1009).
+        message_bytes_max: usize,
+    },
+    /// A message. A machine hands over a bounded number of bytes before it waits for
+    /// [`HttpEvent::Drained`].
+    Message {
+        /// The request.
+        request: RequestId,
+        /// The message.
+        message: Message,
+    },
+    /// Close the WebSocket once what was handed over has gone out; not much later whether it has
+    /// or not. No event follows.
+    Close {
+        /// The request.
+        request: RequestId,
+        /// Why: of [`close`], or one of those for applications.
+        code: u16,
+        /// Why, in words: at most [`REASON_BYTES_MAX`] of them are sent.
+        reason: String,
+    },
+    /// Deliver no more of the request's body, or no more messages, for now.
     Pause {
         /// The request.
         request: RequestId,

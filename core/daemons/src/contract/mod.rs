@@ -17,7 +17,7 @@ pub mod suite;
 pub mod table;
 
 pub use coord::{CoordAction, CoordError, CoordEvent};
-pub use http::{HttpAction, HttpEvent, RequestHead, ResponseHead};
+pub use http::{HttpAction, HttpEvent, Message, RequestHead, ResponseHead};
 pub use log::{LogAction, LogError, LogEvent, NewRecord, Record, Topic};
 pub use peer::{PeerAction, PeerError, PeerEvent};
 pub use table::{TableAction, TableError, TableEvent};

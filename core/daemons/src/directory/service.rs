@@ -119,6 +119,8 @@ impl Directory {
                 self.requests.remove(&request);
                 self.finds.remove(&Asker::Http(request));
             }
+            // It opens no WebSocket.
+            HttpEvent::Message { .. } => {}
             HttpEvent::Drained { request } => {
                 if let Some(Request::Stream { is_sending, .. }) = self.requests.get_mut(&request)
                     && std::mem::take(is_sending)

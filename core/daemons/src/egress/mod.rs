@@ -147,6 +147,8 @@ impl Egress {
             HttpEvent::End { request } => self.body_end(now, request),
             HttpEvent::Broken { request } => self.body_broke_off(request),
             HttpEvent::Gone { request } => self.forget(request),
+            // It opens no WebSocket.
+            HttpEvent::Message { .. } => {}
             HttpEvent::Drained { request } => {
                 match self.requests.get_mut(&request) {
                     Some(Request::Fetch(fetch)) => fetch.drained(),

@@ -124,9 +124,14 @@ impl BodyReader {
         } else {
             Charset::Latin1
         };
+        Self { gzip, charset, ..Self::text(line_max) }
+    }
+
+    /// A reader for text as it is.
+    pub(crate) const fn text(line_max: usize) -> Self {
         Self {
-            gzip,
-            charset,
+            gzip: None,
+            charset: Charset::Utf8,
             carry: Vec::new(),
             skip_newline: false,
             lines: 0,

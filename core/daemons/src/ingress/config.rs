@@ -84,6 +84,10 @@ pub struct IngressConfig {
     pub meta_disabled: Option<String>,
     /// See [`IngressConfig::update_disabled`].
     pub delete_disabled: Option<String>,
+    /// `warp.streamupdate.disable`.
+    pub stream_disabled: bool,
+    /// `ingress.websocket.maxmessagesize`: bytes of a message of a stream.
+    pub stream_message_bytes_max: usize,
     /// Where directories register (`directory.zk.znode`).
     pub directory_path: String,
     /// Whether a delete waits until the directory knows what was acknowledged before it. Set
@@ -130,6 +134,8 @@ impl IngressConfig {
             update_disabled: None,
             meta_disabled: None,
             delete_disabled: None,
+            stream_disabled: false,
+            stream_message_bytes_max: 1 << 20,
             directory_path: "/directory".to_owned(),
             wait_for_applied: false,
         }

@@ -56,6 +56,8 @@ pub(crate) struct UpdateLines {
     current: Option<Current>,
     /// The latest line was of another series than the one before.
     changes: bool,
+    /// The current series is that of a message before; it has gone out.
+    is_resumed: bool,
     /// Attributes of the current series were in a line since its metadata went out.
     had_attributes: bool,
     /// Bytes of data records since the last time they reached the limit, as the reference counts.
@@ -125,6 +127,7 @@ impl UpdateLines {
             table,
             current: None,
             changes: false,
+            is_resumed: false,
             had_attributes: false,
             accumulated: 0,
             points: 0,
@@ -226,7 +229,7 @@ impl UpdateLines {
     /// Reads one line, whatever it is like.
     fn line(&mut self, number: u64, line: &str, options: &ParseOptions) -> Result<(), BadLine> {
         let line = line.trim_matches(|c| c <= ' ');
-        if line.is_empty() || line.starts_with('#') {
+        if !self.options.every_line_counts && (line.is_empty() || line.starts_with('#')) {
             return Ok(());
         }
         let previous = self.current.as_ref().map(|current| current.metadata(&self.table));
@@ -261,8 +264,18 @@ impl UpdateLines {
         } else if self.encoder.size() > 0 {
             self.push_current();
         }
-        self.current = None;
         self.take_records()
+    }
+
+    /// Another message of the same sender comes: its continuation lines belong to the series of the
+    /// latest line.
+    pub(crate) fn resume(&mut self, options: UpdateOptions, activity_ms: Option<i64>) {
+        (self.options, self.activity_ms, self.is_resumed) = (options, activity_ms, true);
+    }
+
+    /// Continuation lines have nothing to belong to.
+    pub(crate) fn break_off(&mut self) {
+        self.current = None;
     }
 
     /// About how many bytes of memory is kept from one piece to the next.
@@ -340,7 +353,8 @@ impl UpdateLines {
         if state.seen.is_none() {
             self.see(series);
         }
-        if self.current.is_some() {
+        let is_pushed = std::mem::take(&mut self.is_resumed) && self.encoder.size() == 0;
+        if self.current.is_some() && !is_pushed {
             self.push_current();
             // Attributes go out with the lines that had them.
             self.is_collecting = self.returns >= RETURNS_MIN
@@ -660,6 +674,7 @@ mod tests {
             timeshift: 3,
             delta_attributes: false,
             parse_attributes: false,
+            every_line_counts: false,
             value_size_max: 100,
             labels: [(".app", "x")].into_iter().collect(),
             message_attributes: Labels::new(),

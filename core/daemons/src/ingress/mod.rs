@@ -30,6 +30,7 @@ mod line;
 mod options;
 pub mod preview;
 mod series;
+mod stream;
 mod task;
 mod upload;
 mod writer;
@@ -57,6 +58,7 @@ use crate::time::{Mono, Now};
 use cache::Cache;
 use delete::{Delete, Stage};
 use series::Tables;
+use stream::Stream;
 use task::{Kind, OutRecord};
 use upload::Upload;
 
@@ -126,6 +128,7 @@ struct Ends {
 enum Request {
     Upload(Box<Upload>),
     Delete(Box<Delete>),
+    Stream(Box<Stream>),
 }
 
 /// Records on their way into the log.
@@ -230,7 +233,7 @@ impl Ingress {
                         upload.receive(request, bytes, &mut self.effects)
                     }
                     Some(Request::Delete(delete)) => delete.receive(&bytes),
-                    None => return,
+                    _ => return,
                 }
                 self.advance(now, request);
             }
@@ -238,7 +241,7 @@ impl Ingress {
                 match self.requests.get_mut(&request) {
                     Some(Request::Upload(upload)) => upload.ended(),
                     Some(Request::Delete(delete)) => delete.ended(),
-                    None => return,
+                    _ => return,
                 }
                 self.advance(now, request);
             }
@@ -251,17 +254,28 @@ impl Ingress {
                     self.refuse(request, 400, cors::BROKEN_OFF);
                     self.forget(request);
                 }
-                None => {}
+                _ => {}
             },
-            HttpEvent::Gone { request } => self.forget(request),
-            HttpEvent::Drained { request } => {
-                if let Some(Request::Delete(delete)) = self.requests.get_mut(&request)
-                    && let Some(find) = delete.drained()
-                {
-                    self.directory.next(find);
-                    self.found(now);
+            HttpEvent::Message { request, message } => {
+                if let Some(Request::Stream(stream)) = self.requests.get_mut(&request) {
+                    stream.receive(request, &message, &mut self.effects);
+                    self.advance_stream(now, request);
                 }
             }
+            HttpEvent::Gone { request } => self.forget(request),
+            HttpEvent::Drained { request } => match self.requests.get_mut(&request) {
+                Some(Request::Delete(delete)) => {
+                    if let Some(find) = delete.drained() {
+                        self.directory.next(find);
+                        self.found(now);
+                    }
+                }
+                Some(Request::Stream(stream)) => {
+                    stream.drained();
+                    self.advance_stream(now, request);
+                }
+                _ => {}
+            },
         }
     }
 
@@ -288,6 +302,9 @@ impl Ingress {
                 "/api/v0/check" => {
                     return self.answer(request, cors::ok_response(), Bytes::new());
                 }
+                "/api/v0/streamupdate" if !self.config.stream_disabled => {
+                    return self.begin_stream(request, head);
+                }
                 _ => Err((404, "Not Found".to_owned())),
             },
         };
@@ -305,18 +322,28 @@ impl Ingress {
         match self.requests.get(&request) {
             Some(Request::Upload(_)) => self.advance_upload(now, request),
             Some(Request::Delete(_)) => self.advance_delete(now, request),
-            None => {}
+            Some(Request::Stream(stream)) if !stream.is_idle() => self.advance_upload(now, request),
+            _ => {}
         }
     }
 
     fn advance_upload(&mut self, now: Now, request: RequestId) {
         let full = self.in_flight >= IN_FLIGHT_MAX;
         let ready = self.is_ready();
-        let Some(Request::Upload(upload)) = self.requests.get_mut(&request) else { return };
-        if let Some(answer) = upload.answer() {
-            let (head, body) = answer;
-            return self.answer(request, head, body);
+        match self.requests.get(&request) {
+            Some(Request::Upload(upload)) => {
+                if let Some((head, body)) = upload.answer() {
+                    return self.answer(request, head, body);
+                }
+            }
+            Some(Request::Stream(stream)) => {
+                if stream.upload.as_ref().is_some_and(|upload| upload.outcome().is_some()) {
+                    return self.finish_message(now, request);
+                }
+            }
+            _ => return,
         }
+        let Some(upload) = upload_of(&mut self.requests, request) else { return };
         if !ready {
             return;
         }
@@ -337,11 +364,11 @@ impl Ingress {
 
     fn computed(&mut self, now: Now, id: ActionId, done: IngressDone) {
         let Some(request) = self.computing.remove(&id) else { return };
-        if !matches!(self.requests.get(&request), Some(Request::Upload(_))) {
+        if upload_of(&mut self.requests, request).is_none() {
             return;
         }
         let (records, bytes) = self.append_all(now, request, done.records);
-        if let Some(Request::Upload(upload)) = self.requests.get_mut(&request) {
+        if let Some(upload) = upload_of(&mut self.requests, request) {
             self.kept -= upload.memory();
             upload.parsed(done.reader, done.refused, records, bytes);
             self.kept += upload.memory();
@@ -414,6 +441,11 @@ impl Ingress {
         match append.request.and_then(|request| self.requests.get_mut(&request)) {
             Some(Request::Upload(upload)) => upload.appended(append.bytes, append.points, result),
             Some(Request::Delete(delete)) => delete.appended(result),
+            Some(Request::Stream(stream)) => {
+                if let Some(upload) = &mut stream.upload {
+                    upload.appended(append.bytes, append.points, result);
+                }
+            }
             None => {}
         }
         if let Some(request) = append.request {
@@ -668,11 +700,7 @@ impl Ingress {
     }
 
     fn answer(&mut self, request: RequestId, head: ResponseHead, body: Bytes) {
-        let metric = Metric {
-            labels: vec![("status", head.status.to_string())],
-            ..Metric::add("weft_ingress_requests_total", 1)
-        };
-        self.effects.push_back(Effect::Metric(metric));
+        self.count_request(head.status);
         self.effects.push_back(Effect::Http(HttpAction::Head { request, head }));
         if !body.is_empty() {
             self.effects.push_back(Effect::Http(HttpAction::Body { request, bytes: body }));
@@ -680,6 +708,14 @@ impl Ingress {
         self.effects.push_back(Effect::Http(HttpAction::End { request }));
         self.close(request);
         self.finish_stop();
+    }
+
+    fn count_request(&mut self, status: u16) {
+        let metric = Metric {
+            labels: vec![("status", status.to_string())],
+            ..Metric::add("weft_ingress_requests_total", 1)
+        };
+        self.effects.push_back(Effect::Metric(metric));
     }
 
     /// The request is over.
@@ -691,6 +727,13 @@ impl Ingress {
                 None
             }
             Request::Delete(delete) => Some(delete),
+            Request::Stream(stream) => {
+                if let Some(upload) = stream.upload {
+                    self.kept -= upload.memory();
+                    upload.close(&mut self.tables);
+                }
+                None
+            }
         }
     }
 
@@ -730,6 +773,10 @@ impl Machine for Ingress {
             Event::Table(_) => {}
             Event::Stop => {
                 self.stopping = true;
+                let all: Vec<RequestId> = self.requests.keys().copied().collect();
+                for request in all {
+                    self.advance_stream(now, request);
+                }
                 self.finish_stop();
             }
         }
@@ -749,6 +796,15 @@ impl Machine for Ingress {
             .then(|| self.ends.due.unwrap_or_default());
         let unsettled = self.unsettled.first().map(|(until, _)| *until);
         [ends, self.retry_at, self.applied.deadline(), unsettled].into_iter().flatten().min()
+    }
+}
+
+/// What reads the lines of a request.
+fn upload_of(requests: &mut BTreeMap<RequestId, Request>, id: RequestId) -> Option<&mut Upload> {
+    match requests.get_mut(&id)? {
+        Request::Upload(upload) => Some(upload),
+        Request::Stream(stream) => stream.upload.as_mut(),
+        Request::Delete(_) => None,
     }
 }
 

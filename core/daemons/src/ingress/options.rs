@@ -26,6 +26,8 @@ pub(crate) struct UpdateOptions {
     pub(crate) delta_attributes: bool,
     /// Attributes are read at all.
     pub(crate) parse_attributes: bool,
+    /// Empty lines and comments are refused like other lines without a datapoint.
+    pub(crate) every_line_counts: bool,
     /// Bytes of a value.
     pub(crate) value_size_max: usize,
     /// Labels that every series gets.
@@ -72,6 +74,7 @@ impl UpdateOptions {
             timeshift: timeshift(config, head)?,
             delta_attributes,
             parse_attributes: config.parse_attributes,
+            every_line_counts: false,
             value_size_max: value_size_max(config, writer)?,
             labels: writer.labels.clone(),
             message_attributes: message_attributes(config, writer),

@@ -51,6 +51,7 @@ pub fn update(input: &Lines<'_>) -> (Vec<PreviewRecord>, Option<String>) {
         timeshift: 0,
         delta_attributes: input.delta_attributes,
         parse_attributes: input.config.parse_attributes,
+        every_line_counts: false,
         value_size_max: input.config.value_size_max,
         labels: input.labels.clone(),
         message_attributes: input.message_attributes.clone(),

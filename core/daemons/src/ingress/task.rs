@@ -147,6 +147,9 @@ impl Task for IngressTask {
         if self.is_last || refused.is_some() {
             records.extend(self.reader.lines.finish());
         }
+        if refused.is_some() {
+            self.reader.lines.break_off();
+        }
         IngressDone { reader: self.reader, records, refused }
     }
 }
@@ -264,6 +267,13 @@ impl Lines {
         match self {
             Self::Update(lines) => lines.finish(),
             Self::Meta(lines) => lines.take_records(),
+        }
+    }
+
+    /// A line was refused: what comes after it does not continue what stood before it.
+    fn break_off(&mut self) {
+        if let Self::Update(lines) = self {
+            lines.break_off();
         }
     }
 

@@ -90,7 +90,49 @@ impl Upload {
         let table = tables.take(&options.labels);
         let lines = UpdateLines::new(config.clone(), options, table, activity_ms);
         let lines = Lines::Update(Box::new(lines));
-        Ok(Self::new(config, head, UPDATE_PREFIX, lines))
+        Ok(Self::new(config, Some(head), UPDATE_PREFIX, lines))
+    }
+
+    /// Messages of a stream, none so far.
+    pub(super) fn stream(
+        config: &Arc<IngressConfig>,
+        options: UpdateOptions,
+        tables: &mut Tables,
+    ) -> Self {
+        let table = tables.take(&options.labels);
+        let lines = UpdateLines::new(config.clone(), options, table, None);
+        Self::new(config, None, UPDATE_PREFIX, Lines::Update(Box::new(lines)))
+    }
+
+    /// The next message of a stream comes, whole; the one before is done.
+    pub(super) fn next_message(
+        &mut self,
+        bytes: Bytes,
+        options: UpdateOptions,
+        activity_ms: Option<i64>,
+    ) {
+        if let Some(reader) = &mut self.reader {
+            reader.body = BodyReader::text(self.config.line_size_max);
+            if let Lines::Update(lines) = &mut reader.lines {
+                lines.resume(options, activity_ms);
+            }
+        }
+        (self.waiting_bytes, self.stored, self.failure) = (bytes.len(), 0, None);
+        self.waiting.push_back(bytes);
+        (self.has_ended, self.is_read) = (true, false);
+    }
+
+    /// What became of a message of a stream, once everything that was read is acknowledged: how
+    /// many datapoints were stored, or why not all.
+    pub(super) fn outcome(&self) -> Option<Result<u64, String>> {
+        self.is_over().then(|| match &self.failure {
+            None => Ok(self.stored),
+            // Its prefix is that of an update.
+            Some(failure) => {
+                let message = &failure.message;
+                Err(message.strip_prefix(UPDATE_PREFIX).unwrap_or(message).to_owned())
+            }
+        })
     }
 
     /// A change of attributes, or why not.
@@ -118,16 +160,17 @@ impl Upload {
         }
         let activity_ms = config.meta_activity_ms(now);
         let lines = Lines::Meta(MetaLines::new(config.clone(), writer, delta, activity_ms));
-        Ok(Self::new(config, head, META_PREFIX, lines))
+        Ok(Self::new(config, Some(head), META_PREFIX, lines))
     }
 
     fn new(
         config: &Arc<IngressConfig>,
-        head: &RequestHead,
+        head: Option<&RequestHead>,
         prefix: &'static str,
         lines: Lines,
     ) -> Self {
-        let body = BodyReader::new(head.header("content-type"), config.line_size_max);
+        let content_type = head.and_then(|head| head.header("content-type"));
+        let body = BodyReader::new(content_type, config.line_size_max);
         Self {
             config: config.clone(),
             prefix,
@@ -265,9 +308,14 @@ impl Upload {
         self.waiting_bytes = 0;
     }
 
+    /// Whether everything was read and is acknowledged, or failed.
+    const fn is_over(&self) -> bool {
+        self.is_read && self.reader.is_some() && self.appends == 0
+    }
+
     /// The answer, once everything that was read is acknowledged.
     pub(super) fn answer(&self) -> Option<(ResponseHead, Bytes)> {
-        if !self.is_read || self.reader.is_none() || self.appends > 0 {
+        if !self.is_over() {
             return None;
         }
         let broken_off = self.has_broken_off.then(|| Failure {

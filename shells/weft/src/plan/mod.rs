@@ -403,6 +403,8 @@ fn ingress(settings: &Settings, common: &Common) -> Result<Component<IngressConf
         data_envelope: envelope(settings, "ingress.kafka.data")?,
         metadata_envelope: envelope(settings, "ingress.kafka.metadata")?,
         data_batch_bytes_max: settings.size("ingress.kafka.data.maxsize", 1_000_000),
+        stream_disabled: settings.flag("warp.streamupdate.disable"),
+        stream_message_bytes_max: settings.size("ingress.websocket.maxmessagesize", 1 << 20),
         value_size_max: settings
             .long("ingress.value.maxsize")
             .or_else(|| settings.long("standalone.value.maxsize"))
