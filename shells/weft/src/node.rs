@@ -217,8 +217,7 @@ struct Sinks {
 impl Sinks {
     /// Ingress has the writing endpoints, egress everything else.
     fn route(&self, head: &RequestHead) -> Option<Sink> {
-        let writing =
-            ["/api/v0/update", "/api/v0/meta", "/api/v0/delete", "/api/v0/streamupdate"];
+        let writing = ["/api/v0/update", "/api/v0/meta", "/api/v0/delete", "/api/v0/streamupdate"];
         let is_write = writing.iter().any(|path| {
             head.path.strip_prefix(path).is_some_and(|r| r.is_empty() || r.starts_with('/'))
         });
