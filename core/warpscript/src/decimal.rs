@@ -44,7 +44,9 @@ pub(crate) fn to_plain(decimal: &Decimal) -> String {
         return format!("{sign}{digits}{}", "0".repeat(zeros));
     }
     let scale = decimal.scale as usize;
-    let padded = format!("{digits:0>width$}", width = scale + 1);
+    // Not by a width in the format: those are limited to 16 bits.
+    let zeros = "0".repeat((scale + 1).saturating_sub(digits.len()));
+    let padded = zeros + &digits;
     let (whole, fraction) = padded.split_at(padded.len() - scale);
     format!("{sign}{whole}.{fraction}")
 }
@@ -100,5 +102,7 @@ mod tests {
         assert_eq!(to_text(&decimal(5, -3)), "5E+3");
         assert_eq!(to_text(&decimal(125, 12)), "1.25E-10");
         assert_eq!(to_plain(&decimal(1, i32::MAX)), "1E-2147483647");
+        let long = to_plain(&decimal(12, 70_000));
+        assert_eq!((long.len(), &long[..4], &long[69_998..]), (70_002, "0.00", "0012"));
     }
 }

@@ -47,7 +47,13 @@ impl std::fmt::Display for PatternError {
             Some(index) => {
                 write!(f, " near index {index}\n{}", self.pattern)?;
                 let below = index < self.pattern.chars().count();
-                if below { write!(f, "\n{:index$}^", "") } else { Ok(()) }
+                if !below {
+                    return Ok(());
+                }
+                // Not by a width in the format: those are limited to 16 bits.
+                f.write_str("\n")?;
+                (0..index).try_for_each(|_| f.write_str(" "))?;
+                f.write_str("^")
             }
         }
     }

@@ -174,6 +174,13 @@ mod tests {
     }
 
     #[test]
+    fn a_mistake_far_behind_is_told() {
+        let pattern = format!("{}**b", "a".repeat(70_000));
+        let error = Pattern::new(&pattern).expect_err("a mistake").to_string();
+        assert!(error.ends_with(&format!("\n{}^", " ".repeat(70_001))));
+    }
+
+    #[test]
     fn refusals_are_worded_as_java_words_them() {
         for (pattern, message) in [
             ("[", "Unclosed character class near index 0\n[\n^"),
