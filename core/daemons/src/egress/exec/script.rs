@@ -1,6 +1,7 @@
 //! One script as work for the pool: set up, run in slices, its result written in steps.
 
 use std::io::Read;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use flate2::read::MultiGzDecoder;
@@ -118,9 +119,10 @@ impl Task for ExecTask {
             state: State::Running,
         };
         if let Script::New(setup) = done.script {
-            done.script = match setup.begin() {
-                Ok(machine) => Script::Begun(Box::new(machine), None),
-                Err(error) => Script::Refused(error),
+            done.script = match contained(|| setup.begin()) {
+                Ok(Ok(machine)) => Script::Begun(Box::new(machine), None),
+                Ok(Err(error)) => Script::Refused(error),
+                Err(message) => Script::Refused(SetupError::failed(message)),
             };
         }
         let Script::Begun(machine, writer) = &mut done.script else {
@@ -135,7 +137,13 @@ impl Task for ExecTask {
                 machine.abort(reason);
             }
             let (needs, cancelled) = (&mut done.needs, &mut done.cancelled);
-            done.state = run(machine, self.fuel, self.clock, self.entropy, needs, cancelled);
+            let mut slice = || run(machine, self.fuel, self.clock, self.entropy, needs, cancelled);
+            let state = contained(&mut slice);
+            done.state = state.unwrap_or_else(|message| {
+                machine.abort(format!("{} {message}", machine.word.name));
+                // Tells what is cancelled, and that the script is over.
+                run(machine, self.fuel, self.clock, self.entropy, needs, cancelled)
+            });
             if done.state == State::Writing {
                 *writer = result_writer(machine);
                 if writer.is_none() {
@@ -144,14 +152,24 @@ impl Task for ExecTask {
             }
         }
         if let Some(writer) = writer {
-            done.state = match writer.write(machine, &mut done.out, OUTPUT_STEP) {
-                Ok(true) => State::Written,
-                Ok(false) => State::Writing,
-                Err(fault) => State::Unwritable(text(fault)),
+            let written = contained(|| writer.write(machine, &mut done.out, OUTPUT_STEP));
+            done.state = match written {
+                Ok(Ok(true)) => State::Written,
+                Ok(Ok(false)) => State::Writing,
+                Ok(Err(fault)) => State::Unwritable(text(fault)),
+                Err(message) => State::Unwritable(message),
             };
         }
         done
     }
+}
+
+/// A mistake in one of a thousand words ends the script that met it, and nothing else: `Err` says
+/// that `work` panicked. What it changed belongs to that script alone, which is thrown away.
+fn contained<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|_| {
+        "met a mistake in Weft, which is told in its log; please report it.".to_owned()
+    })
 }
 
 /// Runs a slice.
@@ -333,6 +351,13 @@ mod tests {
         let status = |path: &str| definitions(path).map_err(|error| error.status);
         assert_eq!(status("a=1//b=2"), Err(400));
         assert_eq!(status("a"), Err(400));
+    }
+
+    #[test]
+    fn a_mistake_of_ours_is_an_error() {
+        assert_eq!(contained(|| 1), Ok(1));
+        let failed = contained(|| std::hint::black_box([1, 2].as_slice())[2]);
+        assert!(failed.is_err_and(|message| message.contains("mistake in Weft")));
     }
 
     #[test]
