@@ -1,7 +1,9 @@
 //! The table (HBase's role), behind the contract of [`weft_daemons::contract::table`].
 //!
-//! - [`embedded`]: a key-value store in a folder, for one process.
+//! - [`embedded`] is a key-value store in a folder, for one process.
+//! - [`hbase`] is a real HBase, over its native protocol.
 
 pub mod embedded;
+pub mod hbase;
 
 pub use embedded::{EmbeddedTable, TableClient, TableOpenError};
