@@ -14,7 +14,7 @@
 //! ```
 //!
 //! - [`contract`]: the events and effects, by backend, and what backends promise.
-//! - [`ingress`], [`directory`], [`store`], [`egress`]: the daemons. What each promises stands at its top.
+//! - [`ingress`], [`directory`], [`store`], [`egress`], [`runner`]: the daemons. What each promises stands at its top.
 
 mod applied;
 mod cell_clock;
@@ -31,6 +31,8 @@ mod messages;
 #[cfg(weft_mutants)]
 pub mod mutants;
 mod params;
+mod random;
+pub mod runner;
 pub mod select;
 pub mod store;
 pub mod time;

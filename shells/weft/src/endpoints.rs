@@ -1,5 +1,6 @@
-//! Where what scripts write goes when no ingress is in the process: `warpscript.update.endpoint`,
-//! `warpscript.meta.endpoint` and `warpscript.delete.endpoint`.
+//! Where what scripts write goes when no ingress is in the process, and what the runner runs when no
+//! egress is: `warpscript.update.endpoint`, `warpscript.meta.endpoint`, `warpscript.delete.endpoint`
+//! and `runner.endpoint`.
 
 use std::time::Duration;
 
@@ -11,21 +12,23 @@ use weft_http::{Client, ClientError, Patience};
 
 use crate::config::{ConfigError, Settings};
 
-/// How long an ingress may take. A script that waits has limits of its own.
+/// How long others may take. Scripts have limits of their own, and those of the runner may run for
+/// long.
 const PATIENCE: Patience = Patience {
     connect: Duration::from_secs(5),
-    head: Duration::from_secs(300),
+    head: Duration::from_secs(24 * 3_600),
     body: Duration::from_secs(60),
 };
 
-/// The path that a call has, and the key that says where it goes.
-const KEYS: [(&str, &str); 3] = [
-    ("/api/v0/update", "warpscript.update.endpoint"),
-    ("/api/v0/meta", "warpscript.meta.endpoint"),
-    ("/api/v0/delete", "warpscript.delete.endpoint"),
+/// The path that a call has, the component that serves it, and the key that says where it is.
+const KEYS: [(&str, &str, &str); 4] = [
+    ("/api/v0/update", "ingress", "warpscript.update.endpoint"),
+    ("/api/v0/meta", "ingress", "warpscript.meta.endpoint"),
+    ("/api/v0/delete", "ingress", "warpscript.delete.endpoint"),
+    ("/api/v0/exec", "egress", "runner.endpoint"),
 ];
 
-/// An ingress of another process.
+/// A component of another process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Endpoint {
     /// `host:port`.
@@ -37,38 +40,44 @@ struct Endpoint {
 #[derive(Clone, Debug)]
 pub(crate) struct Endpoints {
     client: Client,
-    named: [Option<Endpoint>; 3],
+    /// For each of [`KEYS`]; `None` when the component is in this process.
+    apart: [Option<Option<Endpoint>>; KEYS.len()],
 }
 
 impl Endpoints {
-    /// Reads the keys.
+    /// Reads the keys of components that are not in this process.
     ///
     /// # Errors
     /// When one is not the URL of a server without encryption.
-    pub(crate) fn new(settings: &Settings) -> Result<Self, ConfigError> {
-        let mut named = [const { None }; 3];
-        for (named, (_, key)) in named.iter_mut().zip(KEYS) {
-            if let Some(url) = settings.get(key) {
-                let endpoint = Endpoint::parse(url).map_err(|what| settings.error(key, &what))?;
-                *named = Some(endpoint);
+    pub(crate) fn new(
+        settings: &Settings,
+        is_here: impl Fn(&str) -> bool,
+    ) -> Result<Self, ConfigError> {
+        let mut apart = [const { None }; KEYS.len()];
+        for (apart, (_, component, key)) in apart.iter_mut().zip(KEYS) {
+            if is_here(component) {
+                continue;
             }
+            let parse = |url| Endpoint::parse(url).map_err(|what| settings.error(key, &what));
+            *apart = Some(settings.get(key).map(parse).transpose()?);
         }
-        Ok(Self { client: Client::new(PATIENCE), named })
+        Ok(Self { client: Client::new(PATIENCE), apart })
     }
 
-    /// Makes a request of a script; `None` when it is none that writes.
+    /// Makes a request of a component; `None` when it goes to one of this process.
     pub(crate) fn call(
         &self,
         mut head: RequestHead,
         body: Bytes,
     ) -> Option<impl Future<Output = CallResult> + Send + use<>> {
-        let index = KEYS.iter().position(|(path, _)| *path == head.path)?;
-        let (client, endpoint) = (self.client.clone(), self.named[index].clone());
+        let index = KEYS.iter().position(|(path, ..)| *path == head.path)?;
+        let (client, endpoint) = (self.client.clone(), self.apart[index].clone()?);
         Some(async move {
             let Some(endpoint) = endpoint else {
-                let key = KEYS[index].1;
+                let (_, component, key) = KEYS[index];
                 let message = format!(
-                    "No ingress is in this process, and configuration parameter '{key}' not set."
+                    "No {component} is in this process, and configuration parameter '{key}' not \
+                     set."
                 );
                 return Err(PeerError::Refused(message));
             };

@@ -18,6 +18,7 @@ mod peers;
 mod plan;
 mod ready;
 mod report;
+mod runner;
 mod script;
 mod start;
 mod thrift;

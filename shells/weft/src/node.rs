@@ -11,6 +11,7 @@ use weft_daemons::contract::{Event, Machine, PeerError, RequestHead, Task};
 use weft_daemons::directory::{Directory, Registration};
 use weft_daemons::egress::Egress;
 use weft_daemons::ingress::Ingress;
+use weft_daemons::runner::{self, Runner};
 use weft_daemons::store::Store;
 use weft_http::{BuiltIn, Limits, Responder, Route, Server, Sink};
 use weft_wire::streaming;
@@ -20,10 +21,11 @@ use crate::driver::{Backends, Clock, drive};
 use crate::endpoints::Endpoints;
 use crate::home;
 use crate::metrics::Metrics;
-use crate::peers::{Asker, Caller, Peers, Seat};
+use crate::peers::{Asker, Caller, Lister, Peers, Seat};
 use crate::plan::{DirectoryPlan, Plan, TopicAccess};
 use crate::ready::Readiness;
 use crate::report::warn;
+use crate::runner::ScriptFolder;
 use crate::script::library::Folder;
 use crate::thrift;
 
@@ -102,6 +104,7 @@ impl Node {
             ("directory", plan.directory.is_some()),
             ("ingress", plan.ingress.is_some()),
             ("egress", plan.egress.is_some()),
+            ("runner", plan.runner.is_some()),
         ] {
             if is_wanted {
                 wiring.ready.set(name, false);
@@ -137,6 +140,14 @@ impl Node {
             let (sink, seat) = wiring.start("egress", machine, &egress.topics).await?;
             wiring.peers.is_reader(seat);
             let _ = sinks.egress.set(sink);
+        }
+        if let Some(runner) = plan.runner {
+            let folder = ScriptFolder::new(runner.root);
+            let lister: Lister = Arc::new(move |action| folder.answer(action));
+            wiring.peers.list_through(lister, tokio::runtime::Handle::current());
+            let machine = Runner::new(runner.config, home::random()?);
+            let (sink, _) = wiring.start("runner", machine, &[]).await?;
+            let _ = sinks.runner.set(sink);
         }
         Ok(Self {
             addresses: wiring.addresses,
@@ -187,13 +198,11 @@ fn asker(folder: Folder, clock: Clock) -> Asker {
     })
 }
 
-/// Makes the requests of components to each other; those of scripts that write go to `endpoints`
-/// where there are any.
-fn caller(route: Route, responder: Responder, endpoints: Option<Endpoints>) -> Caller {
+/// Makes the requests of components to each other; `endpoints` knows those of other processes.
+fn caller(route: Route, responder: Responder, endpoints: Endpoints) -> Caller {
     let runtime = tokio::runtime::Handle::current();
     Box::new(move |head, body, done| {
-        let write = endpoints.as_ref().map(|e| (e, head.clone(), body.clone()));
-        if let Some(call) = write.and_then(|(endpoints, head, body)| endpoints.call(head, body)) {
+        if let Some(call) = endpoints.call(head.clone(), body.clone()) {
             runtime.spawn(async move { done(call.await) });
             return;
         }
@@ -212,11 +221,17 @@ fn caller(route: Route, responder: Responder, endpoints: Option<Endpoints>) -> C
 struct Sinks {
     ingress: OnceLock<Sink>,
     egress: OnceLock<Sink>,
+    runner: OnceLock<Sink>,
 }
 
 impl Sinks {
     /// Ingress has the writing endpoints, egress everything else.
     fn route(&self, head: &RequestHead) -> Option<Sink> {
+        if head.path == runner::PATH
+            && let Some(sink) = self.runner.get()
+        {
+            return Some(sink.clone());
+        }
         let writing = ["/api/v0/update", "/api/v0/meta", "/api/v0/delete", "/api/v0/streamupdate"];
         let is_write = writing.iter().any(|path| {
             head.path.strip_prefix(path).is_some_and(|r| r.is_empty() || r.starts_with('/'))

@@ -57,6 +57,8 @@ impl World {
                 let event = Event::Peer(PeerEvent::Script { id, result: Ok(None) });
                 self.schedule(MS, Happening::Deliver(from, event));
             }
+            // The runner is not simulated yet.
+            PeerAction::Scan { .. } | PeerAction::Read { .. } => {}
             PeerAction::Applied { topic, partition, offset } => {
                 for slot in 0..self.nodes[from.node].slots.len() {
                     let to = Address { slot, ..from };

@@ -81,6 +81,18 @@ pub enum PeerAction {
         /// What it asks.
         ask: Library,
     },
+    /// Runner: which scripts are there. Answered by [`PeerEvent::Scanned`].
+    Scan {
+        /// Echoed.
+        id: ActionId,
+    },
+    /// Runner: what a script says. Answered by [`PeerEvent::Read`].
+    Read {
+        /// Echoed.
+        id: ActionId,
+        /// Its path, as it was told.
+        path: std::sync::Arc<str>,
+    },
     /// Consumer: everything before `offset` of the partition is applied, for readers that wait
     /// for their own writes.
     Applied {
@@ -118,6 +130,12 @@ pub type CallResult = Result<CallResponse, PeerError>;
 
 /// Bytes of the body of an answer to a call; a longer one is an error.
 pub const CALL_BODY_MAX: usize = 256 << 20;
+
+/// Scripts of a runner.
+pub const SCRIPTS_MAX: usize = 100_000;
+
+/// Bytes of a script of a runner.
+pub const SCRIPT_BYTES_MAX: usize = 16 << 20;
 
 /// Series in one chunk of an answer.
 pub const FIND_CHUNK_MAX: usize = 1_024;
@@ -162,6 +180,21 @@ pub enum PeerEvent {
         id: ActionId,
         /// The source, if there is one; `Err` says why it cannot be read.
         result: Result<Option<std::sync::Arc<str>>, String>,
+    },
+    /// Runner: the scripts that are there.
+    Scanned {
+        /// The question.
+        id: ActionId,
+        /// Paths below the folder of scripts, their parts separated by `/`, at most
+        /// [`SCRIPTS_MAX`]; `Err` says why they cannot be told.
+        result: Result<Vec<std::sync::Arc<str>>, String>,
+    },
+    /// Runner: what a script says.
+    Read {
+        /// The question.
+        id: ActionId,
+        /// Its text, at most [`SCRIPT_BYTES_MAX`]; `Err` says why it cannot be told.
+        result: Result<Bytes, String>,
     },
     /// Reader: a consumer in this process has applied everything before `offset`.
     Applied {

@@ -561,6 +561,8 @@ impl Directory {
             PeerEvent::Answered { .. }
             | PeerEvent::Called { .. }
             | PeerEvent::Script { .. }
+            | PeerEvent::Scanned { .. }
+            | PeerEvent::Read { .. }
             | PeerEvent::Applied { .. } => {}
         }
     }

@@ -37,7 +37,6 @@ pub use config::{ENCODER_SIZE_MAX_DEFAULT, EgressConfig, ExecConfig};
 pub use exec::{Discarded, ExecDone, ExecTask};
 pub use fetch::{FormatDone, FormatTask};
 pub use task::{EgressDone, EgressTask};
-use weft_gts::SipKey;
 use weft_warpscript::requests::RequestId as NeedId;
 
 use crate::applied::{Applied, Progress};
@@ -47,6 +46,7 @@ use crate::contract::{ActionId, ActionIds, Effect, Event, Machine, PeerEvent, Ta
 use crate::cors;
 use crate::directory_client::{DirectoryClient, FindEvent, FindId};
 use crate::params::{FORM_BYTES_MAX, Params, is_form};
+use crate::random::Random;
 use crate::time::{Mono, Now};
 use error::Refusal;
 use exec::{Exec, Schedule};
@@ -86,13 +86,6 @@ struct Work {
     effects: VecDeque<Effect<EgressTask>>,
     /// Whether the directory was complete when that was last told.
     is_ready: bool,
-}
-
-/// Random bits out of a seed: a hash in counter mode.
-#[derive(Debug)]
-struct Random {
-    keys: [SipKey; 2],
-    counter: u64,
 }
 
 /// A request that is served.
@@ -521,20 +514,6 @@ impl Work {
         let (mut head, body) = cors::error_response(status, &message.to_string());
         head.headers.extend_from_slice(headers);
         self.answer(request, head, body);
-    }
-}
-
-impl Random {
-    fn new(seed: [u8; 32]) -> Self {
-        let mut halves = [[0; 16]; 2];
-        halves[0].copy_from_slice(&seed[..16]);
-        halves[1].copy_from_slice(&seed[16..]);
-        Self { keys: halves.map(SipKey::from_bytes), counter: 0 }
-    }
-
-    fn draw(&mut self, key: usize) -> u64 {
-        self.counter += 1;
-        self.keys[key].hash(&self.counter.to_be_bytes()) as u64
     }
 }
 

@@ -145,6 +145,15 @@ impl Settings {
         found
     }
 
+    /// The values that scripts of the runner use: `name@/place`.
+    pub(crate) fn placed(&self) -> BTreeMap<String, String> {
+        let placed = self.entries.iter().filter(|(key, _)| key.contains("@/"));
+        let placed: BTreeMap<String, String> =
+            placed.map(|(key, entry)| (key.clone(), entry.value.clone())).collect();
+        self.used.borrow_mut().extend(placed.keys().cloned());
+        placed
+    }
+
     /// Whether a key is `true`.
     pub(crate) fn flag(&self, key: &str) -> bool {
         self.get(key) == Some("true")
@@ -278,6 +287,10 @@ impl Settings {
 
     fn check(&mut self, errors: &mut Vec<String>) {
         for (key, entry) in &self.entries {
+            // A value of scripts of the runner may have any name.
+            if key.contains("@/") {
+                continue;
+            }
             let Some(kind) = kind_of(key) else {
                 let nearest = nearest(key).map(|near| format!("; did you mean {near}?"));
                 self.warnings.push(format!(

@@ -28,6 +28,9 @@ pub(crate) type Caller = Box<dyn Fn(RequestHead, Bytes, Done) + Send + Sync>;
 /// Asks the library of scripts. Never blocks.
 pub(crate) type Asker = Box<dyn Fn(Library, Sourced) + Send + Sync>;
 
+/// Answers a runner's question about its folder; `None` when it is none. Blocks.
+pub(crate) type Lister = Arc<dyn Fn(&PeerAction) -> Option<PeerEvent> + Send + Sync>;
+
 /// Takes an answer of the library.
 pub(crate) type Sourced = Box<dyn FnOnce(Result<Option<Arc<str>>, String>) + Send>;
 
@@ -36,6 +39,7 @@ pub(crate) type Sourced = Box<dyn FnOnce(Result<Option<Arc<str>>, String>) + Sen
 pub(crate) struct Peers {
     state: Mutex<State>,
     library: OnceLock<Asker>,
+    scripts: OnceLock<(Lister, Handle)>,
     caller: OnceLock<Caller>,
     network: OnceLock<(Network, Handle)>,
 }
@@ -109,8 +113,26 @@ impl Peers {
         let _ = self.library.set(asker);
     }
 
+    /// Questions of the runner to its folder go through `lister`.
+    pub(crate) fn list_through(&self, lister: Lister, runtime: Handle) {
+        // The first one stays.
+        let _ = self.scripts.set((lister, runtime));
+    }
+
     /// Carries out what the machine at `seat` asks for.
     pub(crate) fn act(self: &Arc<Self>, seat: Seat, action: PeerAction) {
+        if let PeerAction::Scan { .. } | PeerAction::Read { .. } = action {
+            let deliver = self.lock().machines[seat.0].clone();
+            if let Some((lister, runtime)) = self.scripts.get() {
+                let lister = lister.clone();
+                runtime.spawn_blocking(move || {
+                    if let Some(event) = lister(&action) {
+                        deliver(event);
+                    }
+                });
+            }
+            return;
+        }
         if let PeerAction::Find { id, instance, address, request } = &action
             && !address.is_empty()
             && let Some((network, runtime)) = self.network.get()
@@ -230,7 +252,10 @@ impl State {
                 None => Vec::new(),
             },
             PeerAction::Answer { ask, answer } => self.answer(ask, answer),
-            PeerAction::Call { .. } | PeerAction::Script { .. } => Vec::new(),
+            PeerAction::Call { .. }
+            | PeerAction::Script { .. }
+            | PeerAction::Scan { .. }
+            | PeerAction::Read { .. } => Vec::new(),
             PeerAction::Applied { topic, partition, offset } => {
                 self.applied.insert((topic.clone(), partition), offset);
                 let event = PeerEvent::Applied { topic, partition, offset };

@@ -15,6 +15,7 @@ use weft_daemons::directory::{DirectoryConfig, ServiceConfig, StatsLimits};
 use weft_daemons::egress::{ENCODER_SIZE_MAX_DEFAULT, EgressConfig, ExecConfig};
 use weft_daemons::headers::HeaderNames;
 use weft_daemons::ingress::IngressConfig;
+use weft_daemons::runner::RunnerConfig;
 use weft_daemons::store::StoreConfig;
 use weft_gts::text::MetadataLimits;
 use weft_gts::{IdKeys, TimeUnit};
@@ -38,10 +39,13 @@ pub(crate) use topics::{Access, Servers};
 const FILES_RESERVED: usize = 256;
 
 /// Components that exist, as `warp.components` names them.
-const COMPONENTS: [&str; 4] = ["ingress", "directory", "store", "egress"];
+const COMPONENTS: [&str; 5] = ["ingress", "directory", "store", "egress", RUNNER];
 
 /// Components of the reference that do not exist yet.
-const LATER: [&str; 6] = ["fetcher", "plasmaBE", "plasmaFE", "webcall", "runner", "geodir"];
+const LATER: [&str; 5] = ["fetcher", "plasmaBE", "plasmaFE", "webcall", "geodir"];
+
+/// The component that runs scripts, which is there when `runner.root` names them.
+const RUNNER: &str = "runner";
 
 /// What a process is to run.
 pub(crate) struct Plan {
@@ -60,8 +64,9 @@ pub(crate) struct Plan {
     pub(crate) library: Option<Folder>,
     /// How directories of other processes are asked.
     pub(crate) network: Option<Network>,
-    /// Where what scripts write goes, when not to an ingress of this process.
-    pub(crate) endpoints: Option<Endpoints>,
+    /// Where components of other processes are asked by those of this one.
+    pub(crate) endpoints: Endpoints,
+    pub(crate) runner: Option<RunnerPlan>,
     /// Where `/readyz` and `/metrics` are served when no component listens.
     pub(crate) address: SocketAddr,
 }
@@ -98,6 +103,13 @@ pub(crate) struct DirectoryPlan {
     pub(crate) root: Option<String>,
     /// Where it answers over the network.
     pub(crate) ports: Option<Ports>,
+}
+
+/// A runner.
+pub(crate) struct RunnerPlan {
+    pub(crate) config: RunnerConfig,
+    /// The folder of its scripts.
+    pub(crate) root: PathBuf,
 }
 
 /// The addresses of a directory's servers.
@@ -176,9 +188,8 @@ impl Plan {
             egress: has("egress").then(|| egress(settings, &common)).transpose()?,
             library: Folder::new(settings)?,
             network,
-            endpoints: (has("egress") && !has("ingress"))
-                .then(|| Endpoints::new(settings))
-                .transpose()?,
+            endpoints: Endpoints::new(settings, has)?,
+            runner: has(RUNNER).then(|| runner(settings)).transpose()?,
             address: standalone(settings)?,
             tokens,
         })
@@ -245,7 +256,8 @@ fn open_files() -> usize {
 
 fn components(settings: &Settings) -> Result<Vec<String>, ConfigError> {
     let Some(list) = settings.get("warp.components") else {
-        return Ok(COMPONENTS.map(str::to_owned).to_vec());
+        let is_wanted = |name: &&str| *name != RUNNER || settings.get("runner.root").is_some();
+        return Ok(COMPONENTS.into_iter().filter(is_wanted).map(str::to_owned).collect());
     };
     let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
     names
@@ -598,6 +610,26 @@ fn egress(settings: &Settings, common: &Common) -> Result<Component<EgressConfig
         exec: exec(settings)?,
     };
     Ok(Component { config, address: own_address(settings, "egress")?, topics: Vec::new() })
+}
+
+fn runner(settings: &Settings) -> Result<RunnerPlan, ConfigError> {
+    let role = settings.get("runner.roles").unwrap_or("standalone").trim();
+    if role != "standalone" {
+        let message = format!("{role}: only standalone exists yet");
+        return Err(settings.error("runner.roles", &message));
+    }
+    let message = "must name the folder of the scripts";
+    let root = settings.get("runner.root");
+    let root: PathBuf = required(settings, "runner.root", message, root)?.into();
+    let config = RunnerConfig {
+        parallel: settings.size("runner.nthreads", 1).max(1),
+        scan_period: millis(settings, "runner.scanperiod", 60_000),
+        min_period_ms: settings.long("runner.minperiod").unwrap_or(1_000).max(1),
+        run_at_startup: settings.get("runner.runatstartup").is_none_or(|flag| flag == "true"),
+        key: settings.aes_key("runner.psk")?,
+        values: settings.placed(),
+    };
+    Ok(RunnerPlan { config, root })
 }
 
 fn exec(settings: &Settings) -> Result<ExecConfig, ConfigError> {
