@@ -8,10 +8,12 @@ use weft_daemons::contract::table::{
 };
 use weft_daemons::contract::{ActionId, CoordAction, CoordEvent, Event};
 use weft_gts::SeriesId;
+use weft_wire::kafka::partition;
 use weft_wire::thrift::{KafkaDataMessage, KafkaDataMessageType};
 
 use super::{
-    Address, DATA_TOPIC, EPOCH_MS, Happening, LIBRARY_NS, METADATA_TOPIC, Server, TableCall, World,
+    Address, DATA_TOPIC, EPOCH_MS, Happening, LIBRARY_NS, METADATA_TOPIC, STORE_GROUP, Server,
+    TableCall, World,
 };
 use crate::log::Out;
 use crate::params::{MS, SECOND};
@@ -242,18 +244,23 @@ impl World {
         let (mut draw, now_ns) = (self.chance.fork(), self.now_ns);
         let is_timed = self.is_timed(&action);
         let deletes = matches!(action, TableAction::Delete { .. });
-        let calls = &mut self.timed_calls;
+        let (calls, log, partitions) = (&mut self.timed_calls, &self.log, self.params.partitions);
+        let owns = |series: SeriesId| {
+            let number = partition(&series.to_bytes(), partitions);
+            log.owner(&DATA_TOPIC.into(), &STORE_GROUP.into(), number) == Some(from)
+        };
         let keep = |series: SeriesId| {
             let region = (series.class_id as u64 % u64::from(regions)) as usize;
             // Cells with their datapoint's time have no order but that in which they arrive: a
-            // call that another one has overtaken is lost (README.md, "What is not promised").
+            // call that another one has overtaken is lost, and so is that of a store that does not
+            // know yet that the partition is another's (README.md, "What is not promised").
             let is_overtaken = is_timed && {
                 let [put, delete] = calls.entry(series).or_default();
                 // Deletes may overtake each other.
                 let newest = if deletes { *put } else { (*put).max(*delete) };
                 let own = if deletes { delete } else { put };
                 *own = call.number.max(*own);
-                newest > call.number
+                newest > call.number || !owns(series)
             };
             let is_reached = call.regions & (1 << region) != 0;
             !(is_overtaken
