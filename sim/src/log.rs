@@ -7,7 +7,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use weft_daemons::contract::log::{LogAction, LogError, LogEvent, NewRecord, Record, Start, Topic};
+use weft_daemons::contract::log::{
+    LogAction, LogError, LogEvent, NewRecord, Position, Record, Start, Topic,
+};
 
 use crate::params::MS;
 use crate::random::Random;
@@ -86,7 +88,7 @@ struct Group {
     owners: BTreeMap<u32, Member>,
     /// Partitions that the owner is being told to give up, and who gets them.
     moving: BTreeMap<u32, Member>,
-    committed: BTreeMap<u32, u64>,
+    committed: BTreeMap<u32, Position>,
     starts: BTreeMap<u32, u64>,
     start: Option<Start>,
 }
@@ -129,7 +131,7 @@ impl LogModel {
     /// What a group has committed of a partition.
     pub fn committed(&self, topic: &Topic, group: &Topic, partition: u32) -> Option<u64> {
         let group = self.groups.get(&(topic.clone(), group.clone()))?;
-        group.committed.get(&partition).copied()
+        group.committed.get(&partition).map(|position| position.offset)
     }
 
     /// Who owns a partition of a group.
@@ -178,8 +180,8 @@ impl LogModel {
                 (cursor.position, cursor.epoch) = (offset, epoch);
                 self.wake(&member, partition)
             }
-            LogAction::Commit { id, topic, group, partition, offset } => {
-                let result = self.commit(from, &topic, &group, partition, offset);
+            LogAction::Commit { id, topic, group, partition, position } => {
+                let result = self.commit(from, &topic, &group, partition, position);
                 vec![Out::Answer(from, LogEvent::Committed { id, result })]
             }
             LogAction::Ends { id, topic } => {
@@ -307,7 +309,7 @@ impl LogModel {
         topic: &Topic,
         group: &Topic,
         partition: u32,
-        offset: u64,
+        position: Position,
     ) -> Result<(), LogError> {
         let not_assigned = || LogError::NotAssigned { topic: topic.to_string(), partition };
         let state = self.groups.get_mut(&(topic.clone(), group.clone()));
@@ -320,10 +322,10 @@ impl LogModel {
         // earlier generation of the group.
         let member = Member { address: from, topic: topic.clone(), group: group.clone() };
         let cursor = self.cursors.get(&(member, partition));
-        if cursor.is_some_and(|cursor| offset < cursor.begin) {
+        if cursor.is_some_and(|cursor| position.offset < cursor.begin) {
             return Err(not_assigned());
         }
-        state.committed.insert(partition, offset);
+        state.committed.insert(partition, position);
         Ok(())
     }
 
@@ -352,15 +354,15 @@ impl LogModel {
             Start::Earliest => 0,
             Start::Latest => partition.records.len() as u64,
         });
-        let partitions: Vec<(u32, u64)> = (0..).zip(ends.collect::<Vec<_>>()).collect();
-        self.begin(&member, partitions)
+        let positions: Vec<Position> = ends.map(Position::from).collect();
+        self.begin(&member, (0..).zip(positions).collect())
     }
 
-    fn begin(&mut self, member: &Member, partitions: Vec<(u32, u64)>) -> Vec<Out> {
+    fn begin(&mut self, member: &Member, partitions: Vec<(u32, Position)>) -> Vec<Out> {
         for (partition, position) in &partitions {
             let cursor = Cursor {
-                begin: *position,
-                position: *position,
+                begin: position.offset,
+                position: position.offset,
                 epoch: 0,
                 paused: false,
                 pumping: false,
@@ -440,10 +442,10 @@ impl LogModel {
         let ends = self.topics.get(&key.0);
         let partitions = numbers.iter().map(|partition| {
             let start = group.starts.get(partition).copied().unwrap_or(0);
-            let committed = group.committed.get(partition).copied();
+            let committed = group.committed.get(partition).cloned();
             let end = ends.map_or(0, |all| all[*partition as usize].records.len() as u64);
-            let position = if self.bugs.reset_to_latest { Some(end) } else { committed };
-            (*partition, position.unwrap_or(start))
+            let position = if self.bugs.reset_to_latest { Some(end.into()) } else { committed };
+            (*partition, position.unwrap_or_else(|| start.into()))
         });
         let partitions = partitions.collect();
         self.begin(member, partitions)

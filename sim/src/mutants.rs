@@ -261,7 +261,7 @@ impl Meddler {
                 topic: DATA_TOPIC.into(),
                 group: STORE_GROUP.into(),
                 partition: *partition,
-                offset: records.last()?.offset + 1,
+                position: (records.last()?.offset + 1).into(),
             })),
             (
                 Mutant::EvictedOwnerDeletes,

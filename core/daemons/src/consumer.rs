@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use crate::contract::log::{LogAction, LogError, LogEvent, Record, Start, Topic};
+use crate::contract::log::{LogAction, LogError, LogEvent, Position, Record, Start, Topic};
 use crate::contract::{ActionId, ActionIds};
 use crate::time::{Mono, Now};
 
@@ -39,9 +39,9 @@ struct Partition {
     queue: VecDeque<Record>,
     queued_bytes: usize,
     paused: bool,
-    applied: u64,
-    committed: u64,
-    committing: Option<(ActionId, u64)>,
+    applied: Position,
+    committed: Position,
+    committing: Option<(ActionId, Position)>,
     commit_due: Option<Mono>,
 }
 
@@ -73,8 +73,8 @@ impl Consumer {
         match event {
             LogEvent::Assigned { topic, group, partitions } if self.is_mine(&topic, &group) => {
                 let numbers = partitions.iter().map(|(number, _)| *number).collect();
-                for (number, offset) in partitions {
-                    self.partitions.insert(number, Partition::new(offset));
+                for (number, position) in partitions {
+                    self.partitions.insert(number, Partition::new(position));
                 }
                 Change::Assigned(numbers)
             }
@@ -107,30 +107,31 @@ impl Consumer {
         Some(record)
     }
 
-    /// Everything before `offset` is applied; a commit follows within the commit period.
-    pub(crate) fn applied(&mut self, now: Now, partition: u32, offset: u64) {
+    /// Everything before a position is applied; a commit follows within the commit period.
+    pub(crate) fn applied(&mut self, now: Now, partition: u32, position: Position) {
         let Some(state) = self.partitions.get_mut(&partition) else { return };
-        assert!(offset >= state.applied, "applied offsets do not go back");
-        state.applied = offset;
+        assert!(position.offset >= state.applied.offset, "applied offsets do not go back");
+        state.applied = position;
         if self.group.is_empty() {
             // The empty group stands alone and commits nothing.
-            state.committed = offset;
+            state.committed = state.applied.clone();
         }
-        if state.commit_due.is_none() && state.applied > state.committed {
+        if state.commit_due.is_none() && state.is_behind() {
             state.commit_due = Some(now.mono.after(self.commit_period));
         }
     }
 
     /// Commits what is applied now, whatever the period. False when there is nothing to commit.
     pub(crate) fn commit(&mut self, partition: u32, ids: &mut ActionIds) -> bool {
-        self.commit_until(partition, u64::MAX, ids)
+        let applied = self.partitions.get(&partition).map(|state| state.applied.clone());
+        applied.is_some_and(|applied| self.commit_until(partition, applied, ids))
     }
 
-    /// Commits what is applied now and lies before `offset`. False when there is nothing to commit.
+    /// Commits a position that was applied. False when there is nothing to commit.
     pub(crate) fn commit_until(
         &mut self,
         partition: u32,
-        offset: u64,
+        position: Position,
         ids: &mut ActionIds,
     ) -> bool {
         let Some(state) = self.partitions.get_mut(&partition) else { return false };
@@ -138,14 +139,13 @@ impl Consumer {
             return true;
         }
         state.commit_due = None;
-        let offset = offset.min(state.applied);
-        if offset <= state.committed {
+        if position.offset <= state.committed.offset {
             return false;
         }
         let id = ids.next_id();
-        state.committing = Some((id, offset));
+        state.committing = Some((id, position.clone()));
         let (topic, group) = (self.topic.clone(), self.group.clone());
-        self.actions.push_back(LogAction::Commit { id, topic, group, partition, offset });
+        self.actions.push_back(LogAction::Commit { id, topic, group, partition, position });
         true
     }
 
@@ -174,16 +174,17 @@ impl Consumer {
     }
 
     /// What is applied and not committed, by partition.
-    pub(crate) fn uncommitted(&self) -> BTreeMap<u32, u64> {
-        let behind = self.partitions.iter().filter(|(_, state)| state.applied > state.committed);
-        behind.map(|(number, state)| (*number, state.applied)).collect()
+    pub(crate) fn uncommitted(&self) -> BTreeMap<u32, Position> {
+        let behind = self.partitions.iter().filter(|(_, state)| state.is_behind());
+        behind.map(|(number, state)| (*number, state.applied.clone())).collect()
     }
 
     /// Forgets what was taken since the last commit and has it delivered again.
     pub(crate) fn restart(&mut self, partition: u32) {
         let Some(state) = self.partitions.get_mut(&partition) else { return };
-        let (epoch, offset) = (state.epoch + 1, state.committed);
-        *state = Partition { epoch, ..Partition::new(offset) };
+        let (epoch, position) = (state.epoch + 1, std::mem::take(&mut state.committed));
+        let offset = position.offset;
+        *state = Partition { epoch, ..Partition::new(position) };
         let (topic, group) = (self.topic.clone(), self.group.clone());
         self.actions.push_back(LogAction::Seek { topic, group, partition, offset, epoch });
     }
@@ -200,12 +201,18 @@ impl Consumer {
 
     /// The first offset of the partition that is not applied.
     pub(crate) fn applied_offset(&self, partition: u32) -> Option<u64> {
-        self.partitions.get(&partition).map(|state| state.applied)
+        self.partitions.get(&partition).map(|state| state.applied.offset)
+    }
+
+    /// The note of what was committed last: where the partition begins, after an assignment or
+    /// [`Consumer::restart`].
+    pub(crate) fn note(&self, partition: u32) -> &str {
+        self.partitions.get(&partition).map_or("", |state| &state.committed.note)
     }
 
     /// Whether everything applied is committed.
     pub(crate) fn is_committed(&self) -> bool {
-        self.partitions.values().all(|state| state.applied <= state.committed)
+        !self.partitions.values().any(Partition::is_behind)
     }
 
     /// What to ask of the log next.
@@ -247,18 +254,20 @@ impl Consumer {
 
     fn committed(&mut self, now: Now, id: ActionId, result: Result<(), LogError>) -> Change {
         let found = self.partitions.iter_mut().find_map(|(number, state)| {
-            let (committing, offset) = state.committing?;
-            (committing == id).then_some((*number, offset, state))
+            let (_, position) = state.committing.take_if(|(committing, _)| *committing == id)?;
+            Some((*number, position, state))
         });
-        let Some((number, offset, state)) = found else { return Change::None };
-        state.committing = None;
+        let Some((number, position, state)) = found else { return Change::None };
         if result.is_err() {
             // A partition that is no longer ours is about to be revoked; all else is tried again.
             state.commit_due = Some(now.mono.after(COMMIT_RETRY));
             return Change::None;
         }
-        state.committed = state.committed.max(offset);
-        if state.applied > offset && state.commit_due.is_none() {
+        let offset = position.offset;
+        if offset > state.committed.offset {
+            state.committed = position;
+        }
+        if state.applied.offset > offset && state.commit_due.is_none() {
             state.commit_due = Some(now.mono.after(self.commit_period));
         }
         Change::Committed(number, offset)
@@ -266,17 +275,22 @@ impl Consumer {
 }
 
 impl Partition {
-    fn new(offset: u64) -> Self {
+    fn new(position: Position) -> Self {
         Self {
             epoch: 0,
             queue: VecDeque::new(),
             queued_bytes: 0,
             paused: false,
-            applied: offset,
-            committed: offset,
+            applied: position.clone(),
+            committed: position,
             committing: None,
             commit_due: None,
         }
+    }
+
+    /// Whether something is applied and not committed.
+    const fn is_behind(&self) -> bool {
+        self.applied.offset > self.committed.offset
     }
 }
 

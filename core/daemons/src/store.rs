@@ -5,15 +5,15 @@
 //! - A delete is a barrier on its partition: everything before it is written, the offsets up to
 //!   it are committed, then it deletes, then the offset past it is committed, and only then what
 //!   comes after it is written. (Deletes that stand side by side pass the barrier together.)
-//! - Replays change nothing: a cell's timestamp is its log record's, moved past the last delete's
-//!   on the partition, and a delete takes cells up to its own timestamp. No node's clock decides
-//!   what survives.
+//! - Replays change nothing, nor do late effects of an owner before: a cell's timestamp is its log
+//!   record's, moved past those before it, and a delete takes cells up to its own timestamp. No
+//!   node's clock decides what survives. What the next owner must know of it goes with commits.
 //! - After losing a partition it asks nothing of the table for it.
 //! - A call of the table that hangs is given up within `store.kafka.data.intercommits.maxtime`,
 //!   and consumption begins again at the last commit.
 //!
 //! Datapoints stored with `usedatapointts` carry their own time as the cell's, so a delete leaves
-//! those that lie in the future of its own record.
+//! those that lie in the future of its own record, and what arrives last is what survives.
 //!
 //! ```text
 //!            Records               Put ─▶ Written
@@ -32,7 +32,7 @@ use weft_wire::thrift::{KafkaDataMessage, KafkaDataMessageType};
 
 use crate::cell_clock::CellClock;
 use crate::consumer::{Change, Consumer};
-use crate::contract::log::{Record, Start, Topic};
+use crate::contract::log::{Position, Record, Start, Topic};
 use crate::contract::table::{CellTime, SeriesPut, TableAction, TableError, TableEvent};
 use crate::contract::{
     ActionId, ActionIds, Effect, Event, LogEvent, Machine, Metric, NoTask, PeerAction,
@@ -78,7 +78,7 @@ pub struct Store {
     /// When a failed flush is tried again, and how long the next failure waits.
     flush_retry: (Option<Mono>, Option<Duration>),
     /// By partition: everything before is durable in the table.
-    flushed: BTreeMap<u32, u64>,
+    flushed: BTreeMap<u32, Position>,
     ids: ActionIds,
     effects: VecDeque<Effect<NoTask>>,
     stopping: bool,
@@ -89,7 +89,7 @@ pub struct Store {
 struct Flush {
     id: ActionId,
     /// What it makes durable, by partition: everything before.
-    offsets: BTreeMap<u32, u64>,
+    positions: BTreeMap<u32, Position>,
     hung_at: Mono,
 }
 
@@ -97,13 +97,20 @@ struct Flush {
 #[derive(Debug, Default)]
 struct Partition {
     state: State,
-    /// A message that did not fit the batch before it, and the offset after it.
-    next: Option<(u64, Message)>,
+    /// A message that did not fit the batch before it, and where what comes after it begins.
+    next: Option<(Until, Message)>,
     clock: CellClock,
     /// When the call under way is taken for hung.
     hung_at: Option<Mono>,
     /// How long the next failure waits.
     retry: Option<Duration>,
+}
+
+/// The first offset that a piece of work does not cover, and the clock there.
+#[derive(Clone, Copy, Debug)]
+struct Until {
+    offset: u64,
+    clock: CellClock,
 }
 
 /// What a partition waits for.
@@ -113,13 +120,13 @@ enum State {
     #[default]
     Idle,
     /// The table to write `puts`.
-    Writing { id: ActionId, puts: Vec<SeriesPut>, until: u64 },
+    Writing { id: ActionId, puts: Vec<SeriesPut>, until: Until },
     /// The commit of what was before a delete.
-    Barrier { deletes: Vec<Delete>, until: u64 },
+    Barrier { deletes: Vec<Delete>, until: Until },
     /// The table to delete.
-    Deleting { waiting: BTreeSet<ActionId>, deletes: Vec<Delete>, until: u64 },
+    Deleting { waiting: BTreeSet<ActionId>, deletes: Vec<Delete>, until: Until },
     /// The commit of the deletes.
-    Sealing { until: u64 },
+    Sealing { until: Until },
     /// Time to try again.
     Retrying { at: Mono, work: Box<Self> },
 }
@@ -169,8 +176,7 @@ impl Store {
             Change::None => {}
             Change::Assigned(numbers) => {
                 for number in numbers {
-                    self.partitions.insert(number, Partition::default());
-                    self.forget_flushes(number);
+                    self.begin(number);
                     self.report_applied(number);
                 }
                 self.effects.push_back(Effect::Ready(true));
@@ -184,6 +190,13 @@ impl Store {
             Change::Records(number) => self.advance(now, number),
             Change::Committed(number, offset) => self.committed(now, number, offset),
         }
+    }
+
+    /// A partition begins at what was committed of it last.
+    fn begin(&mut self, number: u32) {
+        let clock = CellClock::of_note(self.consumer.note(number));
+        self.partitions.insert(number, Partition { clock, ..Partition::default() });
+        self.forget_flushes(number);
     }
 
     /// Starts the next piece of work of a partition that has none under way.
@@ -231,12 +244,14 @@ impl Store {
         true
     }
 
-    fn next_message(&mut self, number: u32) -> Option<(u64, Message)> {
+    fn next_message(&mut self, number: u32) -> Option<(Until, Message)> {
         if let Some(next) = self.partitions.get_mut(&number)?.next.take() {
             return Some(next);
         }
         let record = self.consumer.pop(number)?;
-        Some((record.offset + 1, self.understand(number, &record)))
+        let message = self.understand(number, &record);
+        let clock = self.partitions.get(&number)?.clock;
+        Some((Until { offset: record.offset + 1, clock }, message))
     }
 
     fn understand(&mut self, number: u32, record: &Record) -> Message {
@@ -301,14 +316,14 @@ impl Store {
         Message::Put(Box::new(SeriesPut { series, points, cell_time, ttl_ms }))
     }
 
-    fn write(&mut self, now: Now, number: u32, puts: Vec<SeriesPut>, until: u64) {
+    fn write(&mut self, now: Now, number: u32, puts: Vec<SeriesPut>, until: Until) {
         let id = self.ids.next_id();
         self.effects.push_back(Effect::Table(TableAction::Put { id, puts: puts.clone() }));
         self.enter(now, number, State::Writing { id, puts, until });
     }
 
     /// Before a delete everything older must be committed.
-    fn enter_barrier(&mut self, now: Now, number: u32, deletes: Vec<Delete>, until: u64) {
+    fn enter_barrier(&mut self, now: Now, number: u32, deletes: Vec<Delete>, until: Until) {
         self.enter(now, number, State::Barrier { deletes, until });
         if !self.commit(now, number) {
             self.delete(now, number);
@@ -321,9 +336,9 @@ impl Store {
         if self.consumer.is_committing(number) {
             return true;
         }
-        let Some(applied) = self.consumer.uncommitted().get(&number).copied() else { return false };
-        if self.flushed.get(&number).is_some_and(|flushed| *flushed >= applied) {
-            return self.consumer.commit(number, &mut self.ids);
+        let Some(applied) = self.consumer.uncommitted().remove(&number) else { return false };
+        if self.flushed.get(&number).is_some_and(|flushed| flushed.offset >= applied.offset) {
+            return self.consumer.commit_until(number, applied, &mut self.ids);
         }
         self.want_flush(now);
         true
@@ -333,10 +348,10 @@ impl Store {
         if self.flush.is_some() {
             self.flush_again = true;
         } else if self.flush_retry.0.is_none() {
-            let (id, offsets) = (self.ids.next_id(), self.consumer.uncommitted());
+            let (id, positions) = (self.ids.next_id(), self.consumer.uncommitted());
             let hung_at = now.mono.after(self.config.call_time_max);
             self.effects.push_back(Effect::Table(TableAction::Flush { id }));
-            self.flush = Some(Flush { id, offsets, hung_at });
+            self.flush = Some(Flush { id, positions, hung_at });
         }
     }
 
@@ -352,9 +367,9 @@ impl Store {
             return;
         }
         self.flush_retry = (None, None);
-        for (number, offset) in flush.offsets {
-            self.flushed.insert(number, offset);
-            self.consumer.commit_until(number, offset, &mut self.ids);
+        for (number, position) in flush.positions {
+            self.flushed.insert(number, position.clone());
+            self.consumer.commit_until(number, position, &mut self.ids);
         }
         if std::mem::take(&mut self.flush_again) {
             self.want_flush(now);
@@ -366,7 +381,7 @@ impl Store {
     fn forget_flushes(&mut self, number: u32) {
         self.flushed.remove(&number);
         if let Some(flush) = &mut self.flush {
-            flush.offsets.remove(&number);
+            flush.positions.remove(&number);
         }
     }
 
@@ -418,7 +433,7 @@ impl Store {
                     self.commit(now, number);
                 }
             }
-            State::Sealing { until } if offset >= *until => {
+            State::Sealing { until } if offset >= until.offset => {
                 partition.state = State::Idle;
                 partition.hung_at = None;
                 self.advance(now, number);
@@ -496,9 +511,8 @@ impl Store {
         for number in numbers {
             let Some(partition) = self.partitions.get_mut(&number) else { continue };
             if partition.hung_at.is_some_and(|at| at <= now.mono) {
-                *partition = Partition::default();
                 self.consumer.restart(number);
-                self.forget_flushes(number);
+                self.begin(number);
                 // Readers wait once more: where cells have their datapoints' times, what is
                 // written again hides what came after it until that is written again too.
                 self.report_applied(number);
@@ -530,8 +544,9 @@ impl Store {
     }
 
     /// Everything before `until` is in the table.
-    fn done_until(&mut self, now: Now, number: u32, until: u64) {
-        self.consumer.applied(now, number, until);
+    fn done_until(&mut self, now: Now, number: u32, until: Until) {
+        let position = Position { offset: until.offset, note: until.clock.note() };
+        self.consumer.applied(now, number, position);
         self.report_applied(number);
         self.finish_stop(now);
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use common::{
     at, delete_message, drain, log_actions, record, step, store_message, table_actions, the_commit,
 };
+use weft_daemons::contract::log::Position;
 use weft_daemons::contract::table::CellTime;
 use weft_daemons::contract::{
     ActionId, Effect, Event, LogAction, LogEvent, NoTask, PeerAction, Record, TableAction,
@@ -24,6 +25,11 @@ fn topic() -> Topic {
 }
 
 fn store() -> Store {
+    store_from(5.into())
+}
+
+/// A store that gets the partition there.
+fn store_from(position: Position) -> Store {
     let mut store = Store::new(StoreConfig {
         topic: topic(),
         group: "store".into(),
@@ -35,8 +41,11 @@ fn store() -> Store {
     });
     let effects = drain(&mut store);
     assert!(matches!(log_actions(effects)[..], [LogAction::Subscribe { .. }]));
-    let assigned =
-        LogEvent::Assigned { topic: topic(), group: "store".into(), partitions: vec![(0, 5)] };
+    let assigned = LogEvent::Assigned {
+        topic: topic(),
+        group: "store".into(),
+        partitions: vec![(0, position)],
+    };
     step(&mut store, at(0), Event::Log(assigned));
     store
 }
@@ -170,6 +179,40 @@ fn a_delete_is_a_barrier() {
     // And only then what comes after it is written, with a newer cell timestamp.
     let (_, after_ms) = the_put(step(&mut store, at(4), committed(commit)));
     assert!(after_ms > *cell_until, "a late delete cannot hide newer data");
+}
+
+#[test]
+fn the_next_owner_goes_on_with_the_clock_of_the_commit() {
+    // The cells of the first record are moved past its millisecond, and so is the delete.
+    let mut store = store();
+    let batch =
+        vec![record(5, 100, store_message(&[(1, 1)])), record(6, 100, delete_message(0, 10))];
+    let (put, _) = the_put(step(&mut store, at(0), records(0, batch)));
+    let effects = step(&mut store, at(1), written(put, Ok(())));
+    let effects = flush(&mut store, 1, effects);
+    let (commit, _) = the_commit(&log_actions(effects));
+    let deletes = table_actions(step(&mut store, at(2), committed(commit)));
+    let [TableAction::Delete { id, cell_until, .. }] = deletes[..] else { panic!("a delete") };
+    let deleted = Event::Table(TableEvent::Deleted { id, result: Ok(1) });
+    let effects = step(&mut store, at(3), deleted);
+    let actions = log_actions(flush(&mut store, 3, effects));
+    let [LogAction::Commit { id: commit, position, .. }] = &actions[..] else { panic!("a commit") };
+    let after = || records(0, vec![record(7, 100, store_message(&[(1, 2)]))]);
+    let (_, next_ms) = the_put(step(&mut store_from(position.clone()), at(0), after()));
+    assert!(next_ms > cell_until, "the delete before it cannot hide it: {position:?}");
+    step(&mut store, at(4), committed(*commit));
+    let (_, same_ms) = the_put(step(&mut store, at(4), after()));
+    assert_eq!(next_ms, same_ms, "whoever writes it");
+}
+
+#[test]
+fn a_log_whose_clock_went_back_does_not_hide_newer_data() {
+    let mut store = store();
+    let one = |ms, value| records(0, vec![record(5, ms, store_message(&[(1, value)]))]);
+    let (put, before_ms) = the_put(step(&mut store, at(0), one(100, 1)));
+    step(&mut store, at(1), written(put, Ok(())));
+    let (_, after_ms) = the_put(step(&mut store, at(1), one(90, 2)));
+    assert!(after_ms > before_ms);
 }
 
 #[test]

@@ -113,8 +113,8 @@ impl Harness {
             LogAction::Seek { group, partition, offset, epoch, .. } => {
                 LogAction::Seek { topic: topic(), group: map(group), partition, offset, epoch }
             }
-            LogAction::Commit { id, group, partition, offset, .. } => {
-                LogAction::Commit { id, topic: topic(), group: map(group), partition, offset }
+            LogAction::Commit { id, group, partition, position, .. } => {
+                LogAction::Commit { id, topic: topic(), group: map(group), partition, position }
             }
             LogAction::Ends { id, .. } => LogAction::Ends { id, topic: topic() },
         }

@@ -21,7 +21,8 @@ impl fmt::Display for EventDetail<'_> {
                 write!(f, " {topic}/{partition} {first}+{}", records.len())
             }
             Event::Log(LogEvent::Assigned { topic, partitions, .. }) => {
-                write!(f, " {topic} {partitions:?}")
+                let offsets = partitions.iter().map(|(number, position)| (number, position.offset));
+                write!(f, " {topic} {:?}", offsets.collect::<Vec<_>>())
             }
             Event::Log(LogEvent::Revoked { topic, partitions, .. }) => {
                 write!(f, " {topic} {partitions:?}")
@@ -37,8 +38,8 @@ pub(super) struct EffectDetail<'a>(pub(super) &'a Effect<NoTask>);
 impl fmt::Display for EffectDetail<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Effect::Log(LogAction::Commit { topic, partition, offset, .. }) => {
-                write!(f, " {topic}/{partition} {offset}")
+            Effect::Log(LogAction::Commit { topic, partition, position, .. }) => {
+                write!(f, " {topic}/{partition} {} ({})", position.offset, position.note)
             }
             Effect::Log(LogAction::Seek { topic, partition, offset, .. }) => {
                 write!(f, " {topic}/{partition} {offset}")

@@ -95,8 +95,8 @@ impl World {
         }
         let wall_ms = EPOCH_MS + (self.now_ns / MS) as i64;
         let commit = match &action {
-            LogAction::Commit { topic, group, partition, offset, .. } => {
-                Some((topic.clone(), group.clone(), *partition, *offset))
+            LogAction::Commit { topic, group, partition, position, .. } => {
+                Some((topic.clone(), group.clone(), *partition, position.offset))
             }
             _ => None,
         };
@@ -392,8 +392,8 @@ fn coord_lost(action: &CoordAction) -> CoordEvent {
 fn with_id(action: LogAction, id: ActionId) -> LogAction {
     match action {
         LogAction::Append { topic, records, .. } => LogAction::Append { id, topic, records },
-        LogAction::Commit { topic, group, partition, offset, .. } => {
-            LogAction::Commit { id, topic, group, partition, offset }
+        LogAction::Commit { topic, group, partition, position, .. } => {
+            LogAction::Commit { id, topic, group, partition, position }
         }
         other => other,
     }

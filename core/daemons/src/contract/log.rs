@@ -3,7 +3,8 @@
 //! Topics of a fixed number of partitions; a partition is a sequence of records at offsets that
 //! grow by one (or more: a log may have holes). A record that was acknowledged is durable and is
 //! delivered to every group at least once, in the order of offsets within its partition.
-//! Timestamps are the log's own and do not go back within a partition.
+//! Timestamps are the log's own. They do not go back within a partition, unless another server
+//! takes it over whose clock is behind.
 
 use bytes::Bytes;
 
@@ -34,6 +35,25 @@ pub struct Record {
     pub key: Bytes,
     /// The payload.
     pub value: Bytes,
+}
+
+/// How far a group is in a partition.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Position {
+    /// The first offset not done.
+    pub offset: u64,
+    /// What whoever committed the offset tells whoever goes on there; empty without a commit, or
+    /// when it came from somewhere else. At most [`NOTE_MAX`] bytes, printable ASCII.
+    pub note: String,
+}
+
+/// Bytes of a [`Position::note`].
+pub const NOTE_MAX: usize = 256;
+
+impl From<u64> for Position {
+    fn from(offset: u64) -> Self {
+        Self { offset, note: String::new() }
+    }
 }
 
 /// Where a group without a committed offset begins.
@@ -107,7 +127,7 @@ pub enum LogAction {
         /// Echoed in [`LogEvent::Records`] so that older batches can be told apart.
         epoch: u64,
     },
-    /// Remember that the group has done everything before `offset`. Refused when the partition
+    /// Remember that the group has done everything before a position. Refused when the partition
     /// is not (any longer) the member's. Answer: [`LogEvent::Committed`].
     Commit {
         /// Echoed.
@@ -118,8 +138,8 @@ pub enum LogAction {
         group: Topic,
         /// The partition.
         partition: u32,
-        /// The first offset not done.
-        offset: u64,
+        /// How far.
+        position: Position,
     },
     /// The offsets that the next records will get. Everything acknowledged before this was asked
     /// lies below them. Answer: [`LogEvent::Ends`].
@@ -154,8 +174,8 @@ pub enum LogEvent {
         topic: Topic,
         /// The group.
         group: Topic,
-        /// Partition and first offset.
-        partitions: Vec<(u32, u64)>,
+        /// Partition, first offset, and the note that was committed with it.
+        partitions: Vec<(u32, Position)>,
     },
     /// These partitions no longer are. Nothing may be done for them after this.
     Revoked {

@@ -39,7 +39,7 @@ pub use stats::{Estimates, Stats, StatsLimits};
 use crate::cell_clock::CellClock;
 use crate::consumer::{Change, Consumer};
 use crate::contract::http::RequestId;
-use crate::contract::log::{LogAction, LogEvent, Record, Start, Topic};
+use crate::contract::log::{LogAction, LogEvent, Position, Record, Start, Topic};
 use crate::contract::peer::{
     Answer, FIND_CHUNK_MAX, FindRequest, PeerAction, PeerError, PeerEvent,
 };
@@ -302,6 +302,8 @@ impl Directory {
                 for partition in partitions {
                     let offset = self.consumer.applied_offset(partition).unwrap_or_default();
                     self.seen.insert(partition, offset);
+                    let clock = CellClock::of_note(self.consumer.note(partition));
+                    self.clocks.insert(partition, clock);
                     self.report_applied(partition);
                 }
                 self.caught_up(now);
@@ -346,7 +348,8 @@ impl Directory {
             let after = record.offset + 1;
             self.apply(partition, &record);
             self.seen.insert(partition, after);
-            self.writer.seen(partition, after);
+            let clock = self.clocks.get(&partition).copied().unwrap_or_default();
+            self.writer.seen(partition, after, clock);
         }
         self.report_applied(partition);
         self.write(now);
@@ -441,9 +444,10 @@ impl Directory {
 
     /// What the table acknowledged may be committed.
     fn settle(&mut self, now: Now) {
-        for (partition, offset) in self.writer.take_settled() {
+        for (partition, (offset, clock)) in self.writer.take_settled() {
             if self.consumer.owns(partition) {
-                self.consumer.applied(now, partition, offset);
+                let position = Position { offset, note: clock.note() };
+                self.consumer.applied(now, partition, position);
             }
         }
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use weft_gts::SeriesId;
 
+use crate::cell_clock::CellClock;
 use crate::contract::table::{MetaPut, TableAction};
 use crate::contract::{ActionId, ActionIds};
 use crate::time::{Mono, Now};
@@ -26,8 +27,8 @@ const HUNG: Duration = Duration::from_secs(30);
 struct Batch {
     /// New content, or `None` to delete, and the cell's timestamp. The last change of a row wins.
     rows: BTreeMap<SeriesId, (Option<Bytes>, i64)>,
-    /// First offset of each partition after what this batch holds.
-    offsets: BTreeMap<u32, u64>,
+    /// First offset of each partition after what this batch holds, and the clock there.
+    ends: BTreeMap<u32, (u64, CellClock)>,
 }
 
 /// The writer.
@@ -37,7 +38,7 @@ pub(super) struct Writer {
     delete: bool,
     pending: Batch,
     current: Option<(Batch, Vec<ActionId>)>,
-    settled: BTreeMap<u32, u64>,
+    settled: BTreeMap<u32, (u64, CellClock)>,
     again_at: Option<Mono>,
 }
 
@@ -71,16 +72,16 @@ impl Writer {
     }
 
     /// Everything before `offset` is in what was put and deleted so far.
-    pub(super) fn seen(&mut self, partition: u32, offset: u64) {
-        self.pending.offsets.insert(partition, offset);
+    pub(super) fn seen(&mut self, partition: u32, offset: u64, clock: CellClock) {
+        self.pending.ends.insert(partition, (offset, clock));
     }
 
     /// The partition is no longer ours.
     pub(super) fn forget(&mut self, partition: u32) {
-        self.pending.offsets.remove(&partition);
+        self.pending.ends.remove(&partition);
         self.settled.remove(&partition);
         if let Some((batch, _)) = &mut self.current {
-            batch.offsets.remove(&partition);
+            batch.ends.remove(&partition);
         }
     }
 
@@ -103,7 +104,7 @@ impl Writer {
             None => {
                 let batch = std::mem::take(&mut self.pending);
                 if batch.rows.is_empty() {
-                    self.settled.extend(batch.offsets);
+                    self.settled.extend(batch.ends);
                     return Vec::new();
                 }
                 self.current = Some((batch, Vec::new()));
@@ -131,12 +132,12 @@ impl Writer {
             && let Some((batch, _)) = self.current.take()
         {
             self.again_at = None;
-            self.settled.extend(batch.offsets);
+            self.settled.extend(batch.ends);
         }
     }
 
-    /// Offsets that may be committed now.
-    pub(super) fn take_settled(&mut self) -> BTreeMap<u32, u64> {
+    /// Offsets that may be committed now, and the clocks there.
+    pub(super) fn take_settled(&mut self) -> BTreeMap<u32, (u64, CellClock)> {
         std::mem::take(&mut self.settled)
     }
 

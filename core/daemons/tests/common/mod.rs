@@ -200,7 +200,7 @@ pub(crate) fn write_token() -> String {
 /// The id of the only commit among actions, and its offset.
 pub(crate) fn the_commit(actions: &[LogAction]) -> (ActionId, u64) {
     let mut commits = actions.iter().filter_map(|action| match action {
-        LogAction::Commit { id, offset, .. } => Some((*id, *offset)),
+        LogAction::Commit { id, position, .. } => Some((*id, position.offset)),
         _ => None,
     });
     let commit = commits.next().unwrap_or_else(|| panic!("a commit is among {actions:?}"));

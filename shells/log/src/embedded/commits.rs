@@ -1,10 +1,12 @@
-//! What groups have done: one small file, replaced as a whole.
+//! What groups have done: one small file, replaced as a whole. A line is offset, partition, topic,
+//! group and, where there is one, the note, with tabs between.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use weft_daemons::contract::log::{NOTE_MAX, Position};
 use weft_files::{Files, Reader};
 
 use super::LogOpenError;
@@ -21,7 +23,7 @@ const CHECKSUM: &str = "crc32 ";
 pub(crate) struct Commits {
     files: Arc<dyn Files>,
     path: PathBuf,
-    offsets: BTreeMap<Place, u64>,
+    positions: BTreeMap<Place, Position>,
     is_changed: bool,
 }
 
@@ -40,7 +42,7 @@ impl Commits {
         };
         let damaged = || LogOpenError::Damaged { path: path.clone(), position: 0 };
         let text = String::from_utf8(bytes).map_err(|_| damaged())?;
-        let mut offsets = BTreeMap::new();
+        let mut positions = BTreeMap::new();
         // Files of the first release end without a checksum.
         let lines = match text.rsplit_once(CHECKSUM) {
             Some((lines, sum)) if sum.trim_end() == checksum(lines) => lines,
@@ -48,26 +50,28 @@ impl Commits {
             None => &text,
         };
         for line in lines.lines() {
-            let (place, offset) = parse(line).ok_or_else(damaged)?;
-            offsets.insert(place, offset);
+            let (place, position) = parse(line).ok_or_else(damaged)?;
+            positions.insert(place, position);
         }
-        Ok(Self { files, path, offsets, is_changed: false })
+        Ok(Self { files, path, positions, is_changed: false })
     }
 
-    /// The offset committed for a place.
-    pub(crate) fn get(&self, place: &Place) -> Option<u64> {
-        self.offsets.get(place).copied()
+    /// What is committed for a place.
+    pub(crate) fn get(&self, place: &Place) -> Option<&Position> {
+        self.positions.get(place)
     }
 
-    /// Remembers an offset; durable after [`Commits::sync`].
-    pub(crate) fn set(&mut self, place: Place, offset: u64) {
-        self.is_changed |= self.offsets.insert(place, offset) != Some(offset);
+    /// Remembers a position whose note [`is_note`]; durable after [`Commits::sync`].
+    pub(crate) fn set(&mut self, place: Place, position: Position) {
+        let known = self.positions.entry(place).or_default();
+        self.is_changed |= *known != position;
+        *known = position;
     }
 
     /// The lowest offset that any group has committed for a partition.
     pub(crate) fn lowest(&self, topic: &str, partition: u32) -> Option<u64> {
-        let places = self.offsets.iter().filter(|((t, _, p), _)| t == topic && *p == partition);
-        places.map(|(_, offset)| *offset).min()
+        let places = self.positions.iter().filter(|((t, _, p), _)| t == topic && *p == partition);
+        places.map(|(_, position)| position.offset).min()
     }
 
     /// Makes what was set durable.
@@ -76,8 +80,12 @@ impl Commits {
             return Ok(());
         }
         let mut text = String::new();
-        for ((topic, group, partition), offset) in &self.offsets {
-            text.push_str(&format!("{offset}\t{partition}\t{topic}\t{group}\n"));
+        for ((topic, group, partition), Position { offset, note }) in &self.positions {
+            text.push_str(&format!("{offset}\t{partition}\t{topic}\t{group}"));
+            if !note.is_empty() {
+                text.push_str(&format!("\t{note}"));
+            }
+            text.push('\n');
         }
         let sum = checksum(&text);
         text.push_str(&format!("{CHECKSUM}{sum}\n"));
@@ -97,10 +105,16 @@ fn checksum(lines: &str) -> String {
     format!("{:08x}", crc32fast::hash(lines.as_bytes()))
 }
 
-fn parse(line: &str) -> Option<(Place, u64)> {
+/// Whether a note is one that a line can hold.
+pub(crate) fn is_note(note: &str) -> bool {
+    note.len() <= NOTE_MAX && note.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+}
+
+fn parse(line: &str) -> Option<(Place, Position)> {
     let mut fields = line.split('\t');
     let offset = fields.next()?.parse().ok()?;
     let partition = fields.next()?.parse().ok()?;
     let (topic, group) = (fields.next()?.to_owned(), fields.next()?.to_owned());
-    Some(((topic, group, partition), offset))
+    let note = fields.next().unwrap_or_default().to_owned();
+    Some(((topic, group, partition), Position { offset, note }))
 }

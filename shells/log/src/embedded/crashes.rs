@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use bytes::Bytes;
-use weft_daemons::contract::log::Start;
+use weft_daemons::contract::log::{Position, Start};
 use weft_daemons::contract::{ActionId, LogAction, LogError, LogEvent, NewRecord, Topic};
 use weft_files::{Damage, Files, SimulatedDisk};
 
@@ -85,6 +85,11 @@ fn group() -> Topic {
     "group".into()
 }
 
+/// What is committed with an offset.
+fn note_of(offset: u64) -> String {
+    if offset == 0 { String::new() } else { format!("until {offset}") }
+}
+
 impl History {
     fn append(&mut self, life: &mut Life, random: &mut Random) {
         self.last += 1;
@@ -104,7 +109,8 @@ impl History {
             self.commits.insert(self.last, (partition, offset));
             self.committed.entry(partition).or_insert_with(|| [0].into()).insert(offset);
             let (topic, group) = (topic(), group());
-            life.act(LogAction::Commit { id, topic, group, partition, offset });
+            let position = Position { offset, note: note_of(offset) };
+            life.act(LogAction::Commit { id, topic, group, partition, position });
         }
     }
 
@@ -179,7 +185,8 @@ impl History {
         for event in life.told() {
             match event {
                 LogEvent::Assigned { group: of, partitions, .. } if of == group() => {
-                    for (partition, offset) in partitions {
+                    for (partition, Position { offset, note }) in partitions {
+                        assert_eq!(note, note_of(offset), "seed {seed}: it goes with the offset");
                         let expected =
                             self.committed.entry(partition).or_insert_with(|| [0].into());
                         assert!(expected.contains(&offset), "seed {seed}: begins at {offset}");

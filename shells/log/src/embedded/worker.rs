@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use weft_daemons::contract::log::Start;
+use weft_daemons::contract::log::{Position, Start};
 use weft_daemons::contract::{ActionId, LogAction, LogError, LogEvent, NewRecord, Topic};
 use weft_files::Files;
 
-use super::commits::Commits;
+use super::commits::{Commits, is_note};
 use super::groups::{Delivery, Subscription, deal};
 use super::partition::{Cursor, Partition};
 use super::{LogOpenError, LogOptions};
@@ -160,8 +160,8 @@ impl Worker {
                     delivery.is_paused = false;
                 });
             }
-            LogAction::Commit { id, topic, group, partition, offset } => {
-                self.commit(client, id, &topic, &group, partition, offset);
+            LogAction::Commit { id, topic, group, partition, position } => {
+                self.commit(client, id, &topic, &group, partition, position);
             }
             LogAction::Ends { id, topic } => {
                 // What was taken before this is to be below the ends.
@@ -206,13 +206,18 @@ impl Worker {
         topic: &Topic,
         group: &Topic,
         partition: u32,
-        offset: u64,
+        position: Position,
     ) {
         if !self.with(client, topic, group, partition, |_| {}) || group.is_empty() {
             let error = LogError::NotAssigned { topic: topic.to_string(), partition };
             return self.tell(client, LogEvent::Committed { id, result: Err(error) });
         }
-        self.commits.set((topic.to_string(), group.to_string(), partition), offset);
+        if !is_note(&position.note) {
+            let reason = format!("the note {:?} is too long or not printable", position.note);
+            let result = Err(LogError::Refused(reason));
+            return self.tell(client, LogEvent::Committed { id, result });
+        }
+        self.commits.set((topic.to_string(), group.to_string(), partition), position);
         self.committed.push((client, id));
     }
 
@@ -381,15 +386,15 @@ impl Worker {
                 continue;
             }
             let partition = &partitions[*number as usize];
-            let committed = self.commits.get(&(topic.clone(), group.clone(), *number));
-            let offset = committed.unwrap_or_else(|| match subscription.start {
-                Start::Earliest => partition.start(),
-                Start::Latest => partition.end(),
+            let committed = self.commits.get(&(topic.clone(), group.clone(), *number)).cloned();
+            let position = committed.unwrap_or_else(|| match subscription.start {
+                Start::Earliest => partition.start().into(),
+                Start::Latest => partition.end().into(),
             });
-            let cursor = Cursor::at(offset);
+            let cursor = Cursor::at(position.offset);
             let delivery = Delivery { cursor, epoch: 0, is_paused: false };
             subscription.partitions.insert(*number, delivery);
-            gained.push((*number, offset));
+            gained.push((*number, position));
         }
         if !gained.is_empty() {
             let event = LogEvent::Assigned {

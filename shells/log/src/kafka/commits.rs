@@ -2,12 +2,14 @@
 //!
 //! (librdkafka's binding gives no answer to a commit that is not waited for.)
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
+use weft_daemons::contract::log::Position;
 use weft_daemons::contract::{ActionId, LogError, LogEvent};
 
 use super::consumer::Context;
@@ -18,7 +20,7 @@ use super::{Threads, log_error, to_i32};
 pub(crate) struct Commit {
     pub(crate) id: ActionId,
     pub(crate) partition: u32,
-    pub(crate) offset: u64,
+    pub(crate) position: Position,
 }
 
 /// The thread. It ends when this is dropped.
@@ -63,14 +65,14 @@ fn commit(consumer: &BaseConsumer<Context>, commits: Vec<Commit>) {
     if ours.is_empty() {
         return;
     }
-    for commit in &ours {
-        // The later of two of one partition is the one that counts.
-        let offset = Offset::Offset(i64::try_from(commit.offset).unwrap_or(i64::MAX));
-        let partition = to_i32(commit.partition);
-        let known = offsets.set_partition_offset(&context.topic, partition, offset);
-        if known.is_err() {
-            let _ = offsets.add_partition_offset(&context.topic, partition, offset);
-        }
+    // The later of two of one partition is the one that counts.
+    let last: BTreeMap<u32, &Position> =
+        ours.iter().map(|commit| (commit.partition, &commit.position)).collect();
+    for (partition, position) in last {
+        let offset = Offset::Offset(i64::try_from(position.offset).unwrap_or(i64::MAX));
+        let mut element = offsets.add_partition(&context.topic, to_i32(partition));
+        let _ = element.set_offset(offset);
+        element.set_metadata(&position.note);
     }
     let whole = consumer.commit(&offsets, CommitMode::Sync);
     for commit in &ours {

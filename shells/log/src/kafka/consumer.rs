@@ -18,7 +18,7 @@ use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::statistics::Statistics;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Offset, Timestamp, TopicPartitionList};
-use weft_daemons::contract::log::Start;
+use weft_daemons::contract::log::{Position, Start};
 use weft_daemons::contract::{Change, LogEvent, Metric, Topic};
 
 use super::batch::{Batch, OUTSTANDING_MAX};
@@ -174,7 +174,7 @@ impl Context {
         &self,
         consumer: &BaseConsumer<Self>,
         numbers: &[u32],
-    ) -> KafkaResult<Vec<(u32, u64)>> {
+    ) -> KafkaResult<Vec<(u32, Position)>> {
         let committed = if self.group.is_empty() {
             TopicPartitionList::new()
         } else {
@@ -187,8 +187,12 @@ impl Context {
             if let Some(element) = &found {
                 element.error()?;
             }
-            let offset = match found.map(|element| element.offset()) {
-                Some(Offset::Offset(offset)) if (low..=high).contains(&offset) => offset,
+            let mut note = String::new();
+            let offset = match found.as_ref().map(|element| element.offset()) {
+                Some(Offset::Offset(offset)) if (low..=high).contains(&offset) => {
+                    note = found.map_or_else(String::new, |element| element.metadata().to_owned());
+                    offset
+                }
                 Some(Offset::Offset(offset)) => {
                     self.warn(&format!(
                         "partition {number} has records {low} to {high} and the group's offset is \
@@ -199,7 +203,8 @@ impl Context {
                 _ if self.start == Start::Earliest => low,
                 _ => high,
             };
-            Ok((*number, u64::try_from(offset).unwrap_or_default()))
+            let offset = u64::try_from(offset).unwrap_or_default();
+            Ok((*number, Position { offset, note }))
         };
         numbers.iter().map(first).collect()
     }
@@ -208,8 +213,8 @@ impl Context {
     fn assign(&self, consumer: &BaseConsumer<Self>, numbers: &[u32]) -> KafkaResult<()> {
         let first = self.first_offsets(consumer, numbers)?;
         let mut assigned = TopicPartitionList::with_capacity(first.len());
-        for (number, offset) in &first {
-            let offset = Offset::Offset(i64::try_from(*offset).unwrap_or(i64::MAX));
+        for (number, position) in &first {
+            let offset = Offset::Offset(i64::try_from(position.offset).unwrap_or(i64::MAX));
             assigned.add_partition_offset(&self.topic, to_i32(*number), offset)?;
         }
         // Before the first message of them can be seen.

@@ -143,10 +143,10 @@ impl KafkaClient {
             LogAction::Seek { topic, group, partition, offset, epoch } => {
                 self.tell(topic, group, Command::Seek { partition, offset, epoch });
             }
-            LogAction::Commit { id, topic, group, partition, offset } => {
+            LogAction::Commit { id, topic, group, partition, position } => {
                 let is_alone = group.is_empty();
                 let name = topic.to_string();
-                let commit = Command::Commit(Commit { id, partition, offset });
+                let commit = Command::Commit(Commit { id, partition, position });
                 if is_alone || !self.tell(topic, group, commit) {
                     let result = Err(LogError::NotAssigned { topic: name, partition });
                     (self.sink)(LogEvent::Committed { id, result });

@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 
-use crate::contract::log::{LogAction, LogError, LogEvent, NewRecord, Record, Start, Topic};
+use crate::contract::log::{
+    LogAction, LogError, LogEvent, NewRecord, Position, Record, Start, Topic,
+};
 use crate::contract::{ActionId, ActionIds};
 
 /// A log under test.
@@ -85,12 +87,12 @@ impl<'h, H: LogHarness> User<'h, H> {
         }
     }
 
-    fn subscribe(&mut self, group: Topic, start: Start) -> Vec<(u32, u64)> {
+    fn subscribe(&mut self, group: Topic, start: Start) -> Vec<(u32, Position)> {
         self.submit(LogAction::Subscribe { topic: topic(), group, start });
         self.assigned()
     }
 
-    fn assigned(&mut self) -> Vec<(u32, u64)> {
+    fn assigned(&mut self) -> Vec<(u32, Position)> {
         loop {
             match self.harness.next(self.client) {
                 LogEvent::Assigned { partitions, .. } => return partitions,
@@ -117,7 +119,8 @@ impl<'h, H: LogHarness> User<'h, H> {
 
     fn commit(&mut self, group: Topic, partition: u32, offset: u64) -> Result<(), LogError> {
         let id = self.ids.next_id();
-        self.submit(LogAction::Commit { id, topic: topic(), group, partition, offset });
+        let position = Position { offset, note: format!("before {offset}") };
+        self.submit(LogAction::Commit { id, topic: topic(), group, partition, position });
         loop {
             match self.harness.next(self.client) {
                 LogEvent::Committed { id: answered, result } => {
@@ -188,7 +191,10 @@ fn a_group_goes_on_at_its_commit<H: LogHarness>(harness: &mut H) {
     harness.crash();
     let mut user = User::new(harness);
     let assigned = user.subscribe(group(), Start::Latest);
-    assert!(assigned.contains(&(0, offsets[1])), "{assigned:?}");
+    let position = Position { offset: offsets[1], note: format!("before {}", offsets[1]) };
+    assert!(assigned.contains(&(0, position)), "{assigned:?}");
+    let others = assigned.iter().filter(|(partition, _)| *partition != 0);
+    assert!(others.map(|(_, position)| &*position.note).all(str::is_empty), "{assigned:?}");
     assert_eq!(values(&user.read(0, 2)), ["b", "c"]);
 }
 
