@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use weft_daemons::contract::log::{
-    LogAction, LogError, LogEvent, NewRecord, Position, Record, Start, Topic,
+    EPOCHS, LogAction, LogError, LogEvent, NewRecord, Position, Record, Start, Topic,
 };
 
 use crate::params::MS;
@@ -75,6 +75,10 @@ pub struct LogModel {
     pub bugs: Bugs,
     /// Records acknowledged and not durable.
     unsynced: Vec<(Topic, u32, usize)>,
+    /// Assignments so far.
+    assignments: u64,
+    /// How far the clock that gives records their timestamps is from the true time.
+    skew_ms: i64,
 }
 
 #[derive(Debug, Default)]
@@ -95,8 +99,8 @@ struct Group {
 
 #[derive(Debug)]
 struct Cursor {
-    /// Where the member began.
-    begin: u64,
+    /// Of the assignment: what has a lower one is about an earlier one.
+    first_epoch: u64,
     position: u64,
     epoch: u64,
     paused: bool,
@@ -114,6 +118,8 @@ impl LogModel {
             random,
             bugs: Bugs { ack_before_fsync: false, reset_to_latest: false },
             unsynced: Vec::new(),
+            assignments: 0,
+            skew_ms: 0,
         }
     }
 
@@ -157,31 +163,23 @@ impl LogModel {
                 self.topic(&topic);
                 self.join(Member { address: from, topic, group }, start)
             }
-            LogAction::Pause { topic, group, partition } => {
+            LogAction::Pause { topic, group, partition, epoch } => {
                 let member = Member { address: from, topic, group };
-                if let Some(cursor) = self.cursors.get_mut(&(member, partition)) {
-                    cursor.paused = true;
-                }
-                Vec::new()
+                self.with(member, partition, epoch, |cursor| cursor.paused = true)
             }
-            LogAction::Resume { topic, group, partition } => {
+            LogAction::Resume { topic, group, partition, epoch } => {
                 let member = Member { address: from, topic, group };
-                let Some(cursor) = self.cursors.get_mut(&(member.clone(), partition)) else {
-                    return Vec::new();
-                };
-                cursor.paused = false;
-                self.wake(&member, partition)
+                self.with(member, partition, epoch, |cursor| cursor.paused = false)
             }
             LogAction::Seek { topic, group, partition, offset, epoch } => {
                 let member = Member { address: from, topic, group };
-                let Some(cursor) = self.cursors.get_mut(&(member.clone(), partition)) else {
-                    return Vec::new();
-                };
-                (cursor.position, cursor.epoch) = (offset, epoch);
-                self.wake(&member, partition)
+                self.with(member, partition, epoch, |cursor| {
+                    (cursor.position, cursor.epoch) = (offset, epoch);
+                })
             }
-            LogAction::Commit { id, topic, group, partition, position } => {
-                let result = self.commit(from, &topic, &group, partition, position);
+            LogAction::Commit { id, topic, group, partition, epoch, position } => {
+                let member = Member { address: from, topic, group };
+                let result = self.commit(&member, partition, epoch, position);
                 vec![Out::Answer(from, LogEvent::Committed { id, result })]
             }
             LogAction::Ends { id, topic } => {
@@ -248,6 +246,11 @@ impl LogModel {
         self.join(member, start)
     }
 
+    /// Another server takes over, whose clock is so far from the true time.
+    pub const fn fail_over(&mut self, skew_ms: i64) {
+        self.skew_ms = skew_ms;
+    }
+
     /// Everything that is not durable is lost.
     pub fn lose_unsynced(&mut self) {
         for (topic, partition, count) in std::mem::take(&mut self.unsynced) {
@@ -276,12 +279,11 @@ impl LogModel {
             let error = format!("there is no partition {}", bad.partition);
             return (Err(LogError::Refused(error)), Vec::new());
         }
-        let (mut places, mut touched) = (Vec::new(), BTreeSet::new());
+        let (mut places, mut touched, skew_ms) = (Vec::new(), BTreeSet::new(), self.skew_ms);
         for record in records {
             let log = &mut self.topic(topic)[record.partition as usize].records;
             let offset = log.len() as u64;
-            let newest = log.last().map_or(i64::MIN, |last| last.timestamp_ms);
-            let timestamp_ms = wall_ms.max(newest);
+            let timestamp_ms = wall_ms + skew_ms;
             log.push(Record { offset, timestamp_ms, key: record.key, value: record.value });
             places.push((record.partition, offset));
             touched.insert(record.partition);
@@ -303,26 +305,39 @@ impl LogModel {
         (Ok(places), out)
     }
 
+    /// Changes the delivery of a partition, unless it was assigned anew after that epoch.
+    fn with(
+        &mut self,
+        member: Member,
+        partition: u32,
+        epoch: u64,
+        change: impl FnOnce(&mut Cursor),
+    ) -> Vec<Out> {
+        let key = (member, partition);
+        match self.cursors.get_mut(&key).filter(|cursor| epoch >= cursor.first_epoch) {
+            Some(cursor) => change(cursor),
+            None => return Vec::new(),
+        }
+        self.wake(&key.0, partition)
+    }
+
     fn commit(
         &mut self,
-        from: Address,
-        topic: &Topic,
-        group: &Topic,
+        member: &Member,
         partition: u32,
+        epoch: u64,
         position: Position,
     ) -> Result<(), LogError> {
+        let Member { topic, group, .. } = member;
         let not_assigned = || LogError::NotAssigned { topic: topic.to_string(), partition };
         let state = self.groups.get_mut(&(topic.clone(), group.clone()));
         let state = state.ok_or_else(not_assigned)?;
-        let is_owner = state.owners.get(&partition).is_some_and(|owner| owner.address == from);
-        if !is_owner || group.is_empty() {
-            return Err(not_assigned());
-        }
+        let is_owner = state.owners.get(&partition) == Some(member);
         // A member that lost the partition, got it again and was told neither yet belongs to an
         // earlier generation of the group.
-        let member = Member { address: from, topic: topic.clone(), group: group.clone() };
-        let cursor = self.cursors.get(&(member, partition));
-        if cursor.is_some_and(|cursor| position.offset < cursor.begin) {
+        let cursor = self.cursors.get(&(member.clone(), partition));
+        let is_earlier = cursor.is_some_and(|cursor| epoch < cursor.first_epoch);
+        if !is_owner || is_earlier || group.is_empty() {
             return Err(not_assigned());
         }
         state.committed.insert(partition, position);
@@ -359,11 +374,13 @@ impl LogModel {
     }
 
     fn begin(&mut self, member: &Member, partitions: Vec<(u32, Position)>) -> Vec<Out> {
+        self.assignments += 1;
+        let epoch = self.assignments * EPOCHS;
         for (partition, position) in &partitions {
             let cursor = Cursor {
-                begin: position.offset,
+                first_epoch: epoch,
                 position: position.offset,
-                epoch: 0,
+                epoch,
                 paused: false,
                 pumping: false,
             };
@@ -371,7 +388,7 @@ impl LogModel {
         }
         let numbers: Vec<u32> = partitions.iter().map(|(partition, _)| *partition).collect();
         let (topic, group) = (member.topic.clone(), member.group.clone());
-        let assigned = LogEvent::Assigned { topic, group, partitions };
+        let assigned = LogEvent::Assigned { topic, group, epoch, partitions };
         let mut out = vec![Out::Tell(member.address, assigned)];
         out.extend(numbers.into_iter().flat_map(|partition| self.wake(member, partition)));
         out

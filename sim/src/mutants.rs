@@ -255,12 +255,13 @@ impl Meddler {
             (
                 Mutant::CommitBeforeFlush,
                 Component::Store,
-                Event::Log(LogEvent::Records { partition, records, .. }),
+                Event::Log(LogEvent::Records { partition, epoch, records, .. }),
             ) => Some(Effect::Log(LogAction::Commit {
                 id: ActionId(u64::MAX),
                 topic: DATA_TOPIC.into(),
                 group: STORE_GROUP.into(),
                 partition: *partition,
+                epoch: *epoch,
                 position: (records.last()?.offset + 1).into(),
             })),
             (

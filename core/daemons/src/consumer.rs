@@ -71,10 +71,12 @@ impl Consumer {
     /// Takes an event of its own subscription in, and leaves others alone.
     pub(crate) fn handle(&mut self, now: Now, event: LogEvent) -> Change {
         match event {
-            LogEvent::Assigned { topic, group, partitions } if self.is_mine(&topic, &group) => {
+            LogEvent::Assigned { topic, group, epoch, partitions }
+                if self.is_mine(&topic, &group) =>
+            {
                 let numbers = partitions.iter().map(|(number, _)| *number).collect();
                 for (number, position) in partitions {
-                    self.partitions.insert(number, Partition::new(position));
+                    self.partitions.insert(number, Partition::new(epoch, position));
                 }
                 Change::Assigned(numbers)
             }
@@ -101,8 +103,8 @@ impl Consumer {
         state.queued_bytes -= size(&record);
         if state.paused && state.queued_bytes <= QUEUE_BYTES_MAX / 2 {
             state.paused = false;
-            let (topic, group) = (self.topic.clone(), self.group.clone());
-            self.actions.push_back(LogAction::Resume { topic, group, partition });
+            let (topic, group, epoch) = (self.topic.clone(), self.group.clone(), state.epoch);
+            self.actions.push_back(LogAction::Resume { topic, group, partition, epoch });
         }
         Some(record)
     }
@@ -144,8 +146,8 @@ impl Consumer {
         }
         let id = ids.next_id();
         state.committing = Some((id, position.clone()));
-        let (topic, group) = (self.topic.clone(), self.group.clone());
-        self.actions.push_back(LogAction::Commit { id, topic, group, partition, position });
+        let (topic, group, epoch) = (self.topic.clone(), self.group.clone(), state.epoch);
+        self.actions.push_back(LogAction::Commit { id, topic, group, partition, epoch, position });
         true
     }
 
@@ -184,7 +186,7 @@ impl Consumer {
         let Some(state) = self.partitions.get_mut(&partition) else { return };
         let (epoch, position) = (state.epoch + 1, std::mem::take(&mut state.committed));
         let offset = position.offset;
-        *state = Partition { epoch, ..Partition::new(position) };
+        *state = Partition::new(epoch, position);
         let (topic, group) = (self.topic.clone(), self.group.clone());
         self.actions.push_back(LogAction::Seek { topic, group, partition, offset, epoch });
     }
@@ -246,8 +248,8 @@ impl Consumer {
         state.queue.extend(records);
         if !state.paused && state.queued_bytes > QUEUE_BYTES_MAX {
             state.paused = true;
-            let (topic, group) = (self.topic.clone(), self.group.clone());
-            self.actions.push_back(LogAction::Pause { topic, group, partition });
+            let (topic, group, epoch) = (self.topic.clone(), self.group.clone(), state.epoch);
+            self.actions.push_back(LogAction::Pause { topic, group, partition, epoch });
         }
         Change::Records(partition)
     }
@@ -275,9 +277,9 @@ impl Consumer {
 }
 
 impl Partition {
-    fn new(position: Position) -> Self {
+    fn new(epoch: u64, position: Position) -> Self {
         Self {
-            epoch: 0,
+            epoch,
             queue: VecDeque::new(),
             queued_bytes: 0,
             paused: false,

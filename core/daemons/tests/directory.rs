@@ -78,7 +78,7 @@ fn records(records: Vec<Record>) -> Event<NoTask> {
 
 fn assigned(offset: u64) -> Event<NoTask> {
     let (topic, group) = (topic(), "directory".into());
-    Event::Log(LogEvent::Assigned { topic, group, partitions: vec![(0, offset.into())] })
+    Event::Log(LogEvent::Assigned { topic, group, epoch: 0, partitions: vec![(0, offset.into())] })
 }
 
 /// The scan of the table and the question for the log's ends that a start makes.

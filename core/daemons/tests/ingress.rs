@@ -122,7 +122,7 @@ fn metadata_records(records: Vec<weft_daemons::contract::Record>) -> Event<Ingre
 
 fn metadata_assigned() -> Event<IngressTask> {
     let (topic, group) = ("metadata".into(), "".into());
-    Event::Log(LogEvent::Assigned { topic, group, partitions: vec![(0, 0.into())] })
+    Event::Log(LogEvent::Assigned { topic, group, epoch: 0, partitions: vec![(0, 0.into())] })
 }
 
 #[test]

@@ -44,6 +44,7 @@ fn store_from(position: Position) -> Store {
     let assigned = LogEvent::Assigned {
         topic: topic(),
         group: "store".into(),
+        epoch: 0,
         partitions: vec![(0, position)],
     };
     step(&mut store, at(0), Event::Log(assigned));

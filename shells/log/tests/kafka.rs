@@ -104,17 +104,18 @@ impl Harness {
             LogAction::Subscribe { group, start, .. } => {
                 LogAction::Subscribe { topic: topic(), group: map(group), start }
             }
-            LogAction::Pause { group, partition, .. } => {
-                LogAction::Pause { topic: topic(), group: map(group), partition }
+            LogAction::Pause { group, partition, epoch, .. } => {
+                LogAction::Pause { topic: topic(), group: map(group), partition, epoch }
             }
-            LogAction::Resume { group, partition, .. } => {
-                LogAction::Resume { topic: topic(), group: map(group), partition }
+            LogAction::Resume { group, partition, epoch, .. } => {
+                LogAction::Resume { topic: topic(), group: map(group), partition, epoch }
             }
             LogAction::Seek { group, partition, offset, epoch, .. } => {
                 LogAction::Seek { topic: topic(), group: map(group), partition, offset, epoch }
             }
-            LogAction::Commit { id, group, partition, position, .. } => {
-                LogAction::Commit { id, topic: topic(), group: map(group), partition, position }
+            LogAction::Commit { id, group, partition, epoch, position, .. } => {
+                let (topic, group) = (topic(), map(group));
+                LogAction::Commit { id, topic, group, partition, epoch, position }
             }
             LogAction::Ends { id, .. } => LogAction::Ends { id, topic: topic() },
         }
@@ -271,10 +272,14 @@ fn after_a_seek_nothing_comes_that_was_fetched_before() {
     let values = (0..VALUES).map(|n| Bytes::from(n.to_string())).collect();
     assert_eq!(harness.append(client, values), Ok(()));
     harness.subscribe(client, "group");
-    harness.read(client, 0, 1);
-    for epoch in 1..=10 {
+    let first = loop {
+        if let LogEvent::Records { epoch, .. } = harness.next(client) {
+            break epoch;
+        }
+    };
+    for round in 1..=10 {
         let (topic, group, partition) = ("t".into(), "group".into(), 0);
-        let offset = VALUES / 2 - 100 * epoch;
+        let (offset, epoch) = (VALUES / 2 - 100 * round, first + round);
         harness.submit(client, LogAction::Seek { topic, group, partition, offset, epoch });
         let records = harness.read(client, epoch, 5_000);
         let expected = offset..offset + records.len() as u64;

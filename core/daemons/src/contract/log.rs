@@ -47,6 +47,9 @@ pub struct Position {
     pub note: String,
 }
 
+/// How far the epochs of a partition's assignments lie apart: there is room for seeks.
+pub const EPOCHS: u64 = 1 << 32;
+
 /// Bytes of a [`Position::note`].
 pub const NOTE_MAX: usize = 256;
 
@@ -96,6 +99,9 @@ pub enum LogAction {
         start: Start,
     },
     /// Deliver nothing more of this partition for now (records under way may still come).
+    ///
+    /// This and what follows is about one assignment of the partition: when another came meanwhile
+    /// ([`LogEvent::Assigned`] has a greater epoch), it is passed over.
     Pause {
         /// The topic.
         topic: Topic,
@@ -103,6 +109,8 @@ pub enum LogAction {
         group: Topic,
         /// The partition.
         partition: u32,
+        /// Of the assignment, or of the last seek since.
+        epoch: u64,
     },
     /// Deliver again.
     Resume {
@@ -112,6 +120,8 @@ pub enum LogAction {
         group: Topic,
         /// The partition.
         partition: u32,
+        /// Of the assignment, or of the last seek since.
+        epoch: u64,
     },
     /// Deliver from `offset` on, dropping what was prefetched. The next records delivered have
     /// the seek's `epoch`.
@@ -124,11 +134,12 @@ pub enum LogAction {
         partition: u32,
         /// The first offset wanted.
         offset: u64,
-        /// Echoed in [`LogEvent::Records`] so that older batches can be told apart.
+        /// Echoed in [`LogEvent::Records`] so that older batches can be told apart: greater than
+        /// the last, and less than [`EPOCHS`] above the assignment's.
         epoch: u64,
     },
     /// Remember that the group has done everything before a position. Refused when the partition
-    /// is not (any longer) the member's. Answer: [`LogEvent::Committed`].
+    /// is not (any longer) the member's, or was assigned anew. Answer: [`LogEvent::Committed`].
     Commit {
         /// Echoed.
         id: ActionId,
@@ -138,6 +149,8 @@ pub enum LogAction {
         group: Topic,
         /// The partition.
         partition: u32,
+        /// Of the assignment, or of the last seek since.
+        epoch: u64,
         /// How far.
         position: Position,
     },
@@ -174,6 +187,9 @@ pub enum LogEvent {
         topic: Topic,
         /// The group.
         group: Topic,
+        /// Of the records that follow, until a seek; at least [`EPOCHS`] above that of every
+        /// assignment of the partition to the member before.
+        epoch: u64,
         /// Partition, first offset, and the note that was committed with it.
         partitions: Vec<(u32, Position)>,
     },
@@ -194,7 +210,7 @@ pub enum LogEvent {
         group: Topic,
         /// The partition.
         partition: u32,
-        /// Of the last [`LogAction::Seek`] before them, 0 when there was none since assignment.
+        /// Of the last [`LogAction::Seek`] before them, or of the assignment when there was none.
         epoch: u64,
         /// The records.
         records: Vec<Record>,

@@ -70,8 +70,8 @@ struct History {
     asked: BTreeMap<u64, (u32, Bytes)>,
     unknown: BTreeSet<(u32, Bytes)>,
     acknowledged: BTreeMap<(u32, u64), Bytes>,
-    /// The end of what was delivered.
-    delivered: BTreeMap<u32, u64>,
+    /// The end of what was delivered, and its epoch.
+    delivered: BTreeMap<u32, (u64, u64)>,
     /// The commit that was answered last, and those asked for since.
     committed: BTreeMap<u32, BTreeSet<u64>>,
     commits: BTreeMap<u64, (u32, u64)>,
@@ -103,14 +103,14 @@ impl History {
     }
 
     fn commit(&mut self, life: &mut Life) {
-        for (partition, offset) in self.delivered.clone() {
+        for (partition, (offset, epoch)) in self.delivered.clone() {
             self.last += 1;
             let id = ActionId(self.last);
             self.commits.insert(self.last, (partition, offset));
             self.committed.entry(partition).or_insert_with(|| [0].into()).insert(offset);
             let (topic, group) = (topic(), group());
             let position = Position { offset, note: note_of(offset) };
-            life.act(LogAction::Commit { id, topic, group, partition, position });
+            life.act(LogAction::Commit { id, topic, group, partition, epoch, position });
         }
     }
 
@@ -132,9 +132,9 @@ impl History {
                     let (partition, offset) = self.commits[&id.0];
                     self.committed.insert(partition, [offset].into());
                 }
-                LogEvent::Records { partition, records, .. } => {
+                LogEvent::Records { partition, epoch, records, .. } => {
                     let end = records.last().map_or(0, |last| last.offset + 1);
-                    self.delivered.insert(partition, end);
+                    self.delivered.insert(partition, (end, epoch));
                     // What a consumer saw may be committed: it must stay.
                     for record in records {
                         let place = (partition, record.offset);

@@ -29,6 +29,9 @@ pub(crate) struct Subscription {
 #[derive(Debug)]
 pub(crate) struct Delivery {
     pub(crate) cursor: Cursor,
+    /// Of the assignment: what has a lower one is about an earlier one.
+    pub(crate) first_epoch: u64,
+    /// Of what is delivered now.
     pub(crate) epoch: u64,
     pub(crate) is_paused: bool,
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use weft_daemons::contract::log::{Position, Start};
+use weft_daemons::contract::log::{EPOCHS, Position, Start};
 use weft_daemons::contract::{ActionId, LogAction, LogError, LogEvent, NewRecord, Topic};
 use weft_files::Files;
 
@@ -41,6 +41,8 @@ pub(crate) struct Worker {
     commits: Commits,
     clients: BTreeMap<u64, Sink>,
     subscriptions: Vec<Subscription>,
+    /// Assignments so far.
+    assignments: u64,
     /// Answers that wait for the next sync.
     appended: Vec<Appended>,
     committed: Vec<(u64, ActionId)>,
@@ -71,6 +73,7 @@ impl Worker {
             commits: Commits::open(files.clone(), folder)?,
             clients: BTreeMap::new(),
             subscriptions: Vec::new(),
+            assignments: 0,
             appended: Vec::new(),
             committed: Vec::new(),
         };
@@ -147,21 +150,21 @@ impl Worker {
                 self.subscriptions.push(new);
                 self.rebalance(&topic, &group);
             }
-            LogAction::Pause { topic, group, partition } => {
-                self.with(client, &topic, &group, partition, |d| d.is_paused = true);
+            LogAction::Pause { topic, group, partition, epoch } => {
+                self.with(client, &topic, &group, (partition, epoch), |d| d.is_paused = true);
             }
-            LogAction::Resume { topic, group, partition } => {
-                self.with(client, &topic, &group, partition, |d| d.is_paused = false);
+            LogAction::Resume { topic, group, partition, epoch } => {
+                self.with(client, &topic, &group, (partition, epoch), |d| d.is_paused = false);
             }
             LogAction::Seek { topic, group, partition, offset, epoch } => {
-                self.with(client, &topic, &group, partition, |delivery| {
+                self.with(client, &topic, &group, (partition, epoch), |delivery| {
                     delivery.cursor = Cursor::at(offset);
                     delivery.epoch = epoch;
                     delivery.is_paused = false;
                 });
             }
-            LogAction::Commit { id, topic, group, partition, position } => {
-                self.commit(client, id, &topic, &group, partition, position);
+            LogAction::Commit { id, topic, group, partition, epoch, position } => {
+                self.commit(client, id, &topic, &group, (partition, epoch), position);
             }
             LogAction::Ends { id, topic } => {
                 // What was taken before this is to be below the ends.
@@ -205,10 +208,10 @@ impl Worker {
         id: ActionId,
         topic: &Topic,
         group: &Topic,
-        partition: u32,
+        (partition, epoch): (u32, u64),
         position: Position,
     ) {
-        if !self.with(client, topic, group, partition, |_| {}) || group.is_empty() {
+        if !self.with(client, topic, group, (partition, epoch), |_| {}) || group.is_empty() {
             let error = LogError::NotAssigned { topic: topic.to_string(), partition };
             return self.tell(client, LogEvent::Committed { id, result: Err(error) });
         }
@@ -377,6 +380,8 @@ impl Worker {
     }
 
     fn assign(&mut self, index: usize, hand: &[u32]) {
+        self.assignments += 1;
+        let epoch = self.assignments * EPOCHS;
         let subscription = &mut self.subscriptions[index];
         let (topic, group) = (subscription.topic.clone(), subscription.group.clone());
         let Some(partitions) = self.topics.get(&topic) else { return };
@@ -392,7 +397,7 @@ impl Worker {
                 Start::Latest => partition.end().into(),
             });
             let cursor = Cursor::at(position.offset);
-            let delivery = Delivery { cursor, epoch: 0, is_paused: false };
+            let delivery = Delivery { cursor, first_epoch: epoch, epoch, is_paused: false };
             subscription.partitions.insert(*number, delivery);
             gained.push((*number, position));
         }
@@ -400,6 +405,7 @@ impl Worker {
             let event = LogEvent::Assigned {
                 topic: topic.as_str().into(),
                 group: group.as_str().into(),
+                epoch,
                 partitions: gained,
             };
             let client = subscription.client;
@@ -407,13 +413,14 @@ impl Worker {
         }
     }
 
-    /// Changes the delivery of a partition; false when it is not the client's.
+    /// Changes the delivery of a partition; false when it is not the client's, or was assigned
+    /// anew.
     fn with(
         &mut self,
         client: u64,
         topic: &str,
         group: &str,
-        partition: u32,
+        (partition, epoch): (u32, u64),
         change: impl FnOnce(&mut Delivery),
     ) -> bool {
         let found = self.subscriptions.iter_mut().find(|subscription| {
@@ -422,11 +429,11 @@ impl Worker {
                 && subscription.group == group
         });
         match found.and_then(|subscription| subscription.partitions.get_mut(&partition)) {
-            Some(delivery) => {
+            Some(delivery) if epoch >= delivery.first_epoch => {
                 change(delivery);
                 true
             }
-            None => false,
+            _ => false,
         }
     }
 

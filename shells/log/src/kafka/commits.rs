@@ -20,6 +20,7 @@ use super::{Threads, log_error, to_i32};
 pub(crate) struct Commit {
     pub(crate) id: ActionId,
     pub(crate) partition: u32,
+    pub(crate) epoch: u64,
     pub(crate) position: Position,
 }
 
@@ -58,7 +59,7 @@ fn commit(consumer: &BaseConsumer<Context>, commits: Vec<Commit>) {
     let context = consumer.context();
     let mut offsets = TopicPartitionList::new();
     let (ours, lost): (Vec<Commit>, Vec<Commit>) =
-        commits.into_iter().partition(|commit| context.owns(commit.partition));
+        commits.into_iter().partition(|commit| context.owns_since(commit.partition, commit.epoch));
     for commit in lost {
         answer(context, &commit, Err(not_assigned(context, commit.partition)));
     }

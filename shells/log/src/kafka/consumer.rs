@@ -18,7 +18,7 @@ use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::statistics::Statistics;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Offset, Timestamp, TopicPartitionList};
-use weft_daemons::contract::log::{Position, Start};
+use weft_daemons::contract::log::{EPOCHS, Position, Start};
 use weft_daemons::contract::{Change, LogEvent, Metric, Topic};
 
 use super::batch::{Batch, OUTSTANDING_MAX};
@@ -49,8 +49,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// What the thread is told.
 #[derive(Debug)]
 pub(crate) enum Command {
-    Pause(u32),
-    Resume(u32),
+    Pause(u32, u64),
+    Resume(u32, u64),
     Seek {
         partition: u32,
         offset: u64,
@@ -125,6 +125,9 @@ impl Drop for Member {
 /// What the member knows of a partition that is its own.
 #[derive(Debug, Default)]
 struct Delivery {
+    /// Of the assignment: what has a lower one is about an earlier one.
+    first_epoch: u64,
+    /// Of what is delivered now.
     epoch: u64,
     is_paused: bool,
     /// Whether fetching has stopped because the machine is behind.
@@ -138,6 +141,8 @@ struct Delivery {
 #[derive(Debug, Default)]
 struct State {
     partitions: BTreeMap<u32, Delivery>,
+    /// Assignments so far.
+    assignments: u64,
     /// The group must be left and joined again.
     rejoin: bool,
     is_leaving: bool,
@@ -163,6 +168,11 @@ impl Context {
     /// Whether the partition is ours.
     pub(crate) fn owns(&self, partition: u32) -> bool {
         self.state().partitions.contains_key(&partition)
+    }
+
+    /// Whether the partition is ours and was not assigned anew after that epoch.
+    pub(crate) fn owns_since(&self, partition: u32, epoch: u64) -> bool {
+        self.state().partitions.get(&partition).is_some_and(|d| epoch >= d.first_epoch)
     }
 
     fn warn(&self, what: &str) {
@@ -219,7 +229,10 @@ impl Context {
         }
         // Before the first message of them can be seen.
         let mut state = self.state();
-        state.partitions.extend(numbers.iter().map(|number| (*number, Delivery::default())));
+        state.assignments += 1;
+        let epoch = state.assignments * EPOCHS;
+        let delivery = || Delivery { first_epoch: epoch, epoch, ..Delivery::default() };
+        state.partitions.extend(numbers.iter().map(|number| (*number, delivery())));
         drop(state);
         if is_cooperative(consumer) {
             consumer.incremental_assign(&assigned)?;
@@ -230,6 +243,7 @@ impl Context {
             (self.sink)(LogEvent::Assigned {
                 topic: self.topic.clone(),
                 group: self.group.clone(),
+                epoch,
                 partitions: first,
             });
         }
@@ -417,20 +431,22 @@ impl Work {
     fn act(&self, command: Command) {
         let context = self.context();
         match command {
-            Command::Pause(number) => {
-                if self.with(number, |delivery| delivery.is_paused = true) {
+            Command::Pause(number, epoch) => {
+                if self.with(number, epoch, |delivery| delivery.is_paused = true) {
                     let _ = self.consumer.pause(&list(&context.topic, &[number]));
                 }
             }
-            Command::Resume(number) => {
-                if self.with(number, |delivery| delivery.is_paused = false) {
+            Command::Resume(number, epoch) => {
+                if self.with(number, epoch, |delivery| delivery.is_paused = false) {
                     self.resume(&[number]);
                 }
             }
             Command::Seek { partition, offset, epoch } => {
-                let changed = self.with(partition, |delivery| {
-                    let (seek, is_held) = (Some(offset), delivery.is_held);
-                    *delivery = Delivery { epoch, seek, is_held, ..Delivery::default() };
+                let changed = self.with(partition, epoch, |delivery| {
+                    let (first_epoch, is_held) = (delivery.first_epoch, delivery.is_held);
+                    let seek = Some(offset);
+                    *delivery =
+                        Delivery { first_epoch, epoch, seek, is_held, ..Delivery::default() };
                 });
                 if changed {
                     self.resume(&[partition]);
@@ -441,9 +457,11 @@ impl Work {
         }
     }
 
-    /// Changes a partition; false when it is not ours.
-    fn with(&self, number: u32, change: impl FnOnce(&mut Delivery)) -> bool {
-        self.context().state().partitions.get_mut(&number).map(change).is_some()
+    /// Changes a partition; false when it is not ours, or was assigned anew after that epoch.
+    fn with(&self, number: u32, epoch: u64, change: impl FnOnce(&mut Delivery)) -> bool {
+        let mut state = self.context().state();
+        let found = state.partitions.get_mut(&number);
+        found.filter(|delivery| epoch >= delivery.first_epoch).map(change).is_some()
     }
 
     fn resume(&self, numbers: &[u32]) {
@@ -464,7 +482,7 @@ impl Work {
             let offset = Offset::Offset(i64::try_from(offset).unwrap_or(i64::MAX));
             // What was fetched before is dropped by librdkafka once it has taken the seek.
             match self.consumer.seek(&context.topic, to_i32(number), offset, PATIENCE) {
-                Ok(()) => drop(self.with(number, |delivery| delivery.seek = None)),
+                Ok(()) => drop(self.with(number, u64::MAX, |delivery| delivery.seek = None)),
                 Err(error) => context.warn(&format!("a seek is tried again: {error}")),
             }
         }
@@ -551,7 +569,7 @@ impl Work {
                 other.to_millis().unwrap_or_default()
             }
         };
-        self.with(number, |delivery| {
+        self.with(number, u64::MAX, |delivery| {
             if delivery.seek.is_none() {
                 delivery.batch.push(offset, timestamp_ms, key, value);
             }

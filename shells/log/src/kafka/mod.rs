@@ -134,19 +134,19 @@ impl KafkaClient {
                 }
             }
             LogAction::Subscribe { topic, group, start } => self.subscribe(topic, group, start),
-            LogAction::Pause { topic, group, partition } => {
-                self.tell(topic, group, Command::Pause(partition));
+            LogAction::Pause { topic, group, partition, epoch } => {
+                self.tell(topic, group, Command::Pause(partition, epoch));
             }
-            LogAction::Resume { topic, group, partition } => {
-                self.tell(topic, group, Command::Resume(partition));
+            LogAction::Resume { topic, group, partition, epoch } => {
+                self.tell(topic, group, Command::Resume(partition, epoch));
             }
             LogAction::Seek { topic, group, partition, offset, epoch } => {
                 self.tell(topic, group, Command::Seek { partition, offset, epoch });
             }
-            LogAction::Commit { id, topic, group, partition, position } => {
+            LogAction::Commit { id, topic, group, partition, epoch, position } => {
                 let is_alone = group.is_empty();
                 let name = topic.to_string();
-                let commit = Command::Commit(Commit { id, partition, position });
+                let commit = Command::Commit(Commit { id, partition, epoch, position });
                 if is_alone || !self.tell(topic, group, commit) {
                     let result = Err(LogError::NotAssigned { topic: name, partition });
                     (self.sink)(LogEvent::Committed { id, result });

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use crate::contract::log::{
-    LogAction, LogError, LogEvent, NewRecord, Position, Record, Start, Topic,
+    EPOCHS, LogAction, LogError, LogEvent, NewRecord, Position, Record, Start, Topic,
 };
 use crate::contract::{ActionId, ActionIds};
 
@@ -40,6 +40,7 @@ pub fn check_all<H: LogHarness>(mut new: impl FnMut() -> H) {
     a_commit_of_a_partition_that_is_not_assigned_is_refused(&mut new());
     a_seek_delivers_again_with_its_epoch(&mut new());
     a_paused_partition_waits(&mut new());
+    what_was_asked_for_an_earlier_assignment_is_passed_over(&mut new());
     a_partition_that_does_not_exist_is_refused(&mut new());
 }
 
@@ -48,6 +49,8 @@ struct User<'h, H> {
     harness: &'h mut H,
     client: usize,
     ids: ActionIds,
+    /// Of the last assignment.
+    epoch: u64,
 }
 
 fn topic() -> Topic {
@@ -61,7 +64,7 @@ fn group() -> Topic {
 impl<'h, H: LogHarness> User<'h, H> {
     fn new(harness: &'h mut H) -> Self {
         let client = harness.client();
-        Self { harness, client, ids: ActionIds::default() }
+        Self { harness, client, ids: ActionIds::default(), epoch: 0 }
     }
 
     fn submit(&mut self, action: LogAction) {
@@ -95,7 +98,11 @@ impl<'h, H: LogHarness> User<'h, H> {
     fn assigned(&mut self) -> Vec<(u32, Position)> {
         loop {
             match self.harness.next(self.client) {
-                LogEvent::Assigned { partitions, .. } => return partitions,
+                LogEvent::Assigned { epoch, partitions, .. } => {
+                    assert!(epoch >= self.epoch + EPOCHS, "room for seeks");
+                    self.epoch = epoch;
+                    return partitions;
+                }
                 LogEvent::Revoked { .. } => {}
                 other => panic!("an assignment, not {other:?}"),
             }
@@ -119,8 +126,9 @@ impl<'h, H: LogHarness> User<'h, H> {
 
     fn commit(&mut self, group: Topic, partition: u32, offset: u64) -> Result<(), LogError> {
         let id = self.ids.next_id();
+        let (topic, epoch) = (topic(), self.epoch);
         let position = Position { offset, note: format!("before {offset}") };
-        self.submit(LogAction::Commit { id, topic: topic(), group, partition, position });
+        self.submit(LogAction::Commit { id, topic, group, partition, epoch, position });
         loop {
             match self.harness.next(self.client) {
                 LogEvent::Committed { id: answered, result } => {
@@ -239,9 +247,10 @@ fn start_latest_skips_what_was_there<H: LogHarness>(harness: &mut H) {
     let mut reader = User::new(harness);
     reader.subscribe(group(), Start::Latest);
     let (reader_client, ids) = (reader.client, ActionIds::default());
-    let mut user = User { harness, client, ids };
+    let mut user = User { harness, client, ids, epoch: 0 };
     user.append(0, &["new"]);
-    let mut reader = User { harness, client: reader_client, ids: ActionIds::default() };
+    let ids = ActionIds::default();
+    let mut reader = User { harness, client: reader_client, ids, epoch: 0 };
     assert_eq!(values(&reader.read(0, 1)), ["new"]);
 }
 
@@ -264,7 +273,7 @@ fn members_share_partitions<H: LogHarness>(harness: &mut H) {
         assert!(lost.contains(partition), "{partition} has one owner");
     }
     harness.leave(second);
-    let mut first = User { harness, client: first, ids: ActionIds::default() };
+    let mut first = User { harness, client: first, ids: ActionIds::default(), epoch: 0 };
     let back = first.assigned();
     assert_eq!(back.len(), PARTITIONS as usize / 2);
 }
@@ -281,16 +290,17 @@ fn a_seek_delivers_again_with_its_epoch<H: LogHarness>(harness: &mut H) {
     let offsets = user.append(0, &["a", "b", "c"]);
     user.subscribe(group(), Start::Earliest);
     user.read(0, 3);
+    let sought = user.epoch + 7;
     user.submit(LogAction::Seek {
         topic: topic(),
         group: group(),
         partition: 0,
         offset: offsets[1],
-        epoch: 7,
+        epoch: sought,
     });
     loop {
         match user.harness.next(user.client) {
-            LogEvent::Records { epoch: 7, records, .. } => {
+            LogEvent::Records { epoch, records, .. } if epoch == sought => {
                 return assert_eq!(records[0].offset, offsets[1]);
             }
             LogEvent::Records { .. } => {}
@@ -302,12 +312,38 @@ fn a_seek_delivers_again_with_its_epoch<H: LogHarness>(harness: &mut H) {
 fn a_paused_partition_waits<H: LogHarness>(harness: &mut H) {
     let mut user = User::new(harness);
     user.subscribe(group(), Start::Earliest);
-    let (topic, group, partition) = (topic(), group(), 0);
-    user.submit(LogAction::Pause { topic: topic.clone(), group: group.clone(), partition });
+    let (topic, group, partition, epoch) = (topic(), group(), 0, user.epoch);
+    let pause = LogAction::Pause { topic: topic.clone(), group: group.clone(), partition, epoch };
+    user.submit(pause);
     user.append(0, &["a"]);
     assert_eq!(user.harness.next_soon(user.client), None);
-    user.submit(LogAction::Resume { topic, group, partition });
+    user.submit(LogAction::Resume { topic, group, partition, epoch });
     assert_eq!(values(&user.read(0, 1)), ["a"]);
+}
+
+fn what_was_asked_for_an_earlier_assignment_is_passed_over<H: LogHarness>(harness: &mut H) {
+    let mut first = User::new(harness);
+    first.subscribe(group(), Start::Earliest);
+    let (first, earlier) = (first.client, first.epoch);
+    // Another one comes and goes, and the first has the partition again.
+    let mut second = User::new(harness);
+    let partition = second.subscribe(group(), Start::Earliest)[0].0;
+    let second = second.client;
+    harness.leave(second);
+    let mut user = User { harness, client: first, ids: ActionIds::default(), epoch: earlier };
+    while !user.assigned().iter().any(|(number, _)| *number == partition) {}
+    let epoch = std::mem::replace(&mut user.epoch, earlier);
+    let refused = user.commit(group(), partition, 1);
+    assert!(matches!(refused, Err(LogError::NotAssigned { .. })), "{refused:?}");
+    let sought = earlier + 1;
+    let (topic, group) = (topic(), group());
+    let pause =
+        LogAction::Pause { topic: topic.clone(), group: group.clone(), partition, epoch: sought };
+    user.submit(LogAction::Seek { topic, group, partition, offset: 1, epoch: sought });
+    user.submit(pause);
+    user.epoch = epoch;
+    user.append(partition, &["a", "b"]);
+    assert_eq!(values(&user.read(partition, 2)), ["a", "b"], "from the start, and not paused");
 }
 
 fn a_partition_that_does_not_exist_is_refused<H: LogHarness>(harness: &mut H) {
