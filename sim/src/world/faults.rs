@@ -56,6 +56,8 @@ impl World {
             Kind::LogFailover => {
                 self.log_down_until = self.now_ns + lasts_ns.min(8 * SECOND);
                 self.log.lose_unsynced();
+                // Clocks of servers are seconds apart, at worst.
+                self.log.fail_over(jump_ns / 5 / MS as i64);
             }
             Kind::Slow => self.slow_until = self.now_ns + lasts_ns,
             Kind::Evict if self.nodes[node].up => self.evict(node),

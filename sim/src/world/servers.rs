@@ -68,17 +68,11 @@ impl World {
         };
         let give_up = if gives_up { LIBRARY_NS } else { self.net.delay(200 * MS) };
         self.schedule(give_up, Happening::Deliver(from, Event::Log(event)));
-        // Metadata happen at once or never: README.md, "What is not promised".
-        let is_metadata = matches!(
-            &action,
-            LogAction::Append { topic, .. } if &**topic == METADATA_TOPIC
-        );
-        if happens && !(is_metadata && wait > 0) {
+        if happens {
             let at = self.ordered(from, Server::Log, true);
             // The answer to what was given up is nobody's.
             let action = with_id(action, ActionId(u64::MAX));
-            let is_data = matches!(action, LogAction::Append { .. }) && !is_metadata;
-            if is_data && self.chance.chance(0.2) {
+            if matches!(action, LogAction::Append { .. }) && self.chance.chance(0.2) {
                 // Nor does anybody know how often it happened.
                 let twice = at + self.net.delay(SECOND);
                 self.schedule_at(twice, Happening::AtLog(from, action.clone()));
@@ -88,8 +82,13 @@ impl World {
     }
 
     pub(super) fn at_log(&mut self, from: Address, action: LogAction) {
-        // What was sent before a process died may still arrive; subscriptions are gone with it.
-        let is_call = matches!(action, LogAction::Append { .. } | LogAction::Commit { .. });
+        // What was sent before a process died may still arrive; subscriptions are gone with it. So
+        // is what was given up: README.md, "What is not promised".
+        let is_call = match &action {
+            LogAction::Append { id, .. } => *id != ActionId(u64::MAX) || from.slot == usize::MAX,
+            LogAction::Commit { .. } => true,
+            _ => false,
+        };
         if !self.lives(from) && !is_call {
             return;
         }
@@ -392,8 +391,8 @@ fn coord_lost(action: &CoordAction) -> CoordEvent {
 fn with_id(action: LogAction, id: ActionId) -> LogAction {
     match action {
         LogAction::Append { topic, records, .. } => LogAction::Append { id, topic, records },
-        LogAction::Commit { topic, group, partition, position, .. } => {
-            LogAction::Commit { id, topic, group, partition, position }
+        LogAction::Commit { topic, group, partition, epoch, position, .. } => {
+            LogAction::Commit { id, topic, group, partition, epoch, position }
         }
         other => other,
     }

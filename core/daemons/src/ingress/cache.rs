@@ -6,18 +6,32 @@
 //! entry is remembered until the topic's ends have been asked for after it. A delete that lies
 //! beyond those ends came later than the use; any other may have come before it, and then the
 //! metadata must be published again. So must metadata that is on its way when a delete is seen.
+//!
+//! What the log did not answer in time may reach it a good while later: data, after a delete of the
+//! series; or the delete itself, after new data. So for a time a delete of such a series does not
+//! take its metadata either: a series without datapoints can be deleted again, datapoints that
+//! nobody finds cannot.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
 use weft_gts::SeriesId;
+
+use crate::time::Mono;
 
 /// Counts how often the ends of the topic were asked for.
 type Epoch = u64;
 
 /// Answers about the topic's ends that are kept.
 const ENDS_KEPT_MAX: usize = 64;
+
+/// How long what the log did not answer may take to reach it.
+const LATE_MAX: Duration = Duration::from_secs(120);
+
+/// Series of which something may reach the log late.
+const UNSURE_MAX: usize = 1 << 16;
 
 /// What is known of a series.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +55,9 @@ pub(super) struct Cache {
     ends: VecDeque<(Epoch, BTreeMap<u32, u64>)>,
     /// Metadata on its way into the topic.
     publishing: BTreeMap<SeriesId, Publishing>,
+    /// Series of which something may reach the log late, and until when; in that order as well.
+    unsure: BTreeMap<SeriesId, Mono>,
+    unsure_in_order: VecDeque<(Mono, SeriesId)>,
 }
 
 /// Metadata on its way.
@@ -63,6 +80,8 @@ impl Cache {
             used_since: false,
             ends: VecDeque::new(),
             publishing: BTreeMap::new(),
+            unsure: BTreeMap::new(),
+            unsure_in_order: VecDeque::new(),
         }
     }
 
@@ -120,6 +139,21 @@ impl Cache {
         self.use_entry(id, None);
     }
 
+    /// Data of the series, or its delete, went out and nobody knows what became of it.
+    pub(super) fn unsure(&mut self, id: SeriesId, now: Mono) {
+        let until = now.after(LATE_MAX);
+        self.unsure.insert(id, until);
+        self.unsure_in_order.push_back((until, id));
+        while let Some((until, id)) = self.unsure_in_order.front().copied()
+            && (until <= now || self.unsure_in_order.len() > UNSURE_MAX)
+        {
+            self.unsure_in_order.pop_front();
+            if self.unsure.get(&id) == Some(&until) {
+                self.unsure.remove(&id);
+            }
+        }
+    }
+
     /// Metadata by another ingress was seen in the topic.
     pub(super) fn learn(&mut self, id: SeriesId, activity_ms: Option<i64>) {
         if !self.newer.contains_key(&id) && !self.older.contains_key(&id) {
@@ -142,11 +176,14 @@ impl Cache {
 
     /// A delete of the series is in the topic at that place. Whether the metadata must be
     /// published again.
-    pub(super) fn deleted(&mut self, id: SeriesId, partition: u32, offset: u64) -> bool {
+    pub(super) fn deleted(&mut self, id: SeriesId, partition: u32, offset: u64, now: Mono) -> bool {
         let newer = self.newer.swap_remove(&id);
         let entry = newer.or_else(|| self.older.swap_remove(&id));
         if let Some(publishing) = self.publishing.get_mut(&id) {
             publishing.deleted = true;
+            return true;
+        }
+        if self.unsure.get(&id).is_some_and(|until| *until > now) {
             return true;
         }
         let Some(used) = entry.and_then(|entry| entry.used) else { return false };
@@ -206,7 +243,7 @@ mod tests {
         cache.put(ID, None);
         let asked = cache.ask_ends();
         cache.set_ends(asked, vec![(0, 7)]);
-        assert!(!cache.deleted(ID, 0, 7));
+        assert!(!cache.deleted(ID, 0, 7, Mono(0)));
         assert!(!cache.use_entry(ID, None));
     }
 
@@ -217,18 +254,18 @@ mod tests {
         let asked = cache.ask_ends();
         cache.set_ends(asked, vec![(0, 7)]);
         assert!(cache.use_entry(ID, None));
-        assert!(cache.deleted(ID, 0, 6), "used again, and no ends since");
+        assert!(cache.deleted(ID, 0, 6, Mono(0)), "used again, and no ends since");
         cache.put(ID, None);
         let asked = cache.ask_ends();
         cache.set_ends(asked, vec![(0, 9)]);
-        assert!(cache.deleted(ID, 0, 8));
+        assert!(cache.deleted(ID, 0, 8, Mono(0)));
     }
 
     #[test]
     fn metadata_on_its_way_is_published_again_after_a_delete() {
         let mut cache = Cache::new(10);
         cache.publish(ID);
-        assert!(cache.deleted(ID, 0, 3));
+        assert!(cache.deleted(ID, 0, 3, Mono(0)));
         cache.published(ID, true, None);
         assert!(!cache.use_entry(ID, None), "it may lie before the delete");
         cache.publish(ID);
@@ -237,13 +274,28 @@ mod tests {
     }
 
     #[test]
+    fn what_may_come_late_keeps_the_metadata_for_a_time() {
+        let mut cache = Cache::new(10);
+        let late = Mono(0).after(LATE_MAX);
+        cache.unsure(ID, Mono(0));
+        assert!(cache.deleted(ID, 0, 3, Mono(late.0 - 1)));
+        assert!(!cache.deleted(ID, 0, 4, late), "it is not waited for any longer");
+        for n in 0..=UNSURE_MAX as i64 {
+            cache.unsure(id(n), Mono(1));
+        }
+        assert_eq!(cache.unsure.len(), UNSURE_MAX);
+        cache.unsure(id(1), late.after(LATE_MAX));
+        assert_eq!((cache.unsure.len(), cache.unsure_in_order.len()), (1, 1));
+    }
+
+    #[test]
     fn what_was_only_seen_is_not_ours_to_publish() {
         let mut cache = Cache::new(10);
         cache.learn(ID, None);
-        assert!(!cache.deleted(ID, 0, 3));
+        assert!(!cache.deleted(ID, 0, 3, Mono(0)));
         cache.learn(ID, None);
         assert!(cache.use_entry(ID, None));
-        assert!(cache.deleted(ID, 0, 4));
+        assert!(cache.deleted(ID, 0, 4, Mono(0)));
     }
 
     #[test]

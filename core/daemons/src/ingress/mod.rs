@@ -142,6 +142,8 @@ struct Append {
     published: Vec<(SeriesId, Option<i64>)>,
     /// Series whose metadata was left out because it was cached.
     rested_on: Vec<SeriesId>,
+    /// Series with datapoints in it, or whose metadata it deletes.
+    series: Vec<SeriesId>,
 }
 
 impl Ingress {
@@ -399,8 +401,15 @@ impl Ingress {
                 Kind::Attributes | Kind::Discovered => {
                     add(&mut metadata, self.topics.metadata, record)
                 }
+                Kind::Removed => {
+                    metadata.0.series.push(record.id);
+                    add(&mut metadata, self.topics.metadata, record);
+                }
                 Kind::Data { points } => {
                     data.0.points += points;
+                    if points > 0 {
+                        data.0.series.push(record.id);
+                    }
                     add(&mut data, self.topics.data, record);
                 }
             }
@@ -433,6 +442,11 @@ impl Ingress {
         }
         for series in &append.rested_on {
             self.cache.touch(*series);
+        }
+        if matches!(result, Err(LogError::Unknown(_))) {
+            for series in &append.series {
+                self.cache.unsure(*series, now.mono);
+            }
         }
         if result.is_ok() {
             let metric = Metric::add("weft_ingress_datapoints_total", append.points);
@@ -631,7 +645,7 @@ impl Ingress {
             event => {
                 if let Change::Records(partition) = self.consumer.handle(now, event) {
                     while let Some(record) = self.consumer.pop(partition) {
-                        self.consume(partition, &record);
+                        self.consume(now, partition, &record);
                     }
                 }
             }
@@ -639,13 +653,13 @@ impl Ingress {
     }
 
     /// Metadata that is in the topic, by whichever ingress.
-    fn consume(&mut self, partition: u32, record: &Record) {
+    fn consume(&mut self, now: Now, partition: u32, record: &Record) {
         let opened = open_metadata_message(&self.config.metadata_envelope, record);
         let Ok(metadata) = opened else { return };
         let id = self.config.ids.series_id(&metadata);
         match metadata.source.as_deref() {
             Some(source::INGRESS) => self.cache.learn(id, metadata.last_activity),
-            Some(source::DELETE) if self.cache.deleted(id, partition, record.offset) => {
+            Some(source::DELETE) if self.cache.deleted(id, partition, record.offset, now.mono) => {
                 let out = OutRecord::seen(&self.config, id, &metadata, metadata.last_activity);
                 let mut again = (Append::default(), Vec::new());
                 self.cache.publish(id);

@@ -86,7 +86,9 @@ fn records(input: &Lines<'_>, out: Vec<OutRecord>) -> Vec<PreviewRecord> {
     let record = |out: OutRecord| {
         let topic = match out.kind {
             Kind::Data { .. } => &input.config.data_topic,
-            Kind::Attributes | Kind::Discovered | Kind::Seen { .. } => &input.config.metadata_topic,
+            Kind::Attributes | Kind::Removed | Kind::Discovered | Kind::Seen { .. } => {
+                &input.config.metadata_topic
+            }
         };
         let out = match &out.kind {
             Kind::Seen { metadata, activity_ms, .. } => {

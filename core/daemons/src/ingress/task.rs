@@ -37,6 +37,8 @@ pub(crate) enum Kind {
     Discovered,
     /// Metadata with attributes to set.
     Attributes,
+    /// Metadata that removes the series.
+    Removed,
     /// Datapoints.
     Data { points: u64 },
 }
@@ -80,7 +82,7 @@ impl OutRecord {
     /// Metadata of a series that is deleted.
     pub(crate) fn deleted(config: &IngressConfig, metadata: &Metadata) -> Self {
         let message = Metadata { source: Some(source::DELETE.to_owned()), ..metadata.clone() };
-        Self::metadata(config, metadata.id, &message.into(), Kind::Attributes)
+        Self::metadata(config, metadata.id, &message.into(), Kind::Removed)
     }
 
     fn metadata(
