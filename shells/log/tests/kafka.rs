@@ -65,6 +65,14 @@ impl Harness {
         self.submit(client, LogAction::Subscribe { topic, group, start });
     }
 
+    /// Waits for an assignment: its epoch.
+    fn assigned(&mut self, client: usize) -> u64 {
+        match self.next(client) {
+            LogEvent::Assigned { epoch, .. } => epoch,
+            other => panic!("an assignment, not {other:?}"),
+        }
+    }
+
     /// Records of one epoch until there are `count`.
     fn read(&mut self, client: usize, epoch: u64, count: usize) -> Vec<Record> {
         let mut read = Vec::new();
@@ -245,6 +253,7 @@ fn a_machine_that_is_slow_bounds_what_is_fetched_and_misses_nothing() {
     }
     harness.subscribe(client, "group");
     // Longer than the client waits before it stops fetching.
+    let epoch = harness.assigned(client);
     let (mut events, mut count) = (Vec::new(), 0);
     while let Ok(event) = harness.receiver(client).recv_timeout(SILENCE * 6) {
         if let LogEvent::Records { records, .. } = &event {
@@ -256,7 +265,7 @@ fn a_machine_that_is_slow_bounds_what_is_fetched_and_misses_nothing() {
     drop(events);
     let mut next = count as u64;
     while next < VALUES as u64 {
-        for record in harness.read(client, 0, 1) {
+        for record in harness.read(client, epoch, 1) {
             assert_eq!(record.offset, next);
             next += 1;
         }
@@ -272,11 +281,8 @@ fn after_a_seek_nothing_comes_that_was_fetched_before() {
     let values = (0..VALUES).map(|n| Bytes::from(n.to_string())).collect();
     assert_eq!(harness.append(client, values), Ok(()));
     harness.subscribe(client, "group");
-    let first = loop {
-        if let LogEvent::Records { epoch, .. } = harness.next(client) {
-            break epoch;
-        }
-    };
+    let first = harness.assigned(client);
+    harness.read(client, first, 1);
     for round in 1..=10 {
         let (topic, group, partition) = ("t".into(), "group".into(), 0);
         let (offset, epoch) = (VALUES / 2 - 100 * round, first + round);

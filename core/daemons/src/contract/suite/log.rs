@@ -341,8 +341,8 @@ fn what_was_asked_for_an_earlier_assignment_is_passed_over<H: LogHarness>(harnes
         LogAction::Pause { topic: topic.clone(), group: group.clone(), partition, epoch: sought };
     user.submit(LogAction::Seek { topic, group, partition, offset: 1, epoch: sought });
     user.submit(pause);
-    user.epoch = epoch;
-    user.append(partition, &["a", "b"]);
+    User::new(harness).append(partition, &["a", "b"]);
+    let mut user = User { harness, client: first, ids: ActionIds::default(), epoch };
     assert_eq!(values(&user.read(partition, 2)), ["a", "b"], "from the start, and not paused");
 }
 
