@@ -1,0 +1,179 @@
+//! What clients make of answers: whether they may be so.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use weft_gts::text::{ParseOptions, TextValue, parse_line};
+
+use super::{Clients, Operation, Request, SeriesName};
+use crate::clients::names::{class, series_of_line};
+use crate::marks;
+use crate::odd;
+use crate::world::World;
+
+impl Clients {
+    /// A request was refused, or something failed: what was asked for, and nothing else, is refused.
+    pub(super) fn refused(&mut self, world: &mut World, request: &Request, status: u16) {
+        let text = String::from_utf8_lossy(&request.body).into_owned();
+        let component = request.place;
+        let known = odd::refusals().find(|known| {
+            known.component == component
+                && known.status == status
+                && marks::fits(known.message, &text)
+        });
+        let is_script = matches!(
+            request.operation,
+            Operation::Exec | Operation::Unwritable | Operation::Script { .. }
+        );
+        match known {
+            Some(known) => world.mark(component, known.message),
+            None if is_script => {}
+            None => {
+                let said = format_args!("{component:?} {} {status} {text}", marks::UNKNOWN);
+                world.trace.line(world.now_ns, said);
+                world.mark(component, marks::UNKNOWN);
+            }
+        }
+        let stored = request.stored;
+        let what =
+            format!("{:?} was refused: {status} {text}, {stored:?} stored", request.operation);
+        world.trace.line(world.now_ns, format_args!("client: {what}"));
+        let is_meant = match &request.operation {
+            _ if status == 503 || request.breaks => true,
+            Operation::Odd(refusal) => known.is_some_and(|known| {
+                (known.status, known.message) == (refusal.status, refusal.message)
+            }),
+            Operation::Update { values, good: Some(good), .. } if status == 400 => {
+                let values = values[..*good].to_vec();
+                if stored == Some(values.len()) {
+                    self.acknowledge(world, &values);
+                }
+                stored == Some(values.len())
+            }
+            _ => status >= 500,
+        };
+        if !is_meant {
+            world.checks.fail("refusals", what);
+        }
+    }
+
+    pub(super) fn check_find(&self, world: &mut World, tenant: usize, request: &Request) {
+        let text = String::from_utf8_lossy(&request.body).into_owned();
+        let mut found = BTreeSet::new();
+        for line in text.lines() {
+            match series_of_line(line) {
+                Some(series) if series.tenant == tenant && series.series < self.series => {
+                    found.insert(series.series);
+                }
+                _ => {
+                    let what = format!("tenant {tenant} found {line}");
+                    return world.checks.fail("tenancy", what);
+                }
+            }
+        }
+        let born = world.directories_born_ns();
+        world.checks.found(tenant, &found, born.min(request.began_ns));
+        if request.scan {
+            return world.checks.final_find(tenant, &found);
+        }
+        if self.embedded {
+            let must = self.settled(tenant, request.began_ns);
+            let missing = must.iter().find(|(series, ..)| !found.contains(&series.series));
+            if let Some((series, ..)) = missing {
+                let what = format!("{series:?} was written and is not found");
+                world.checks.fail("reads-see-writes", what);
+            }
+        }
+    }
+
+    pub(super) fn check_fetch(&self, world: &mut World, tenant: usize, request: &Request) {
+        let text = String::from_utf8_lossy(&request.body).into_owned();
+        let options = ParseOptions { value_length_max: 1 << 20, ..ParseOptions::default() };
+        let mut points = BTreeMap::new();
+        for line in text.lines() {
+            let parsed = parse_line(line.as_bytes(), None, &options);
+            let value = parsed.as_ref().ok().map(|line| (line.tick, &line.value));
+            let Some((tick, TextValue::Long(value))) = value else {
+                let what = format!("a line that was never written: {line}");
+                return world.checks.fail("no-phantom", what);
+            };
+            let write = self.writes.get(value);
+            let is_own = write.is_some_and(|write| {
+                write.tick == tick
+                    && write.series.tenant == tenant
+                    && line.contains(&format!(" {}", class(&write.series)))
+            });
+            let Some(write) = write.filter(|_| is_own) else {
+                let what = format!("tenant {tenant} read {line}, written as {write:?}");
+                return world.checks.fail("no-phantom", what);
+            };
+            points.insert((write.series.clone(), tick), *value);
+        }
+        if request.scan {
+            return world.checks.final_fetch(tenant, &points);
+        }
+        self.check_settled(world, tenant, request.began_ns, &points);
+    }
+
+    /// The answer of a script is the values that it fetched.
+    pub(super) fn check_exec(&self, world: &mut World, tenant: usize, request: &Request) {
+        let text = String::from_utf8_lossy(&request.body).into_owned();
+        let mut points = BTreeMap::new();
+        let numbers = text.split(|c: char| !c.is_ascii_digit()).filter(|piece| !piece.is_empty());
+        for number in numbers {
+            let value = number.parse().unwrap_or_default();
+            match self.writes.get(&value) {
+                Some(write) if write.series.tenant == tenant => {
+                    points.insert((write.series.clone(), write.tick), value);
+                }
+                write => {
+                    let what = format!("a script of tenant {tenant} read {number}: {write:?}");
+                    return world.checks.fail("no-phantom", what);
+                }
+            }
+        }
+        self.check_settled(world, tenant, request.began_ns, &points);
+    }
+
+    /// On the one-process platform what was acknowledged before a read is read.
+    fn check_settled(
+        &self,
+        world: &mut World,
+        tenant: usize,
+        began_ns: u64,
+        points: &BTreeMap<(SeriesName, i64), i64>,
+    ) {
+        if !self.embedded {
+            return;
+        }
+        for (series, tick, acked) in self.settled(tenant, began_ns) {
+            let read = points.get(&(series.clone(), tick));
+            let Some(read) = read.and_then(|value| self.writes.get(value)) else {
+                let what = format!("{series:?} at {tick} was written and is not read");
+                return world.checks.fail("reads-see-writes", what);
+            };
+            if !read.is_unsure && read.acked_ns.is_some_and(|ns| ns < acked) {
+                let what = format!(
+                    "{series:?} at {tick}: {read:?} is read, overwritten by a write of {acked}"
+                );
+                return world.checks.fail("reads-see-writes", what);
+            }
+        }
+    }
+
+    /// Datapoints that were acknowledged before `before_ns` and that no delete of any time can
+    /// have taken: when the newest such write was sent.
+    fn settled(&self, tenant: usize, before_ns: u64) -> Vec<(SeriesName, i64, u64)> {
+        let mut settled = Vec::new();
+        for ((series, tick), values) in &self.by_point {
+            if series.tenant != tenant || self.deletes.iter().any(|d| d.series == *series) {
+                continue;
+            }
+            let writes = values.iter().filter_map(|value| self.writes.get(value));
+            let acked = writes.filter(|w| w.acked_ns.is_some_and(|ns| ns < before_ns));
+            if let Some(newest) = acked.map(|write| write.sent_ns).max() {
+                settled.push((series.clone(), *tick, newest));
+            }
+        }
+        settled
+    }
+}

@@ -1,0 +1,107 @@
+//! What clients do next, drawn from the seed.
+
+use super::{Clients, DeleteSent, Operation, SeriesName, Write};
+use crate::clients::names::{class, named};
+use crate::odd;
+
+impl Clients {
+    pub(super) fn choose(&mut self, now_ns: u64, tenant: usize) -> Operation {
+        let total: u64 = self.mix.iter().sum();
+        let mut left = self.random.below(total);
+        let kind = self.mix.iter().position(|weight| {
+            let is_it = left < *weight;
+            left = left.saturating_sub(*weight);
+            is_it
+        });
+        let series = SeriesName { tenant, series: self.random.index(self.series) };
+        match kind.unwrap_or(0) {
+            0 => self.update(now_ns, tenant, false),
+            1 => {
+                let (a, b) = (self.tick(tenant), self.tick(tenant));
+                let (start, end) = (a.min(b), a.max(b));
+                let query = format!("start={start}&end={end}");
+                self.delete(now_ns, series, query)
+            }
+            2 => self.delete(now_ns, series, "deleteall".to_owned()),
+            3 => {
+                let value = self.random.below(100);
+                let body = format!("{}{{mood=m{value}}}\n", named(&series));
+                Operation::Meta { body }
+            }
+            4 => Operation::Find,
+            5 => Operation::Fetch,
+            6 if self.random.chance(0.5) => self.script(now_ns, tenant),
+            6 if self.random.chance(0.1) => Operation::Unwritable,
+            6 => Operation::Exec,
+            7 => self.update(now_ns, tenant, true),
+            _ => Operation::Odd(self.odd[self.random.index(self.odd.len())]),
+        }
+    }
+
+    fn tick(&mut self, tenant: usize) -> i64 {
+        let step = self.random.below(self.ticks) as i64;
+        // Cells that carry their datapoint's time lie in the past of every delete.
+        let base = if self.tenants[tenant].by_datapoint { 1_000_000_000 } else { 1_600_000_000 };
+        (base + step * 60) * 1_000_000
+    }
+
+    fn update(&mut self, now_ns: u64, tenant: usize, is_bad: bool) -> Operation {
+        let (mut values, mut body) = (Vec::new(), String::new());
+        let mut last: Option<usize> = None;
+        let count = self.random.between(1, 8);
+        let bad_at = is_bad.then(|| self.random.below(count));
+        for index in 0..count {
+            if bad_at == Some(index) {
+                body.push_str("neither tick nor class\n");
+            }
+            let again = last.filter(|_| self.random.chance(0.4));
+            let index = again.unwrap_or_else(|| self.random.index(self.series));
+            let series = SeriesName { tenant, series: index };
+            let tick = self.tick(tenant);
+            let value = self.write(now_ns, &series, tick);
+            if again.is_some() {
+                body.push_str(&format!("={tick}// {value}\n"));
+            } else {
+                body.push_str(&format!("{tick}// {} {value}\n", named(&series)));
+            }
+            last = Some(index);
+            values.push(value);
+        }
+        // More than a machine takes before it has read some of it.
+        let blank = if self.random.chance(0.002) { odd::LARGE_BYTES } else { 0 };
+        Operation::Update { values, body, good: bad_at.map(|at| at as usize), blank }
+    }
+
+    /// A script that writes one datapoint.
+    fn script(&mut self, now_ns: u64, tenant: usize) -> Operation {
+        let series = SeriesName { tenant, series: self.random.index(self.series) };
+        let tick = self.tick(tenant);
+        let value = self.write(now_ns, &series, tick);
+        let body = format!(
+            "NEWGTS '{}' RENAME {{ 'k' 'v{}' }} RELABEL {tick} NaN NaN NaN {value} ADDVALUE\n\
+             '{}' UPDATE",
+            class(&series),
+            series.series % 3,
+            self.tenants[tenant].write_token
+        );
+        Operation::Script { values: vec![value], body }
+    }
+
+    /// A new value for a datapoint.
+    fn write(&mut self, now_ns: u64, series: &SeriesName, tick: i64) -> i64 {
+        self.last_value += 1;
+        let value = self.last_value;
+        self.by_point.entry((series.clone(), tick)).or_default().push(value);
+        let (series, sent_ns) = (series.clone(), now_ns);
+        let write = Write { series, tick, sent_ns, acked_ns: None, is_unsure: false };
+        self.writes.insert(value, write);
+        value
+    }
+
+    fn delete(&mut self, now_ns: u64, series: SeriesName, range: String) -> Operation {
+        let selector = format!("{}{{}}", class(&series));
+        let query = format!("selector={}&{range}", weft_gts::percent::encode(&selector));
+        self.deletes.push(DeleteSent { series: series.clone(), sent_ns: now_ns });
+        Operation::Delete { series, query, is_form: self.random.chance(0.3) }
+    }
+}
