@@ -61,6 +61,8 @@ pub struct Bugs {
     pub ack_before_fsync: bool,
     /// A new owner begins at the end.
     pub reset_to_latest: bool,
+    /// What was asked for an earlier assignment is done.
+    pub obeys_old: bool,
 }
 
 /// The log.
@@ -116,7 +118,7 @@ impl LogModel {
             groups: BTreeMap::new(),
             cursors: BTreeMap::new(),
             random,
-            bugs: Bugs { ack_before_fsync: false, reset_to_latest: false },
+            bugs: Bugs { ack_before_fsync: false, reset_to_latest: false, obeys_old: false },
             unsynced: Vec::new(),
             assignments: 0,
             skew_ms: 0,
@@ -313,8 +315,9 @@ impl LogModel {
         epoch: u64,
         change: impl FnOnce(&mut Cursor),
     ) -> Vec<Out> {
-        let key = (member, partition);
-        match self.cursors.get_mut(&key).filter(|cursor| epoch >= cursor.first_epoch) {
+        let (key, obeys_old) = ((member, partition), self.bugs.obeys_old);
+        let found = self.cursors.get_mut(&key);
+        match found.filter(|cursor| epoch >= cursor.first_epoch || obeys_old) {
             Some(cursor) => change(cursor),
             None => return Vec::new(),
         }

@@ -56,6 +56,7 @@ mutants! {
     NodeClock "cell-time-of-node-clock" "Cells get the time of the node that writes them.",
     PartialPut "partial-put-is-done" "A write that failed in part counts as done.",
     UnknownAppend "unknown-append-is-done" "An append without an answer counts as done.",
+    OldAssignment "old-assignment-obeyed" "The log does what was asked for an earlier assignment.",
     #[cfg(weft_mutants)]
     CacheBefore "cache-before-acknowledged" "Metadata count as known as soon as they are sent.",
     #[cfg(weft_mutants)]
@@ -64,6 +65,12 @@ mutants! {
     Incomplete "incomplete-directory" "A find asks the shards there are.",
     #[cfg(weft_mutants)]
     StaleBatches "stale-batches" "Batches that were on their way when a consumer began again are taken.",
+    #[cfg(weft_mutants)]
+    ClockBeginsAnew "clock-begins-anew" "The clock of cells begins anew with each owner of a partition.",
+    #[cfg(weft_mutants)]
+    ClockGoesBack "clock-goes-back" "Cells have their records' timestamps even where the log's clock went back.",
+    #[cfg(weft_mutants)]
+    LateForgotten "late-forgotten" "An ingress forgets what may reach the log late.",
 }
 
 /// Plants a bug that is in the machines themselves; any other is put between them and the world.
@@ -75,6 +82,9 @@ pub fn plant(mutant: Option<Mutant>) {
         Some(Mutant::WritesLost) => Planted::WritesLostBehindDelete,
         Some(Mutant::Incomplete) => Planted::IncompleteDirectory,
         Some(Mutant::StaleBatches) => Planted::StaleBatches,
+        Some(Mutant::ClockBeginsAnew) => Planted::ClockBeginsAnew,
+        Some(Mutant::ClockGoesBack) => Planted::ClockGoesBack,
+        Some(Mutant::LateForgotten) => Planted::LateForgotten,
         _ => Planted::Nothing,
     });
 }

@@ -277,6 +277,7 @@ impl World {
         };
         world.log.bugs.ack_before_fsync = mutant == Some(Mutant::AckBeforeFsync);
         world.table.forgets_to_flush = mutant == Some(Mutant::FlushSkipped);
+        world.log.bugs.obeys_old = mutant == Some(Mutant::OldAssignment);
         world.log.bugs.reset_to_latest = mutant == Some(Mutant::OffsetReset);
         for node in 0..world.params.nodes.len() {
             let skew_ns = world.random.between(0, 4 * SECOND) as i64 - 2 * SECOND as i64;

@@ -28,6 +28,10 @@ struct Last {
 impl CellClock {
     /// The timestamp of the cells of a record.
     pub(crate) fn write(&mut self, record_ms: i64) -> i64 {
+        #[cfg(weft_mutants)]
+        if crate::mutants::is(crate::mutants::Planted::ClockGoesBack) {
+            return record_ms;
+        }
         let cell_ms = match self.0 {
             Some(last) if !last.deletes && last.record_ms == record_ms => last.cell_ms,
             Some(last) => record_ms.max(last.cell_ms.saturating_add(1)),
@@ -54,6 +58,10 @@ impl CellClock {
 
     /// The clock of a note. Where it is none, nothing is known.
     pub(crate) fn of_note(note: &str) -> Self {
+        #[cfg(weft_mutants)]
+        if crate::mutants::is(crate::mutants::Planted::ClockBeginsAnew) {
+            return Self::default();
+        }
         let mut words = note.split(' ');
         let mut number = || words.next()?.parse().ok();
         let (record_ms, cell_ms) = (number(), number());

@@ -17,6 +17,12 @@ pub enum Planted {
     IncompleteDirectory,
     /// A consumer takes batches that were on their way when it began again.
     StaleBatches,
+    /// The clock of cells begins anew with each owner of a partition.
+    ClockBeginsAnew,
+    /// Cells have their records' timestamps even where the log's clock went back.
+    ClockGoesBack,
+    /// An ingress forgets what may reach the log late.
+    LateForgotten,
 }
 
 static PLANTED: AtomicU8 = AtomicU8::new(0);

@@ -17,7 +17,7 @@ use weft_wire::thrift::{ReadToken, WriteToken};
 
 use crate::node::{Component, token_keys};
 use crate::odd::{self, Refusal};
-use crate::params::{MIX, MS, Params, SECOND};
+use crate::params::{MIX, Params, SECOND};
 use crate::random::Random;
 use crate::world::World;
 pub use names::{app, class, class_of_all, metadata_of};

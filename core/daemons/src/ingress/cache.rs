@@ -141,6 +141,10 @@ impl Cache {
 
     /// Data of the series, or its delete, went out and nobody knows what became of it.
     pub(super) fn unsure(&mut self, id: SeriesId, now: Mono) {
+        #[cfg(weft_mutants)]
+        if crate::mutants::is(crate::mutants::Planted::LateForgotten) {
+            return;
+        }
         let until = now.after(LATE_MAX);
         self.unsure.insert(id, until);
         self.unsure_in_order.push_back((until, id));
