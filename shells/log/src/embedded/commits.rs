@@ -1,4 +1,7 @@
 //! What groups have done: one small file, replaced as a whole.
+//!
+//! It also says how far partitions reached when it was written (lines without a group): a log that
+//! ends before that has lost records, and no crash does that.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -22,6 +25,8 @@ pub(crate) struct Commits {
     files: Arc<dyn Files>,
     path: PathBuf,
     offsets: BTreeMap<Place, u64>,
+    /// By topic and partition: the offset after the last durable record, once.
+    ends: BTreeMap<(String, u32), u64>,
     is_changed: bool,
 }
 
@@ -35,23 +40,60 @@ impl Commits {
         };
         let bytes = match files.open(&path).and_then(read) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let (offsets, ends) = (BTreeMap::new(), BTreeMap::new());
+                return Ok(Self { files, path, offsets, ends, is_changed: false });
+            }
             Err(source) => return Err(LogOpenError::Io { path, source }),
         };
         let damaged = || LogOpenError::Damaged { path: path.clone(), position: 0 };
         let text = String::from_utf8(bytes).map_err(|_| damaged())?;
-        let mut offsets = BTreeMap::new();
-        // Files of the first release end without a checksum.
+        let (mut offsets, mut ends) = (BTreeMap::new(), BTreeMap::new());
         let lines = match text.rsplit_once(CHECKSUM) {
-            Some((lines, sum)) if sum.trim_end() == checksum(lines) => lines,
-            Some(_) => return Err(damaged()),
-            None => &text,
+            Some((lines, sum)) if sum.strip_suffix('\n') == Some(&checksum(lines)) => lines,
+            _ => return Err(damaged()),
         };
         for line in lines.lines() {
-            let (place, offset) = parse(line).ok_or_else(damaged)?;
-            offsets.insert(place, offset);
+            let ((topic, group, partition), offset) = parse(line).ok_or_else(damaged)?;
+            if group.is_empty() {
+                ends.insert((topic, partition), offset);
+            } else {
+                offsets.insert((topic, group, partition), offset);
+            }
         }
-        Ok(Self { files, path, offsets, is_changed: false })
+        Ok(Self { files, path, offsets, ends, is_changed: false })
+    }
+
+    /// How far partitions reached at least: what was durable, or what a group has done.
+    pub(crate) fn ends(&self) -> BTreeMap<(String, u32), u64> {
+        let mut ends = self.ends.clone();
+        for ((topic, _, partition), offset) in &self.offsets {
+            let end = ends.entry((topic.clone(), *partition)).or_default();
+            *end = (*end).max(*offset);
+        }
+        ends
+    }
+
+    /// Remembers how far a partition reaches; written with the next offset.
+    pub(crate) fn set_end(&mut self, topic: &str, partition: u32, end: u64) {
+        match self.ends.get_mut(&(topic.to_owned(), partition)) {
+            Some(known) => *known = end,
+            None => drop(self.ends.insert((topic.to_owned(), partition), end)),
+        }
+    }
+
+    /// What the file holds, or will once it is written.
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        for ((topic, group, partition), offset) in &self.offsets {
+            text.push_str(&format!("{offset}\t{partition}\t{topic}\t{group}\n"));
+        }
+        for ((topic, partition), end) in &self.ends {
+            text.push_str(&format!("{end}\t{partition}\t{topic}\t\n"));
+        }
+        let sum = checksum(&text);
+        text.push_str(&format!("{CHECKSUM}{sum}\n"));
+        text
     }
 
     /// The offset committed for a place.
@@ -75,12 +117,7 @@ impl Commits {
         if !self.is_changed {
             return Ok(());
         }
-        let mut text = String::new();
-        for ((topic, group, partition), offset) in &self.offsets {
-            text.push_str(&format!("{offset}\t{partition}\t{topic}\t{group}\n"));
-        }
-        let sum = checksum(&text);
-        text.push_str(&format!("{CHECKSUM}{sum}\n"));
+        let text = self.text();
         let new = self.path.with_extension("new");
         let mut file = self.files.append(&new, 0)?;
         write_synced(file.as_mut(), text.as_bytes())?;
