@@ -326,3 +326,85 @@ fn a_form_that_breaks_off_is_not_begun() {
     assert_eq!(the_head(&effects).map(|head| head.status), Some(400));
     assert_eq!(the_find(&effects), None);
 }
+
+mod parameters {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NAMES: &[&str] = &[
+        "selector",
+        "start",
+        "end",
+        "now",
+        "stop",
+        "timespan",
+        "count",
+        "skip",
+        "step",
+        "timestep",
+        "sample",
+        "boundary",
+        "boundary.pre",
+        "boundary.post",
+        "gskip",
+        "gcount",
+        "format",
+        "dedup",
+        "maxsize",
+        "chunksize",
+        "suffix",
+        "activeafter",
+        "quietafter",
+        "showerrors",
+    ];
+
+    const VALUES: &[&str] = &[
+        "",
+        "0",
+        "1",
+        "-1",
+        "9223372036854775807",
+        "-9223372036854775808",
+        "9223372036854775808",
+        "0.5",
+        "NaN",
+        "1e400",
+        "now",
+        "PT1H",
+        "P1D",
+        "-P9999999999Y",
+        "true",
+        "a%7B%7D",
+        "~.*%7B%7D",
+        "~(%7B%7D",
+        "2020-01-01T00:00:00Z",
+        "%ff",
+        "json",
+        "wrapper",
+    ];
+
+    fn value() -> impl Strategy<Value = String> {
+        let known = || prop::sample::select(VALUES).prop_map(str::to_owned);
+        prop_oneof![4 => known(), 1 => "\\PC{0,12}"]
+    }
+
+    proptest! {
+        /// Whatever a query says, it is refused or asked of a directory.
+        #[test]
+        fn are_understood_or_refused(
+            is_find: bool,
+            pairs in prop::collection::vec((prop::sample::select(NAMES), value()), 0..7),
+        ) {
+            let pairs: Vec<String> = pairs.iter().map(|(n, v)| format!("{n}={v}")).collect();
+            let path = if is_find { FIND } else { FETCH };
+            let effects = ask(&mut egress(None), path, &pairs.join("&"), &[]);
+            let is_refused = effects.iter().any(|effect| {
+                let Effect::Http(HttpAction::Head { head, .. }) = effect else { return false };
+                head.status >= 400
+            });
+            let is_asked = the_find(&effects).is_some();
+            prop_assert!(is_asked || is_refused, "{}", pairs.join("&"));
+        }
+    }
+}

@@ -4,6 +4,7 @@
 //! of a folder. [`OsFiles`] is the operating system's; `SimulatedDisk` (feature `simulated`) is one
 //! in memory that loses what was not synced, tears writes, reads short, is full, and flips bits.
 
+mod findings;
 mod os;
 #[cfg(feature = "simulated")]
 mod simulated;
@@ -12,6 +13,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub use findings::Findings;
 pub use os::OsFiles;
 #[cfg(feature = "simulated")]
 pub use simulated::{Damage, SimulatedDisk};
@@ -68,6 +70,34 @@ impl Reader {
     pub fn new(file: Box<dyn Readable>, position: u64) -> Self {
         Self { file, position }
     }
+}
+
+/// Bytes that a copy holds at a time.
+const COPY_BYTES: usize = 1 << 20;
+
+/// Copies the first `length` bytes of a file into a new one, and makes them durable; the name is
+/// when the folder was synced. `go_on` is asked now and then, and ends it with its error.
+pub fn copy(
+    files: &dyn Files,
+    from: &dyn Readable,
+    length: u64,
+    to: &Path,
+    go_on: &dyn Fn() -> io::Result<()>,
+) -> io::Result<()> {
+    let mut target = files.append(to, 0)?;
+    let mut buffer = vec![0; COPY_BYTES];
+    let mut position = 0;
+    while position < length {
+        go_on()?;
+        let wanted = usize::try_from(length - position).map_or(COPY_BYTES, |n| n.min(COPY_BYTES));
+        let got = from.read_at(position, &mut buffer[..wanted])?;
+        if got == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        target.write_all(&buffer[..got])?;
+        position += got as u64;
+    }
+    target.sync()
 }
 
 impl io::Read for Reader {

@@ -7,4 +7,6 @@ pub mod embedded;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 
-pub use embedded::{EmbeddedLog, LogClient, LogOpenError, LogOptions};
+#[cfg(any(feature = "fuzzing", test))]
+pub use embedded::fuzzing;
+pub use embedded::{EmbeddedLog, LogClient, LogHold, LogOpenError, LogOptions};

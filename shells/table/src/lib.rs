@@ -6,4 +6,6 @@
 pub mod embedded;
 pub mod hbase;
 
-pub use embedded::{EmbeddedTable, TableClient, TableOpenError};
+#[cfg(any(feature = "fuzzing", test))]
+pub use embedded::fuzzing;
+pub use embedded::{EmbeddedTable, TableClient, TableOpenError, TableOptions};

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use weft_daemons::contract::suite::table::{TableHarness, check_all};
 use weft_daemons::contract::{TableAction, TableEvent};
-use weft_table::{EmbeddedTable, TableClient};
+use weft_table::{EmbeddedTable, TableClient, TableOptions};
 
 /// How long an answer may take before the test fails.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -31,8 +31,10 @@ impl Harness {
     }
 
     fn at(folder: TempDir) -> Self {
-        let table =
-            EmbeddedTable::open(folder.path(), |problem| panic!("{problem}")).expect("a table");
+        let table = EmbeddedTable::open(folder.path(), TableOptions::default(), |problem| {
+            panic!("{problem}")
+        })
+        .expect("a table");
         let (client, events) = connect(&table);
         Self { folder, table, client, events }
     }

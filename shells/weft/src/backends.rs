@@ -9,7 +9,7 @@ use weft_daemons::contract::{
     CoordAction, CoordEvent, LogAction, LogEvent, TableAction, TableEvent,
 };
 use weft_log::EmbeddedLog;
-use weft_table::EmbeddedTable;
+use weft_table::{EmbeddedTable, TableOptions};
 
 use crate::driver::Act;
 use crate::metrics::Metrics;
@@ -72,6 +72,15 @@ impl Log {
                 let client = log.client(config, sink, report).map_err(|error| error.to_string())?;
                 Ok(Box::new(move |action| client.submit(action)))
             }
+        }
+    }
+
+    /// The log, if it is in this process.
+    pub(crate) fn embedded(&self) -> Option<&Arc<EmbeddedLog>> {
+        match self {
+            Self::Embedded(log) => Some(log),
+            #[cfg(feature = "kafka")]
+            Self::Kafka(..) => None,
         }
     }
 
@@ -247,10 +256,19 @@ fn tell_contact(quorum: &str, has_contact: &AtomicBool, event: &CoordEvent) {
 pub(crate) struct Table(Option<Arc<EmbeddedTable>>);
 
 impl Table {
-    pub(crate) fn open(is_needed: bool, home: &Path) -> Result<Self, String> {
+    pub(crate) fn open(
+        is_needed: bool,
+        options: TableOptions,
+        home: &Path,
+    ) -> Result<Self, String> {
         let warned = |problem: &str| warn("table", problem);
-        let table = is_needed.then(|| EmbeddedTable::open(&home.join("table"), warned));
+        let table = is_needed.then(|| EmbeddedTable::open(&home.join("table"), options, warned));
         Ok(Self(table.transpose().map_err(|error| error.to_string())?))
+    }
+
+    /// The table, if it is in this process.
+    pub(crate) const fn embedded(&self) -> Option<&Arc<EmbeddedTable>> {
+        self.0.as_ref()
     }
 
     /// Access for one machine; `sink` gets its events.

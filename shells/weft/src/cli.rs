@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::{Settings, WEFT_KEYS, choose};
-use crate::{load, script, start, token, vectors};
+use crate::{backup, load, script, start, token, vectors};
 
 /// The Warp 10 platform in one binary: geo time series in, found, fetched, deleted, kept.
 #[derive(Debug, Parser)]
@@ -36,6 +36,38 @@ enum Command {
                             It goes on where it stopped: a small state file beside ./weft-data \
                             remembers, by content, how much of a file was stored.")]
     Load(load::Options),
+    /// Copy a node's data, keys and tokens into a new folder, while it runs or not.
+    #[command(after_help = "Examples:\n  weft backup /backups/monday\n  weft backup --home \
+                            /var/lib/weft /backups/monday\n\nEverything acknowledged before it \
+                            began is in it. The copy is checked before it counts as one.")]
+    Backup {
+        /// The folder of the copy, which is made. The node writes it, as its own user.
+        target: PathBuf,
+        /// The folder of the node: its weft.home.
+        #[arg(long, default_value = "weft-data")]
+        home: PathBuf,
+    },
+    /// Make a node's folder from a backup.
+    #[command(after_help = "Examples:\n  weft restore /backups/monday\n  weft restore \
+                            /backups/monday --home /var/lib/weft")]
+    Restore {
+        /// What weft backup made.
+        backup: PathBuf,
+        /// The folder of the node: its weft.home. It must not be there, or be empty.
+        #[arg(long, default_value = "weft-data")]
+        home: PathBuf,
+    },
+    /// Check everything that a stopped node, or a backup, has on disk; changes nothing.
+    #[command(
+        after_help = "Examples:\n  weft fsck\n  weft fsck /backups/monday\n\nIt ends with 0 \
+                            when all is whole, with 1 when something is damaged or cannot be \
+                            read."
+    )]
+    Fsck {
+        /// The node's weft.home, or a backup.
+        #[arg(default_value = "weft-data")]
+        folder: PathBuf,
+    },
     /// Run a script without a server; its stack goes to standard output as JSON.
     #[command(after_help = "Examples:\n  weft exec script.mc2\n  echo '1 2 +' | weft exec -")]
     Exec(script::Options),
@@ -106,6 +138,9 @@ pub(crate) fn run() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Start { conf, from } => start::start(&conf, from),
         Command::Load(options) => load::load(&options),
+        Command::Backup { target, home } => backup::backup(&home, &target),
+        Command::Restore { backup, home } => backup::restore(&backup, &home),
+        Command::Fsck { folder } => backup::fsck(&folder),
         Command::Exec(options) => script::exec(&options),
         Command::Test { files, conf } => script::test(&files, &conf),
         Command::Repl { conf } => script::repl(&conf),

@@ -4,6 +4,7 @@
 compile_error!("weft is not built with planted bugs: unset --cfg weft_mutants");
 
 mod backends;
+mod backup;
 mod cli;
 mod config;
 mod driver;

@@ -17,6 +17,7 @@ use weft_http::{BuiltIn, Limits, Responder, Route, Server, Sink};
 use weft_wire::streaming;
 
 use crate::backends::{Coord, Log, Table};
+use crate::backup::Backups;
 use crate::driver::{Backends, Clock, drive};
 use crate::endpoints::Endpoints;
 use crate::home;
@@ -38,6 +39,7 @@ pub(crate) struct Node {
     stops: Vec<Box<dyn Fn() + Send>>,
     drivers: Vec<JoinHandle<()>>,
     servers: Vec<JoinHandle<()>>,
+    backups: Option<Backups>,
     log: Log,
     table: Table,
 }
@@ -66,7 +68,12 @@ impl Node {
         let metrics = Arc::<Metrics>::default();
         let ready = Arc::<Readiness>::default();
         let log = Log::open(plan.log, &plan.home, &metrics, &ready)?;
-        let table = Table::open(plan.has_table, &plan.home)?;
+        let table = Table::open(plan.has_table, plan.table, &plan.home)?;
+        let backups = match (log.embedded(), table.embedded()) {
+            (Some(log), Some(table)) => Some(Backups::listen(log, table, &plan.home)),
+            // Elsewhere the servers that hold the data have means of their own.
+            _ => None,
+        };
         let pool = rayon::ThreadPoolBuilder::new().build().map_err(|error| error.to_string())?;
         let mut wiring = Wiring {
             clock: Clock::new(),
@@ -154,6 +161,7 @@ impl Node {
             stops: wiring.stops,
             drivers: wiring.drivers,
             servers: wiring.servers,
+            backups,
             log: wiring.log,
             table: wiring.table,
         })
@@ -169,6 +177,7 @@ impl Node {
         for server in &self.servers {
             server.abort();
         }
+        drop(self.backups);
         for stop in &self.stops {
             stop();
         }

@@ -1,5 +1,8 @@
 //! What groups have done: one small file, replaced as a whole. A line is offset, partition, topic,
 //! group and, where there is one, the note, with tabs between.
+//!
+//! It also says how far partitions reached when it was written (lines without a group): a log that
+//! ends before that has lost records, and no crash does that.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -24,6 +27,8 @@ pub(crate) struct Commits {
     files: Arc<dyn Files>,
     path: PathBuf,
     positions: BTreeMap<Place, Position>,
+    /// By topic and partition: the offset after the last durable record, once.
+    ends: BTreeMap<(String, u32), u64>,
     is_changed: bool,
 }
 
@@ -37,23 +42,64 @@ impl Commits {
         };
         let bytes = match files.open(&path).and_then(read) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let (positions, ends) = (BTreeMap::new(), BTreeMap::new());
+                return Ok(Self { files, path, positions, ends, is_changed: false });
+            }
             Err(source) => return Err(LogOpenError::Io { path, source }),
         };
         let damaged = || LogOpenError::Damaged { path: path.clone(), position: 0 };
         let text = String::from_utf8(bytes).map_err(|_| damaged())?;
-        let mut positions = BTreeMap::new();
-        // Files of the first release end without a checksum.
+        let (mut positions, mut ends) = (BTreeMap::new(), BTreeMap::new());
         let lines = match text.rsplit_once(CHECKSUM) {
-            Some((lines, sum)) if sum.trim_end() == checksum(lines) => lines,
-            Some(_) => return Err(damaged()),
-            None => &text,
+            Some((lines, sum)) if sum.strip_suffix('\n') == Some(&checksum(lines)) => lines,
+            _ => return Err(damaged()),
         };
         for line in lines.lines() {
-            let (place, position) = parse(line).ok_or_else(damaged)?;
-            positions.insert(place, position);
+            let ((topic, group, partition), position) = parse(line).ok_or_else(damaged)?;
+            if group.is_empty() {
+                ends.insert((topic, partition), position.offset);
+            } else {
+                positions.insert((topic, group, partition), position);
+            }
         }
-        Ok(Self { files, path, positions, is_changed: false })
+        Ok(Self { files, path, positions, ends, is_changed: false })
+    }
+
+    /// How far partitions reached at least: what was durable, or what a group has done.
+    pub(crate) fn ends(&self) -> BTreeMap<(String, u32), u64> {
+        let mut ends = self.ends.clone();
+        for ((topic, _, partition), position) in &self.positions {
+            let end = ends.entry((topic.clone(), *partition)).or_default();
+            *end = (*end).max(position.offset);
+        }
+        ends
+    }
+
+    /// Remembers how far a partition reaches; written with the next offset.
+    pub(crate) fn set_end(&mut self, topic: &str, partition: u32, end: u64) {
+        match self.ends.get_mut(&(topic.to_owned(), partition)) {
+            Some(known) => *known = end,
+            None => drop(self.ends.insert((topic.to_owned(), partition), end)),
+        }
+    }
+
+    /// What the file holds, or will once it is written.
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        for ((topic, group, partition), Position { offset, note }) in &self.positions {
+            text.push_str(&format!("{offset}\t{partition}\t{topic}\t{group}"));
+            if !note.is_empty() {
+                text.push_str(&format!("\t{note}"));
+            }
+            text.push('\n');
+        }
+        for ((topic, partition), end) in &self.ends {
+            text.push_str(&format!("{end}\t{partition}\t{topic}\t\n"));
+        }
+        let sum = checksum(&text);
+        text.push_str(&format!("{CHECKSUM}{sum}\n"));
+        text
     }
 
     /// What is committed for a place.
@@ -79,16 +125,7 @@ impl Commits {
         if !self.is_changed {
             return Ok(());
         }
-        let mut text = String::new();
-        for ((topic, group, partition), Position { offset, note }) in &self.positions {
-            text.push_str(&format!("{offset}\t{partition}\t{topic}\t{group}"));
-            if !note.is_empty() {
-                text.push_str(&format!("\t{note}"));
-            }
-            text.push('\n');
-        }
-        let sum = checksum(&text);
-        text.push_str(&format!("{CHECKSUM}{sum}\n"));
+        let text = self.text();
         let new = self.path.with_extension("new");
         let mut file = self.files.append(&new, 0)?;
         write_synced(file.as_mut(), text.as_bytes())?;

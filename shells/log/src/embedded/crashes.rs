@@ -11,6 +11,7 @@ use weft_daemons::contract::log::{Position, Start};
 use weft_daemons::contract::{ActionId, LogAction, LogError, LogEvent, NewRecord, Topic};
 use weft_files::{Damage, Files, SimulatedDisk};
 
+use super::check::check;
 use super::worker::{Command, Worker};
 use super::{LogOpenError, LogOptions};
 
@@ -327,4 +328,61 @@ fn a_flipped_bit_is_an_error() {
         }
     }
     assert!(errors > 500, "{errors}");
+}
+
+/// A check finds every bit that flips, and nothing where none did. What stands last in the log may
+/// be what a crash tore: that is a note.
+#[test]
+fn a_check_finds_every_flipped_bit() {
+    let (mut damaged, mut noted) = (0, 0);
+    for seed in 0..600 {
+        let (disk, mut history) = live(seed, false);
+        history.check(&mut Life::open(&disk).expect("a log"), seed);
+        let files: Arc<dyn Files> = Arc::new(disk.clone());
+        let look = || check(&files, Path::new(FOLDER)).expect("a disk that reads");
+        let before = look();
+        assert_eq!((before.damage, before.notes), (vec![], vec![]), "seed {seed}");
+        let Some((path, place)) = disk.flip_bit() else { continue };
+        if path.extension().is_some_and(|extension| extension == "new") {
+            // What a crash left, which nobody reads.
+            continue;
+        }
+        let after = look();
+        damaged += usize::from(!after.damage.is_empty());
+        noted += usize::from(!after.notes.is_empty());
+        let is_told = !after.damage.is_empty() || !after.notes.is_empty();
+        assert!(is_told, "seed {seed}: {} at {place}", path.display());
+    }
+    assert!(damaged > 400 && noted > 0, "{damaged} damaged, {noted} noted");
+}
+
+/// A log that has lost records that were there is not opened: others would take their offsets.
+#[test]
+fn a_log_that_ends_too_early_is_an_error() {
+    let disk = SimulatedDisk::new(3);
+    disk.create_folder(Path::new(FOLDER)).expect("a folder");
+    let mut random = Random(3);
+    let (mut life, mut history) = (Life::open(&disk).expect("an empty log"), History::default());
+    life.act(LogAction::Subscribe { topic: topic(), group: group(), start: Start::Earliest });
+    for _ in 0..30 {
+        history.append(&mut life, &mut random);
+    }
+    history.learn(life.told());
+    history.commit(&mut life);
+    history.learn(life.told());
+    drop(life);
+    let segment = (0..PARTITIONS)
+        .flat_map(|n| disk.list(&Path::new(FOLDER).join(format!("topics/topic/{n}"))))
+        .flatten()
+        .next_back()
+        .expect("a segment");
+    let length = disk.open(&segment).and_then(|file| file.length()).expect("a file");
+    disk.append(&segment, length - 1).and_then(|mut file| file.sync()).expect("a good disk");
+    match Life::open(&disk) {
+        Err(LogOpenError::Damaged { path, .. }) => assert_eq!(path, segment),
+        other => panic!("{:?}", other.err()),
+    }
+    let files: Arc<dyn Files> = Arc::new(disk.clone());
+    let found = check(&files, Path::new(FOLDER)).expect("a disk that reads");
+    assert!(found.damage.iter().any(|line| line.contains("records are missing")), "{found:?}");
 }

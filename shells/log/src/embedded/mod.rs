@@ -10,9 +10,13 @@
 //! answers: one sync serves every append that waited, and a lone one waits for nobody. What was
 //! delivered and not dropped yet is counted, and bounds what is delivered next.
 
+mod check;
 mod commits;
+mod copy;
 #[cfg(test)]
 mod crashes;
+#[cfg(any(feature = "fuzzing", test))]
+pub mod fuzzing;
 mod groups;
 mod partition;
 mod segment;
@@ -29,6 +33,7 @@ use std::time::{Duration, Instant};
 use weft_daemons::contract::{LogAction, LogEvent};
 use weft_files::OsFiles;
 
+pub use copy::LogHold;
 use worker::{Command, Worker};
 
 /// How long to wait for another process to end.

@@ -69,6 +69,13 @@ impl Partition {
             if index > 0 && next != *first {
                 return Err(LogOpenError::Damaged { path, position: 0 });
             }
+            if scan.is_torn {
+                eprintln!(
+                    "log: {}: what follows byte {position} is no whole record and is cut: it was \
+                     being written when the process ended",
+                    path.display()
+                );
+            }
             next = scan.next;
             last_ms = last_ms.max(scan.segment.last_ms);
             segments.push(scan.segment);
@@ -99,6 +106,16 @@ impl Partition {
     /// The offset after the last durable record.
     pub(crate) const fn end(&self) -> u64 {
         self.next
+    }
+
+    /// Its segments, the oldest first.
+    pub(crate) fn segments(&self) -> impl Iterator<Item = &Segment> {
+        self.segments.iter()
+    }
+
+    /// The last segment, and where its last whole record ends.
+    pub(crate) fn last_segment(&self) -> Option<(PathBuf, u64)> {
+        self.segments.last().map(|segment| (segment.path.clone(), segment.len))
     }
 
     /// Whether it ever had a record.

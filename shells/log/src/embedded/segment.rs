@@ -68,15 +68,15 @@ impl Segment {
             let mut buffer = Vec::new();
             loop {
                 match read_frame(&mut reader, &mut buffer)? {
-                    Frame::Whole => {}
+                    Frame::Whole if number(&buffer, 0) == scan.next => {}
                     Frame::End => return Ok(scan),
-                    Frame::Torn => {
+                    Frame::Whole | Frame::Torn => {
                         scan.is_torn = true;
                         return Ok(scan);
                     }
                 }
                 scan.segment.len += (FRAME_LEN + buffer.len()) as u64;
-                scan.next = number(&buffer, 0) + 1;
+                scan.next += 1;
                 scan.segment.last_ms = number(&buffer, 8) as i64;
             }
         };
@@ -89,7 +89,7 @@ impl Segment {
         let Self { path, len, .. } = &scan.segment;
         let read = || -> io::Result<bool> {
             let mut rest = Vec::new();
-            Reader::new(files.open(path)?, len + 1).read_to_end(&mut rest)?;
+            Reader::new(files.open(path)?, *len).read_to_end(&mut rest)?;
             let mut buffer = Vec::new();
             // A record has an offset that one there can have, which few other bytes look like, and
             // a checksum that fits.

@@ -11,6 +11,7 @@ use weft_daemons::contract::{ActionId, LogAction, LogError, LogEvent, NewRecord,
 use weft_files::Files;
 
 use super::commits::{Commits, is_note};
+use super::copy::{Held, Place};
 use super::groups::{Delivery, Subscription, deal};
 use super::partition::{Cursor, Partition};
 use super::{LogOpenError, LogOptions};
@@ -28,6 +29,11 @@ pub(crate) enum Command {
     Act(u64, LogAction),
     /// A client has room again.
     Wake,
+    /// Somebody copies: what groups have done, and no segment goes until the hold is released.
+    Hold(Sender<String>),
+    /// What is durable, to be copied.
+    Held(Sender<Held>),
+    Release,
     Close,
 }
 
@@ -46,6 +52,8 @@ pub(crate) struct Worker {
     /// Answers that wait for the next sync.
     appended: Vec<Appended>,
     committed: Vec<(u64, ActionId)>,
+    /// How many copy: nothing is removed meanwhile.
+    holds: usize,
 }
 
 /// An append that waits for the next sync.
@@ -76,6 +84,7 @@ impl Worker {
             assignments: 0,
             appended: Vec::new(),
             committed: Vec::new(),
+            holds: 0,
         };
         files.create_folder(&worker.folder).map_err(LogOpenError::io(&worker.folder))?;
         files.sync_folder(folder).map_err(LogOpenError::io(folder))?;
@@ -89,7 +98,23 @@ impl Worker {
                 worker.topics.insert(name.to_owned(), topic);
             }
         }
+        worker.check_ends()?;
         Ok(worker)
+    }
+
+    /// Records that were durable are there: new ones would take the offsets of those that are not.
+    fn check_ends(&self) -> Result<(), LogOpenError> {
+        for ((topic, number), end) in self.commits.ends() {
+            let partitions = self.topics.get(&topic);
+            let partition = partitions.and_then(|partitions| partitions.get(number as usize));
+            if partition.map_or(0, Partition::end) < end {
+                let folder = || self.folder.join(&topic).join(number.to_string());
+                let last = partition.and_then(Partition::last_segment);
+                let (path, position) = last.unwrap_or_else(|| (folder(), 0));
+                return Err(LogOpenError::Damaged { path, position });
+            }
+        }
+        Ok(())
     }
 
     /// Works until it is told to close.
@@ -128,6 +153,14 @@ impl Worker {
             }
             Command::Act(client, action) => self.act(client, action),
             Command::Wake => {}
+            Command::Hold(answer) => {
+                self.holds += 1;
+                if answer.send(self.commits.text()).is_err() {
+                    self.holds -= 1;
+                }
+            }
+            Command::Held(answer) => drop(answer.send(self.held())),
+            Command::Release => self.holds = self.holds.saturating_sub(1),
             Command::Close => return true,
         }
         false
@@ -249,6 +282,11 @@ impl Worker {
         if self.committed.is_empty() {
             return;
         }
+        for (topic, partitions) in &self.topics {
+            for (number, partition) in (0..).zip(partitions) {
+                self.commits.set_end(topic, number, partition.end());
+            }
+        }
         let synced = self.commits.sync();
         for (client, id) in std::mem::take(&mut self.committed) {
             let result = match &synced {
@@ -266,8 +304,24 @@ impl Worker {
         self.topics.values_mut().flatten().for_each(Partition::write_unsynced);
     }
 
+    /// Every partition with its segments, as far as they are durable.
+    fn held(&self) -> Held {
+        let of_topic = |(topic, partitions): (&String, &Vec<Partition>)| {
+            let place = |(number, partition): (u32, &Partition)| Place {
+                topic: topic.clone(),
+                partition: number,
+                segments: partition.segments().map(|s| (s.path.clone(), s.len)).collect(),
+            };
+            (0..).zip(partitions).map(place).collect::<Vec<Place>>()
+        };
+        self.topics.iter().flat_map(of_topic).collect()
+    }
+
     /// Removes what every group has done with.
     fn retain(&mut self) {
+        if self.holds > 0 {
+            return;
+        }
         let before_ms = now_ms() - self.options.retention_ms;
         for (topic, partitions) in &mut self.topics {
             for (number, partition) in (0..).zip(partitions) {

@@ -10,6 +10,7 @@ use weft_daemons::contract::table::{CellTime, SeriesPut};
 use weft_files::{Damage, SimulatedDisk};
 use weft_gts::{Columns, NO_ELEVATION, NO_LOCATION, SeriesId, Value};
 
+use super::check::check_blocks;
 use super::engine::{Engine, Snapshot};
 use super::file::Tombstone;
 use super::memtable::Memtable;
@@ -173,7 +174,7 @@ impl World {
 }
 
 fn open(disk: &SimulatedDisk) -> Result<Engine, TableError> {
-    Engine::open(Arc::new(disk.clone()), Path::new(FOLDER))
+    Engine::open(Arc::new(disk.clone()), Path::new(FOLDER), usize::MAX)
 }
 
 fn read(
@@ -278,6 +279,60 @@ fn a_flipped_bit_is_told_and_never_read() {
                 .collect();
             assert_eq!(found, should, "seed {seed}: {} at {place}", path.display());
         }
+    }
+}
+
+/// A check finds every bit that flips, and nothing where none did.
+#[test]
+fn a_check_finds_every_flipped_bit() {
+    let mut found = 0;
+    for seed in 0..600 {
+        let mut world = World::new(seed);
+        for _ in 0..6 {
+            world.put();
+            world.delete();
+            world.flush();
+        }
+        let _ = world.engine.merge(0);
+        let disk = world.disk.clone();
+        let look = || check_blocks(&disk, Path::new(FOLDER)).expect("a disk that reads");
+        assert_eq!(look().damage, Vec::<String>::new(), "seed {seed}");
+        let Some((path, place)) = disk.flip_bit() else { continue };
+        assert_ne!(
+            look().damage,
+            Vec::<String>::new(),
+            "seed {seed}: {} at {place}",
+            path.display()
+        );
+        found += 1;
+    }
+    assert!(found > 500, "{found}");
+}
+
+/// A copy holds what was flushed when it was made, whatever is merged meanwhile.
+#[test]
+fn a_copy_is_what_there_was() {
+    for seed in 0..200 {
+        let mut world = World::new(seed);
+        for _ in 0..8 {
+            world.put();
+            world.delete();
+            world.flush();
+        }
+        let flushed = world.durable.last().cloned().expect("one");
+        let merged = std::cell::Cell::new(false);
+        let go_on = || {
+            // In the middle of it.
+            if !merged.replace(true) {
+                let _ = world.engine.merge(0);
+            }
+            Ok(())
+        };
+        world.engine.copy(Path::new("/copy"), &go_on).expect("a good disk");
+        assert!(check_blocks(&world.disk, Path::new("/copy")).expect("a copy").damage.is_empty());
+        let files = Arc::new(world.disk.clone());
+        world.engine = Engine::open(files, Path::new("/copy"), usize::MAX).expect("a copy");
+        assert_eq!(world.held(&mut None), flushed, "seed {seed}");
     }
 }
 

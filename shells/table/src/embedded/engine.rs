@@ -27,9 +27,6 @@ use super::manifest::{self, Manifest};
 use super::memtable::Memtable;
 use super::merge::window;
 
-/// Bytes of a memtable that is flushed.
-pub(super) const MEMTABLE_BYTES: usize = 24 << 20;
-
 /// Files of about the same size that are merged.
 const FAN_IN: usize = 4;
 
@@ -47,6 +44,8 @@ const BLOCK_SMALL: usize = BLOCK_CELLS / 4;
 pub(super) struct Engine {
     files: Arc<dyn Files>,
     folder: PathBuf,
+    /// Bytes of a memtable that is flushed.
+    memtable_bytes: usize,
     state: Mutex<State>,
     /// The state has changed.
     changed: Condvar,
@@ -83,7 +82,11 @@ impl Snapshot {
 
 impl Engine {
     /// Opens what is in a folder.
-    pub(super) fn open(files: Arc<dyn Files>, folder: &Path) -> Result<Self, TableError> {
+    pub(super) fn open(
+        files: Arc<dyn Files>,
+        folder: &Path,
+        memtable_bytes: usize,
+    ) -> Result<Self, TableError> {
         let manifest = Manifest::load(&*files, folder)?;
         let open = |&number: &u64| {
             let path = manifest::path_of(folder, number);
@@ -99,7 +102,7 @@ impl Engine {
         };
         let (changed, listing) = (Condvar::new(), Mutex::new(()));
         let folder = folder.to_owned();
-        Ok(Self { files, folder, state: Mutex::new(state), changed, listing })
+        Ok(Self { files, folder, memtable_bytes, state: Mutex::new(state), changed, listing })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -119,7 +122,7 @@ impl Engine {
 
     /// Whether the memtable should be flushed.
     pub(super) fn is_full(&self) -> bool {
-        self.state().active.bytes() >= MEMTABLE_BYTES
+        self.state().active.bytes() >= self.memtable_bytes
     }
 
     /// Waits until a flush under way is over, and freezes the active memtable when it holds
@@ -208,6 +211,27 @@ impl Engine {
         state.list = list;
         seen(&mut state);
         Ok(())
+    }
+
+    /// Copies the files there are now, and a manifest that names them, into a folder that is not
+    /// there. `go_on` is asked now and then, and ends it with its error.
+    pub(super) fn copy(
+        &self,
+        folder: &Path,
+        go_on: &dyn Fn() -> io::Result<()>,
+    ) -> Result<(), TableError> {
+        let failed = |error: io::Error| unreadable(folder, &error);
+        let (list, next) = {
+            let state = self.state();
+            (state.list.clone(), state.next)
+        };
+        self.files.create_folder(folder).map_err(failed)?;
+        for file in &list {
+            // They are open: what a merge removes meanwhile can still be read.
+            file.copy(&*self.files, &manifest::path_of(folder, file.number), go_on)?;
+        }
+        let manifest = Manifest { next, files: list.iter().map(|file| file.number).collect() };
+        manifest.store(&*self.files, folder).map_err(failed)
     }
 
     /// What there is now; `known` serves on when its files are still the same.

@@ -159,6 +159,64 @@ impl BlockFile {
         unsealed(&bytes).map(<[u8]>::to_vec).map_err(|what| self.damaged(position, what))
     }
 
+    /// Copies it.
+    pub(super) fn copy(
+        &self,
+        files: &dyn Files,
+        to: &Path,
+        go_on: &dyn Fn() -> io::Result<()>,
+    ) -> Result<(), TableError> {
+        weft_files::copy(files, &*self.file, self.bytes, to, go_on)
+            .map_err(|error| unreadable(&self.path, &error))
+    }
+
+    /// Reads all of it and checks it against its index. What is damaged.
+    pub(super) fn check(self: Arc<Self>) -> Result<Vec<String>, TableError> {
+        let mut damage = Vec::new();
+        let mut tell = |result: Result<(), TableError>| match result {
+            Ok(()) => Ok(()),
+            Err(TableError::Corrupt(what)) => {
+                damage.push(what);
+                Ok(())
+            }
+            Err(error) => Err(error),
+        };
+        let mut cursor = FileCursor::new(self.clone());
+        let (mut last, mut cells, mut position) = (None, 0, MAGIC.len() as u64);
+        for number in 0..self.pages.len() {
+            let entries = match cursor.page(number) {
+                Ok(entries) => entries.to_vec(),
+                Err(error) => {
+                    tell(Err(error))?;
+                    continue;
+                }
+            };
+            let page = self.pages[number];
+            for entry in entries {
+                let first = entry.blocks.first().map_or(i64::MAX, |block| block.newest);
+                let place = (entry.series, std::cmp::Reverse(first));
+                if last.is_some_and(|last| last >= place) {
+                    tell(Err(self.damaged(page.position, Damaged("its index is out of order"))))?;
+                }
+                last = Some(place);
+                for block in entry.blocks {
+                    if block.position != position {
+                        let what = Damaged("blocks that do not follow each other");
+                        tell(Err(self.damaged(block.position, what)))?;
+                    }
+                    position = block.position.saturating_add(block.length as u64);
+                    cells += block.count as u64;
+                    tell(cursor.read(block).map(|_| ()))?;
+                }
+            }
+        }
+        if damage.is_empty() && cells != self.cells {
+            let what = Damaged("its count of datapoints is wrong");
+            damage.push(self.damaged(self.bytes, what).to_string());
+        }
+        Ok(damage)
+    }
+
     fn damaged(&self, position: u64, Damaged(what): Damaged) -> TableError {
         TableError::Corrupt(format!(
             "{} is damaged at byte {position}: {what}; restore it from a copy",

@@ -17,7 +17,7 @@ use super::cursor::{Cursor, Damaged};
 use super::file::unreadable;
 
 const MAGIC: &[u8; 8] = b"weftman1";
-const NAME: &str = "manifest";
+pub(super) const NAME: &str = "manifest";
 const NEW: &str = "manifest.new";
 
 /// The most bytes a manifest has.
@@ -62,6 +62,11 @@ impl Manifest {
             files.remove(left).map_err(|error| unreadable(left, &error))?;
         }
         Ok(manifest)
+    }
+
+    /// Reads that of a folder without changing anything there.
+    pub(super) fn peek(files: &dyn Files, folder: &Path) -> Result<Self, TableError> {
+        Self::read(files, &folder.join(NAME))
     }
 
     fn read(files: &dyn Files, path: &Path) -> Result<Self, TableError> {

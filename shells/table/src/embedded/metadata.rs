@@ -1,6 +1,7 @@
 //! Metadata rows, in a key-value store (fjall): a write that was answered is durable.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::ops::Bound;
 use std::path::Path;
 
@@ -9,6 +10,8 @@ use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 use weft_daemons::contract::TableError;
 use weft_daemons::contract::table::{CHUNK_ROWS_MAX, MetaPut, Slice};
 use weft_gts::SeriesId;
+
+use super::file::unreadable;
 
 /// The rows.
 #[derive(Clone)]
@@ -23,6 +26,46 @@ impl Metadata {
         let database = Database::builder(folder).open()?;
         let rows = database.keyspace("metadata", KeyspaceCreateOptions::default)?;
         Ok(Self { database, rows })
+    }
+
+    /// Copies the rows there are now into a store of its own, in a folder that is not there.
+    pub(super) fn copy(
+        &self,
+        folder: &Path,
+        go_on: &dyn Fn() -> io::Result<()>,
+    ) -> Result<(), TableError> {
+        let failed = |error: io::Error| unreadable(folder, &error);
+        std::fs::create_dir_all(folder).map_err(failed)?;
+        let target = Self::open(folder).map_err(unavailable)?;
+        let mut rows = target.rows.start_ingestion().map_err(unavailable)?;
+        for (count, entry) in self.rows.iter().enumerate() {
+            if count % CHUNK_ROWS_MAX == 0 {
+                go_on().map_err(failed)?;
+            }
+            let (key, value) = entry.into_inner().map_err(unavailable)?;
+            rows.write(key, value).map_err(unavailable)?;
+        }
+        rows.finish().map_err(unavailable)?;
+        target.database.persist(PersistMode::SyncAll).map_err(unavailable)
+    }
+
+    /// How many rows there are; all of them are read and checked.
+    pub(super) fn check(&self) -> Result<u64, TableError> {
+        let mut count = 0;
+        for entry in self.rows.iter() {
+            let (key, value) = entry.into_inner().map_err(|error| corrupt(&error.to_string()))?;
+            if key.len() != 16 {
+                return Err(corrupt("a metadata key is not an id"));
+            }
+            split(&value)?;
+            // What finds a single row is read too.
+            let found = self.rows.get(&key).map_err(|error| corrupt(&error.to_string()))?;
+            if found.as_ref() != Some(&value) {
+                return Err(corrupt("a row of metadata is listed and not found"));
+            }
+            count += 1;
+        }
+        Ok(count)
     }
 
     /// Makes what was written durable.

@@ -11,11 +11,14 @@
 
 mod block;
 mod cells;
+mod check;
 #[cfg(test)]
 mod crashes;
 mod cursor;
 mod engine;
 mod file;
+#[cfg(any(feature = "fuzzing", test))]
+pub mod fuzzing;
 mod ints;
 mod manifest;
 mod memtable;
@@ -49,6 +52,19 @@ type Warn = dyn Fn(&str) + Send + Sync;
 /// Gets a client's events.
 type Sink = Arc<dyn Fn(TableEvent) + Send + Sync>;
 
+/// How the table is set up.
+#[derive(Clone, Copy, Debug)]
+pub struct TableOptions {
+    /// Bytes of datapoints in memory that are written into a file, about.
+    pub memtable_bytes: usize,
+}
+
+impl Default for TableOptions {
+    fn default() -> Self {
+        Self { memtable_bytes: 24 << 20 }
+    }
+}
+
 /// Why the table cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum TableOpenError {
@@ -78,6 +94,8 @@ pub struct EmbeddedTable {
     writes: Sender<write::Job>,
     reads: Sender<read::Job>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// What can be copied, until it is closed.
+    parts: Mutex<Option<(Arc<Engine>, Metadata)>>,
 }
 
 /// A machine's access to the table. Dropping it ends its streams.
@@ -93,6 +111,7 @@ impl EmbeddedTable {
     /// operator should know.
     pub fn open(
         folder: &Path,
+        options: TableOptions,
         warn: impl Fn(&str) + Send + Sync + 'static,
     ) -> Result<Arc<Self>, TableOpenError> {
         let io = |source| TableOpenError::Io { path: folder.to_owned(), source };
@@ -100,7 +119,9 @@ impl EmbeddedTable {
         std::fs::create_dir_all(&rows).map_err(io)?;
         let metadata = Metadata::open(&rows)
             .map_err(|source| TableOpenError::Metadata { path: rows.clone(), source })?;
-        let engine = Arc::new(Engine::open(Arc::new(OsFiles), &folder.join("blocks"))?);
+        let engine =
+            Engine::open(Arc::new(OsFiles), &folder.join("blocks"), options.memtable_bytes);
+        let engine = Arc::new(engine?);
         let warn: Arc<Warn> = Arc::new(warn);
         let (writes, written) = channel();
         let (reads, read) = channel();
@@ -125,7 +146,24 @@ impl EmbeddedTable {
             let (engine, metadata, read) = (engine.clone(), metadata.clone(), read.clone());
             spawn("weft-table-read", Box::new(move || serve(&engine, &metadata, &read)))?;
         }
-        Ok(Arc::new(Self { writes, reads, threads: Mutex::new(threads) }))
+        let parts = Mutex::new(Some((engine, metadata)));
+        Ok(Arc::new(Self { writes, reads, threads: Mutex::new(threads), parts }))
+    }
+
+    /// Copies what is durable into `folder`, which is not there, while others read and write: for
+    /// each part what there is when its turn comes. `go_on` is asked now and then, and ends it
+    /// with its error.
+    pub fn copy(
+        &self,
+        folder: &Path,
+        go_on: &dyn Fn() -> io::Result<()>,
+    ) -> Result<(), TableError> {
+        let parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some((engine, metadata)) = parts else {
+            return Err(TableError::Unavailable("the table is closed".to_owned()));
+        };
+        engine.copy(&folder.join("blocks"), go_on)?;
+        metadata.copy(&folder.join("metadata"), go_on)
     }
 
     /// Access for one machine; `sink` gets its events and must not block.
@@ -149,6 +187,7 @@ impl EmbeddedTable {
         for thread in threads {
             let _ = thread.join();
         }
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 }
 

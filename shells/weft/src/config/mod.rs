@@ -46,6 +46,13 @@ pub(crate) const WEFT_KEYS: &[(&str, Kind, &str, &str)] = &[
         "3600000",
         "milliseconds that the embedded log keeps records after every group has done with them",
     ),
+    ("weft.segment", Kind::Long, "67108864", "bytes of a file of the embedded log, about"),
+    (
+        "weft.memtable",
+        Kind::Long,
+        "25165824",
+        "bytes of datapoints that the embedded table holds in memory before it writes a file",
+    ),
     ("weft.line.maxsize", Kind::Long, "16777216", "bytes of a line of update or meta"),
     ("weft.exec.script.maxsize", Kind::Long, "16777216", "bytes of a script, inflated"),
     ("weft.exec.script.memory", Kind::Long, "1073741824", "bytes that one script may hold"),

@@ -21,6 +21,7 @@ use weft_gts::text::MetadataLimits;
 use weft_gts::{IdKeys, TimeUnit};
 use weft_http::Limits;
 use weft_log::LogOptions;
+use weft_table::TableOptions;
 use weft_wire::envelope::Envelope;
 use weft_wire::token::{TokenAuthority, TokenKeys};
 use weft_wire::znode::{DIRECTORY_SERVICE, ServiceInstance};
@@ -55,6 +56,7 @@ pub(crate) struct Plan {
     pub(crate) coord: CoordPlan,
     /// Whether a component reads or writes the table.
     pub(crate) has_table: bool,
+    pub(crate) table: TableOptions,
     pub(crate) tokens: TokenKeys,
     pub(crate) ingress: Option<Component<IngressConfig>>,
     pub(crate) directory: Option<DirectoryPlan>,
@@ -177,11 +179,18 @@ impl Plan {
                     partitions: u32::try_from(settings.size("weft.partitions", 4).clamp(1, 1024))
                         .unwrap_or(4),
                     retention_ms: settings.long("weft.retention").unwrap_or(3_600_000),
-                    ..LogOptions::default()
+                    segment_bytes: settings
+                        .long("weft.segment")
+                        .and_then(|bytes| u64::try_from(bytes).ok())
+                        .unwrap_or_else(|| LogOptions::default().segment_bytes),
                 }),
             },
             coord,
             has_table,
+            table: TableOptions {
+                memtable_bytes: settings
+                    .size("weft.memtable", TableOptions::default().memtable_bytes),
+            },
             ingress: has("ingress").then(|| ingress(settings, &common)).transpose()?,
             directory,
             store: has("store").then(|| store(settings, &common)).transpose()?,

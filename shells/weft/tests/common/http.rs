@@ -67,6 +67,15 @@ impl Request {
         read_reply(stream)
     }
 
+    /// Sends it to somebody who may go away meanwhile.
+    pub(crate) fn try_send(&self, address: SocketAddr) -> std::io::Result<Reply> {
+        let mut stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.write_all(&self.head(self.body.len()))?;
+        stream.write_all(&self.body)?;
+        try_read_reply(stream)
+    }
+
     /// Sends the head and no body, which is said to have `length` bytes.
     pub(crate) fn begin(&self, address: SocketAddr, length: usize) -> TcpStream {
         let mut stream = TcpStream::connect(address).expect("it listens");
@@ -102,15 +111,20 @@ pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
 
 /// Reads a response to its end, proper or not.
 pub(crate) fn read_reply(stream: TcpStream) -> Reply {
+    try_read_reply(stream).expect("an answer")
+}
+
+fn try_read_reply(stream: TcpStream) -> std::io::Result<Reply> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
-    reader.read_line(&mut line).expect("an answer");
+    reader.read_line(&mut line)?;
     let status = line.split(' ').nth(1).and_then(|status| status.parse().ok());
-    let status = status.unwrap_or_else(|| panic!("no status: {line:?}"));
+    let no_status = || std::io::Error::other(format!("no status: {line:?}"));
+    let status = status.ok_or_else(no_status)?;
     let mut headers = Vec::new();
     loop {
         line.clear();
-        reader.read_line(&mut line).expect("a header");
+        reader.read_line(&mut line)?;
         let Some((name, value)) = line.trim_end().split_once(':') else { break };
         headers.push((name.to_owned(), value.trim().to_owned()));
     }
@@ -118,13 +132,13 @@ pub(crate) fn read_reply(stream: TcpStream) -> Reply {
     if reply.header("transfer-encoding") == Some("chunked") {
         reply.is_complete = read_chunks(&mut reader, &mut reply.body).is_ok();
     } else if let Some(length) = reply.header("content-length") {
-        let length: usize = length.parse().expect("a length");
+        let length: usize = length.parse().map_err(std::io::Error::other)?;
         reply.body.resize(length, 0);
         reply.is_complete = reader.read_exact(&mut reply.body).is_ok();
     } else {
         reply.is_complete = reader.read_to_end(&mut reply.body).is_ok();
     }
-    reply
+    Ok(reply)
 }
 
 fn read_chunks(reader: &mut impl BufRead, body: &mut Vec<u8>) -> std::io::Result<()> {

@@ -69,6 +69,24 @@ impl Node {
         Self { home, conf, child, address, read, write }
     }
 
+    /// Another node with the same keys and tokens, whose data is in a folder that is there.
+    pub(crate) fn twin(&self, data: &Path) -> Self {
+        let home = TempDir::new().expect("a folder");
+        let conf = home.path().join("node.conf");
+        let text = std::fs::read_to_string(&self.conf).expect("a configuration");
+        let own = format!("weft.home = {}", self.data().display());
+        let others = format!("weft.home = {}", data.display());
+        std::fs::write(&conf, text.replace(&own, &others)).expect("a file");
+        let (child, address) = spawn(&conf);
+        let (read, write) = (self.read.clone(), self.write.clone());
+        Self { home, conf, child, address, read, write }
+    }
+
+    /// Its `weft.home`.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.home.path().join("data")
+    }
+
     /// The folder that the node has for itself.
     pub(crate) fn folder(&self) -> &Path {
         self.home.path()
@@ -86,6 +104,13 @@ impl Node {
     pub(crate) fn kill(&mut self) {
         self.child.kill().expect("it runs");
         self.child.wait().expect("it has ended");
+    }
+
+    /// Has the process killed, whatever it is at; [`Node::kill`] waits for its end.
+    pub(crate) fn signal_kill(&self) {
+        use rustix::process::{Pid, Signal, kill_process};
+        let pid = Pid::from_raw(self.child.id() as i32).expect("a process");
+        kill_process(pid, Signal::KILL).expect("it is ours");
     }
 
     /// Starts it again where it was.
@@ -160,14 +185,22 @@ impl Drop for Node {
 
 /// Runs the binary to its end and returns what it printed.
 pub(crate) fn weft(folder: &Path, args: &[&str]) -> String {
+    match try_weft(folder, args) {
+        Ok(printed) => printed,
+        Err(errors) => panic!("weft {args:?}: {errors}"),
+    }
+}
+
+/// Runs the binary to its end and returns what it printed; on standard error too, when it failed.
+pub(crate) fn try_weft(folder: &Path, args: &[&str]) -> Result<String, String> {
     let output = Command::new(env!("CARGO_BIN_EXE_weft"))
         .args(args)
         .current_dir(folder)
         .output()
         .expect("the binary is there");
+    let printed = String::from_utf8(output.stdout).expect("text");
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "weft {args:?}: {errors}");
-    String::from_utf8(output.stdout).expect("text")
+    if output.status.success() { Ok(printed) } else { Err(format!("{printed}{errors}")) }
 }
 
 /// Starts a node and waits until it says where it listens, and then until it is ready.
