@@ -66,7 +66,7 @@ impl Node {
         let metrics = Arc::<Metrics>::default();
         let ready = Arc::<Readiness>::default();
         let log = Log::open(plan.log, &plan.home, &metrics, &ready)?;
-        let table = Table::open(plan.has_table, &plan.home)?;
+        let table = Table::open(plan.table, &plan.home, &metrics)?;
         let pool = rayon::ThreadPoolBuilder::new().build().map_err(|error| error.to_string())?;
         let mut wiring = Wiring {
             clock: Clock::new(),
@@ -261,7 +261,7 @@ impl Wiring {
         let backends = Backends {
             http: Box::new(move |action| responder.act(action)),
             log: self.log.client(name, topics, deliver(&sender, Event::Log)).await?,
-            table: self.table.client(deliver(&sender, Event::Table)),
+            table: self.table.client(name, deliver(&sender, Event::Table))?,
             coord: self.coord.client(deliver(&sender, Event::Coord)),
             peer: Box::new(move |action| peers.act(seat, action)),
             ready: Box::new(move |is_ready| ready.set(name, is_ready)),
