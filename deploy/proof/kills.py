@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Kills each process, the broker and ZooKeeper in turn (kill -9) under load, and counts what is lost.
 
-kills.py WEFT SERVERS [NAME…]: SERVERS is the home of deploy/cluster, which is up. NAMEs choose what
-is killed. Each row: writers send requests, each with datapoints of ticks of their own, one
+kills.py [--hbase] WEFT SERVERS [NAME…]: SERVERS is the home of deploy/cluster, which is up. NAMEs choose what
+is killed. With --hbase the table is HBase's: its region server and master are killed, too, and (regions) every
+region of the table is split, closed and opened again. Each row: writers send requests, each with datapoints of ticks of their own, one
 datapoint that overwrites the one before, and one new series; at half time something is killed and
 started again. In the end everything that was acknowledged is asked for.
 
@@ -23,7 +24,7 @@ import threading
 import time
 from pathlib import Path
 
-from nodes import ROOT, Cluster, eventually, make_topics, request
+from nodes import ROOT, Cluster, eventually, java, make_table, make_topics, request
 
 WRITERS = 4
 POINTS = 20
@@ -116,18 +117,22 @@ def missing(cluster, load):
 
 
 class Servers:
-    """Kafka and ZooKeeper of deploy/cluster."""
+    """Kafka, ZooKeeper and HBase of deploy/cluster."""
 
-    def __init__(self, home):
-        self.home = home
+    def __init__(self, home, table=None):
+        self.home, self.table = home, table
         base = int(Path(home, "conf/port-base").read_text())
         self.zookeeper, self.kafka = f"127.0.0.1:{base}", f"127.0.0.1:{base + 1}"
 
     def kill(self, name):
+        if name == "regions":
+            print(f"regions: {java(self.home, 'Regions.java', self.table).strip()}", file=sys.stderr)
+            return
         os.kill(int(Path(self.home, f"run/{name}.pid").read_text()), signal.SIGKILL)
 
     def up(self):
-        command = [str(ROOT / "deploy/cluster"), "up", "--home", self.home, "zookeeper", "kafka"]
+        names = ["zookeeper", "kafka", "hbase"] if self.table else ["zookeeper", "kafka"]
+        command = [str(ROOT / "deploy/cluster"), "up", "--home", self.home, *names]
         subprocess.run(command, check=True, capture_output=True)
 
     def doubles(self, topic):
@@ -177,12 +182,13 @@ def one(cluster, servers, name, doubled_before):
         if other.name in before and (other.process.poll() is not None or other.process.pid != before[other.name]):
             raise SystemExit(f"{other.name} ended:\n{other.log.read_text()[-3000:]}")
     lost = (None,)
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
+    stopped = time.monotonic()
+    while time.monotonic() < stopped + 120:
         lost = missing(cluster, load)
         if lost is not None and not any(lost):
             break
         time.sleep(0.5)
+    print(f"{name}: everything was read {time.monotonic() - stopped:.1f} s after the last request", file=sys.stderr)
     records, doubled = servers.doubles(cluster.topics["data"])
     acknowledged = sum(map(len, load.acknowledged.values()))
     unknown = sum(map(len, load.unknown.values()))
@@ -194,13 +200,17 @@ def one(cluster, servers, name, doubled_before):
 
 
 def main():
-    weft, home, *names = sys.argv[1:]
-    servers = Servers(home)
+    weft, home, *names = [argument for argument in sys.argv[1:] if argument != "--hbase"]
+    table = f"weft-kills-{int(time.time())}" if "--hbase" in sys.argv else None
+    servers = Servers(home, table)
     folder = Path(home) / "kills"
     shutil.rmtree(folder, ignore_errors=True)
-    cluster = Cluster(weft, folder, servers.zookeeper, servers.kafka, 25100)
+    cluster = Cluster(weft, folder, servers.zookeeper, servers.kafka, 25100, table)
     make_topics(home, servers.kafka, cluster.topics.values())
-    names = names or [*(node.name for node in cluster.nodes()), "kafka", "zookeeper"]
+    if table:
+        make_table(home, table)
+    of_hbase = ["region", "master", "regions"] if table else []
+    names = names or [*(node.name for node in cluster.nodes()), "kafka", "zookeeper", *of_hbase]
     is_well, doubled = True, 0
     try:
         cluster.start()

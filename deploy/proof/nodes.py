@@ -23,7 +23,8 @@ class Node:
         local = folder / "local.conf"
         lines = [f"{key} = {value}" for key, value in own.items()]
         local.write_text("\n".join([*lines, f"weft.home = {folder}/data"]) + "\n")
-        files = [CONF / "common.conf", cluster.home / "keys.conf", *(CONF / name for name in templates)]
+        common = ["common.conf", "hbase.conf"] if cluster.table else ["common.conf"]
+        files = [*(CONF / name for name in common), cluster.home / "keys.conf", *(CONF / name for name in templates)]
         self.files = [*files, cluster.home / "servers.conf", local]
         self.log = folder / "log"
         self.process = None
@@ -72,19 +73,24 @@ class Node:
 
 
 class Cluster:
-    """Two ingresses, two shards of two directories, store and egress in one."""
+    """Two ingresses, two shards of two directories, store and egress: in one process, or, where a table of
+    HBase is named, two of each."""
 
-    def __init__(self, weft, home, zookeeper, kafka, port):
-        self.weft, self.home = weft, Path(home)
+    def __init__(self, weft, home, zookeeper, kafka, port, table=None):
+        self.weft, self.home, self.table = weft, Path(home), table
         self.home.mkdir(parents=True, exist_ok=True)
         (self.home / "keys.conf").write_text(self.run("keys", "--cluster"))
         # Names of its own: runs after each other do not see each other.
         name = f"weft-{os.getpid()}-{int(time.time())}"
         self.topics = {"data": f"{name}-data", "metadata": f"{name}-metadata"}
         # ZooKeeper first: an address of Kafka may begin as the template's of ZooKeeper does.
-        text = (CONF / "common.conf").read_text().replace("127.0.0.1:2181", zookeeper).replace("127.0.0.1:9092", kafka)
+        text = (CONF / "common.conf").read_text() + (CONF / "hbase.conf").read_text() * bool(table)
+        text = text.replace("127.0.0.1:2181", zookeeper).replace("127.0.0.1:9092", kafka)
         lines = [line for line in text.splitlines() if kafka in line or zookeeper in line]
         lines += [f"directory.zk.znode = /{name}"]
+        if table:
+            lines += [f"{prefix}.table = {table}" for prefix in
+                      ("store.hbase.data", "egress.hbase.data", "directory.hbase.metadata")]
         lines += [f"{prefix}.topic = {self.topics[prefix.rsplit('.', 1)[1]]}" for prefix in
                   ("ingress.kafka.data", "ingress.kafka.metadata", "store.kafka.data", "directory.kafka.metadata")]
         (self.home / "servers.conf").write_text("\n".join(lines) + "\n")
@@ -100,16 +106,24 @@ class Cluster:
                 own = {"directory.streaming.port": at, "directory.port": thrift}
                 own["directory.kafka.metadata.groupid"] = f"{name}-directory-2-{shard}-{replica}"
                 self.directories.append(Node(self, f"directory-{shard}{replica}", templates, at, own))
-        at = next(ports)
-        own = {"egress.port": at, "store.kafka.data.groupid": f"{name}-store"}
-        self.egress = Node(self, "store-egress", ["store-egress.conf"], at, own)
+        group = {"store.kafka.data.groupid": f"{name}-store"}
+        if table:
+            self.stores = [Node(self, f"store-{number}", ["store.conf"], at, {"standalone.port": at, **group})
+                           for number, at in ((1, next(ports)), (2, next(ports)))]
+            self.egresses = [Node(self, f"egress-{number}", ["egress.conf"], at, {"egress.port": at})
+                             for number, at in ((1, next(ports)), (2, next(ports)))]
+        else:
+            at = next(ports)
+            both = Node(self, "store-egress", ["store-egress.conf"], at, {"egress.port": at, **group})
+            self.stores, self.egresses = [], [both]
+        self.egress = self.egresses[0]
         conf = ["--conf", str(CONF / "common.conf"), "--conf", str(self.home / "keys.conf")]
         who = ["--app", "proof", "--owner", OWNER]
         self.read = self.run("token", "read", *conf, *who).strip()
         self.write = self.run("token", "write", *conf, *who).strip()
 
     def nodes(self):
-        return [*self.directories, self.egress, *self.ingress]
+        return [*self.directories, *self.stores, *self.egresses, *self.ingress]
 
     def start(self):
         for node in self.nodes():
@@ -128,8 +142,9 @@ class Cluster:
         head = {"X-Warp10-Token": self.write}
         return request(self.ingress[number].port, "POST", "/api/v0/update", lines.encode(), head)
 
-    def get(self, path):
-        return request(self.egress.port, "GET", f"/api/v0{path}", None, {"X-Warp10-Token": self.read})
+    def get(self, path, number=0):
+        egress = self.egresses[number % len(self.egresses)]
+        return request(egress.port, "GET", f"/api/v0{path}", None, {"X-Warp10-Token": self.read})
 
     def delete(self, query):
         return request(self.ingress[0].port, "GET", f"/api/v0/delete?{query}", None, {"X-Warp10-Token": self.write})
@@ -153,6 +168,25 @@ def make_topics(deploy_home, kafka, names, partitions=4):
     source = ROOT / "deploy" / "servers" / "Topics.java"
     command = ["java", "-XX:TieredStopAtLevel=1", "-cp", classes, str(source), kafka, str(partitions), *names]
     subprocess.run(command, check=True, capture_output=True)
+
+
+def make_table(deploy_home, name):
+    """In HBase, by its own client; one that is there stays."""
+    java(deploy_home, "Table.java", name, "120")
+
+
+def java(deploy_home, source, *arguments):
+    """Runs a source of deploy/servers or deploy/proof on the classes of HBase that deploy/cluster has fetched; what
+    it prints."""
+    opens = ["java.lang", "java.lang.reflect", "java.io", "java.net", "java.nio", "java.util", "java.util.concurrent",
+             "sun.nio.ch", "sun.security.action", "jdk.internal.ref"]
+    command = ["java", *(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in opens)]
+    command += ["--add-exports=java.base/jdk.internal.misc=ALL-UNNAMED",
+                "--add-exports=java.security.jgss/sun.security.krb5=ALL-UNNAMED"]
+    command += ["-cp", f"{deploy_home}/conf/hbase:{deploy_home}/jars/hbase/*"]
+    folders = [ROOT / "deploy" / "servers", ROOT / "deploy" / "proof"]
+    found = next(folder / source for folder in folders if (folder / source).exists())
+    return subprocess.run([*command, str(found), *arguments], check=True, capture_output=True, text=True).stdout
 
 
 def eventually(what, check, seconds=30, last=None):

@@ -2,16 +2,18 @@
 """The README's walk-through on separate processes, against real Kafka and ZooKeeper; its answers
 are those of one embedded process.
 
-walk_through.py WEFT SERVERS ZOOKEEPER KAFKA: SERVERS is the home of deploy/cluster."""
+walk_through.py [--hbase] WEFT SERVERS ZOOKEEPER KAFKA: SERVERS is the home of deploy/cluster. With --hbase the
+table is HBase's, and two stores and two egresses are processes of their own."""
 
 import json
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
-from nodes import Cluster, ROOT, eventually, make_topics, request
+from nodes import Cluster, ROOT, eventually, make_table, make_topics, request
 
 LINES = """1700000000000000/48.4:-4.5/ room.temperature{room=attic} 21.5
 1700000060000000/48.4:-4.5/ room.temperature{room=attic} 21.7"""
@@ -64,13 +66,17 @@ def answers(weft, read, write, ingress, egress, check):
 
 
 def main():
-    weft, servers, zookeeper, kafka = sys.argv[1:]
+    arguments = [argument for argument in sys.argv[1:] if argument != "--hbase"]
+    weft, servers, zookeeper, kafka = arguments
+    table = f"weft-walk-{int(time.time())}" if "--hbase" in sys.argv else None
     # It is run from other folders too.
     weft = str(Path(weft).resolve())
     home = Path(servers) / "walk-through"
     shutil.rmtree(home, ignore_errors=True)
-    cluster = Cluster(weft, home, zookeeper, kafka, 24900)
+    cluster = Cluster(weft, home, zookeeper, kafka, 24900, table)
     make_topics(servers, kafka, cluster.topics.values())
+    if table:
+        make_table(servers, table)
     embedded = None
     try:
         cluster.start()

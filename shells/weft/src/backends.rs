@@ -1,5 +1,6 @@
 //! Log, coordination and table of a process, as its plan says.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,12 +9,15 @@ use weft_coord::{EmbeddedCoord, ZookeeperClient, ZookeeperConfig};
 use weft_daemons::contract::{
     CoordAction, CoordEvent, LogAction, LogEvent, TableAction, TableEvent,
 };
+use weft_hbase::Registry;
 use weft_log::EmbeddedLog;
-use weft_table::{EmbeddedTable, TableOptions};
+use weft_table::EmbeddedTable;
+use weft_table::hbase::{HbaseClient, HbaseConfig, HbaseReport};
 
 use crate::driver::Act;
+use crate::home;
 use crate::metrics::Metrics;
-use crate::plan::{CoordPlan, LogPlan, TopicAccess};
+use crate::plan::{CoordPlan, LogPlan, TablePlan, TopicAccess};
 use crate::ready::Readiness;
 use crate::report::{info, warn};
 
@@ -252,43 +256,95 @@ fn tell_contact(quorum: &str, has_contact: &AtomicBool, event: &CoordEvent) {
     }
 }
 
-/// The table, where a component needs one.
-pub(crate) struct Table(Option<Arc<EmbeddedTable>>);
+/// The table.
+pub(crate) enum Table {
+    /// No component asks anything of it.
+    Missing,
+    Embedded(Arc<EmbeddedTable>),
+    /// By component.
+    Hbase(BTreeMap<&'static str, HbaseConfig>, Arc<Metrics>),
+}
 
 impl Table {
     pub(crate) fn open(
-        is_needed: bool,
-        options: TableOptions,
+        plan: TablePlan,
         home: &Path,
+        metrics: &Arc<Metrics>,
     ) -> Result<Self, String> {
-        let warned = |problem: &str| warn("table", problem);
-        let table = is_needed.then(|| EmbeddedTable::open(&home.join("table"), options, warned));
-        Ok(Self(table.transpose().map_err(|error| error.to_string())?))
+        match plan {
+            TablePlan::Missing => Ok(Self::Missing),
+            TablePlan::Embedded(options) => {
+                let warned = |problem: &str| warn("table", problem);
+                EmbeddedTable::open(&home.join("table"), options, warned)
+                    .map(Self::Embedded)
+                    .map_err(|error| error.to_string())
+            }
+            TablePlan::Hbase(configs) => Ok(Self::Hbase(configs, metrics.clone())),
+        }
     }
 
     /// The table, if it is in this process.
     pub(crate) const fn embedded(&self) -> Option<&Arc<EmbeddedTable>> {
-        self.0.as_ref()
+        match self {
+            Self::Embedded(table) => Some(table),
+            Self::Missing | Self::Hbase(..) => None,
+        }
     }
 
-    /// Access for one machine; `sink` gets its events.
+    /// Access for the component of this name; `sink` gets its events.
     pub(crate) fn client(
         &self,
+        name: &'static str,
         sink: impl Fn(TableEvent) + Send + Sync + 'static,
-    ) -> Act<TableAction> {
-        match &self.0 {
-            Some(table) => {
+    ) -> Result<Act<TableAction>, String> {
+        match self {
+            Self::Embedded(table) => {
                 let client = table.client(sink);
-                Box::new(move |action| client.submit(action))
+                Ok(Box::new(move |action| client.submit(action)))
+            }
+            Self::Hbase(configs, metrics) if let Some(config) = configs.get(name) => {
+                info(name, &format!("HBase: {}", place(config)));
+                let metrics = metrics.clone();
+                let report = move |report| match report {
+                    HbaseReport::Warning(warning) => warn(name, &format!("HBase: {warning}")),
+                    HbaseReport::Metric(mut metric) => {
+                        metric.labels.push(("component", name.to_owned()));
+                        metrics.change(&metric);
+                    }
+                };
+                let seed = u64::from_le_bytes(home::random()?);
+                let runtime = tokio::runtime::Handle::current();
+                let client = HbaseClient::new(config.clone(), seed, &runtime, sink, report);
+                Ok(Box::new(move |action| client.submit(action)))
             }
             // Components that need none ask nothing of it.
-            None => Box::new(|_| {}),
+            Self::Missing | Self::Hbase(..) => Ok(Box::new(|_| {})),
         }
     }
 
     pub(crate) fn close(&self) {
-        if let Some(table) = &self.0 {
+        if let Self::Embedded(table) = self {
             table.close();
         }
     }
+}
+
+/// Where a component's part of HBase is, in a few words.
+fn place(config: &HbaseConfig) -> String {
+    let data = config.columns.data.as_ref().map(|data| (&data.table, &data.family));
+    let metadata =
+        config.columns.metadata.as_ref().map(|columns| (&columns.table, &columns.family));
+    let tables = data.into_iter().chain(metadata).map(|(table, family)| {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        format!("table {}, family {}", text(table), text(family))
+    });
+    let tables: Vec<String> = tables.collect();
+    let registry = match &config.client.registry {
+        Registry::Zookeeper { parent } => format!("{}{parent}", config.quorum),
+        Registry::Masters(masters) => {
+            let masters: Vec<String> = masters.iter().map(ToString::to_string).collect();
+            format!("masters {}", masters.join(","))
+        }
+    };
+    format!("{registry}: {}", tables.join("; "))
 }

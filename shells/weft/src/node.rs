@@ -68,7 +68,7 @@ impl Node {
         let metrics = Arc::<Metrics>::default();
         let ready = Arc::<Readiness>::default();
         let log = Log::open(plan.log, &plan.home, &metrics, &ready)?;
-        let table = Table::open(plan.has_table, plan.table, &plan.home)?;
+        let table = Table::open(plan.table, &plan.home, &metrics)?;
         let backups = match (log.embedded(), table.embedded()) {
             (Some(log), Some(table)) => Some(Backups::listen(log, table, &plan.home)),
             // Elsewhere the servers that hold the data have means of their own.
@@ -270,7 +270,7 @@ impl Wiring {
         let backends = Backends {
             http: Box::new(move |action| responder.act(action)),
             log: self.log.client(name, topics, deliver(&sender, Event::Log)).await?,
-            table: self.table.client(deliver(&sender, Event::Table)),
+            table: self.table.client(name, deliver(&sender, Event::Table))?,
             coord: self.coord.client(deliver(&sender, Event::Coord)),
             peer: Box::new(move |action| peers.act(seat, action)),
             ready: Box::new(move |is_ready| ready.set(name, is_ready)),

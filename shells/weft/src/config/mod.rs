@@ -31,6 +31,24 @@ pub(crate) const WEFT_KEYS: &[(&str, Kind, &str, &str)] = &[
     ("weft.log", Kind::Text, "as weft.backend", "the log alone: embedded or kafka"),
     ("weft.table", Kind::Text, "as weft.backend", "the table alone: embedded or hbase"),
     ("weft.coord", Kind::Text, "as weft.backend", "coordination alone: embedded or zookeeper"),
+    (
+        "weft.hbase.bulkdelete",
+        Kind::Bool,
+        "true",
+        "whether store deletes by HBase's BulkDeleteEndpoint, where that is deployed",
+    ),
+    (
+        "weft.hbase.user",
+        Kind::Text,
+        "weft",
+        "as whom HBase is spoken to, which must not ask for more",
+    ),
+    (
+        "weft.hbase.masters",
+        Kind::Text,
+        "none",
+        "masters of HBase, host:port,host:port: asked where it is in the place of ZooKeeper",
+    ),
     ("weft.zookeeper.timeout", Kind::Long, "10000", "milliseconds that a session outlives contact"),
     (
         "weft.directory.address",

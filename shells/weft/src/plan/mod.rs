@@ -1,7 +1,9 @@
 //! What a process is to run: a configuration, understood.
 
+mod hbase;
 mod topics;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,6 +24,7 @@ use weft_gts::{IdKeys, TimeUnit};
 use weft_http::Limits;
 use weft_log::LogOptions;
 use weft_table::TableOptions;
+use weft_table::hbase::HbaseConfig;
 use weft_wire::envelope::Envelope;
 use weft_wire::token::{TokenAuthority, TokenKeys};
 use weft_wire::znode::{DIRECTORY_SERVICE, ServiceInstance};
@@ -54,9 +57,7 @@ pub(crate) struct Plan {
     pub(crate) home: PathBuf,
     pub(crate) log: LogPlan,
     pub(crate) coord: CoordPlan,
-    /// Whether a component reads or writes the table.
-    pub(crate) has_table: bool,
-    pub(crate) table: TableOptions,
+    pub(crate) table: TablePlan,
     pub(crate) tokens: TokenKeys,
     pub(crate) ingress: Option<Component<IngressConfig>>,
     pub(crate) directory: Option<DirectoryPlan>,
@@ -83,6 +84,15 @@ pub(crate) enum LogPlan {
 pub(crate) enum CoordPlan {
     Embedded,
     Zookeeper(ZookeeperConfig),
+}
+
+/// Which table.
+pub(crate) enum TablePlan {
+    /// No component asks anything of it.
+    Missing,
+    Embedded(TableOptions),
+    /// By component.
+    Hbase(BTreeMap<&'static str, HbaseConfig>),
 }
 
 /// A component.
@@ -153,9 +163,29 @@ impl Plan {
             let config = &directory.config;
             config.init || config.store || config.delete
         };
-        let has_table =
-            has("store") || has("egress") || directory.as_ref().is_some_and(needs_table);
-        check_table(settings, choice, has_table, has("egress") && !has("store"))?;
+        let of_directory = directory.as_ref().is_some_and(needs_table);
+        let table = match choice.table {
+            _ if !(has("store") || has("egress") || of_directory) => TablePlan::Missing,
+            Backend::Embedded => {
+                let default = TableOptions::default().memtable_bytes;
+                let memtable_bytes = settings.size("weft.memtable", default);
+                TablePlan::Embedded(TableOptions { memtable_bytes })
+            }
+            Backend::Cluster => {
+                let mut configs = BTreeMap::new();
+                if has("store") {
+                    configs.insert("store", hbase::store(settings, call_time_max(settings))?);
+                }
+                if has("egress") {
+                    configs.insert("egress", hbase::egress(settings)?);
+                }
+                if of_directory {
+                    configs.insert("directory", hbase::directory(settings)?);
+                }
+                TablePlan::Hbase(configs)
+            }
+        };
+        check_table(settings, choice, &table, has("egress") && !has("store"))?;
         let coord = match choice.coord {
             Backend::Embedded => CoordPlan::Embedded,
             Backend::Cluster => CoordPlan::Zookeeper(ZookeeperConfig {
@@ -186,11 +216,7 @@ impl Plan {
                 }),
             },
             coord,
-            has_table,
-            table: TableOptions {
-                memtable_bytes: settings
-                    .size("weft.memtable", TableOptions::default().memtable_bytes),
-            },
+            table,
             ingress: has("ingress").then(|| ingress(settings, &common)).transpose()?,
             directory,
             store: has("store").then(|| store(settings, &common)).transpose()?,
@@ -222,24 +248,17 @@ impl Plan {
     }
 }
 
-/// What the table can be for now.
+/// Who shares an embedded table shares a process.
 fn check_table(
     settings: &Settings,
     choice: &Choice,
-    has_table: bool,
+    table: &TablePlan,
     egress_alone: bool,
 ) -> Result<(), ConfigError> {
-    if has_table && choice.table == Backend::Cluster {
-        let message = format!(
-            "this build of Weft has no HBase backend yet ({}); set weft.table = embedded to keep \
-             the table in weft.home",
-            choice.reason
-        );
-        return Err(settings.error("weft.table", &message));
-    }
-    if egress_alone && choice.log == Backend::Cluster {
+    if egress_alone && matches!(table, TablePlan::Embedded(_)) && choice.log == Backend::Cluster {
         let message = "egress reads the embedded table, which store writes: both must be in one \
-                       process";
+                       process, or on HBase (store.hbase.data.zkconnect, \
+                       egress.hbase.data.zkconnect)";
         return Err(settings.error("warp.components", message));
     }
     Ok(())
@@ -478,7 +497,7 @@ fn store(settings: &Settings, common: &Common) -> Result<Component<StoreConfig>,
         envelope: envelope(settings, "store.kafka.data")?,
         // Each commit is a flush of the table.
         commit_period: millis(settings, "store.kafka.data.commitperiod", 5_000),
-        call_time_max: millis(settings, "store.kafka.data.intercommits.maxtime", 60_000),
+        call_time_max: call_time_max(settings),
         put_points_max: (settings.size("store.hbase.data.maxpendingputssize", 1_000_000) / 20)
             .max(1),
         unit: common.unit,
@@ -490,6 +509,11 @@ fn store(settings: &Settings, common: &Common) -> Result<Component<StoreConfig>,
         false => Vec::new(),
     };
     Ok(Component { config, address: standalone(settings)?, topics })
+}
+
+/// How long a call of the table may take before the store begins again.
+fn call_time_max(settings: &Settings) -> Duration {
+    millis(settings, "store.kafka.data.intercommits.maxtime", 60_000)
 }
 
 fn directory(settings: &Settings, common: &Common) -> Result<DirectoryPlan, ConfigError> {
