@@ -140,9 +140,8 @@ fn check(conf: &[PathBuf]) -> Result<(), String> {
     for warning in settings.warnings() {
         println!("warning: {warning}");
     }
-    let idle = settings.without_effect();
-    if !idle.is_empty() {
-        println!("without effect (yet): {}", idle.join(" "));
+    for line in settings.without_effect() {
+        println!("{line}");
     }
     println!("ok: {} ({})", choice.words(), choice.reason);
     Ok(())

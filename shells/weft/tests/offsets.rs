@@ -8,6 +8,7 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use weft_coord::{ZookeeperClient, ZookeeperConfig};
 use weft_daemons::contract::{ActionId, CoordAction, CoordEvent};
@@ -142,4 +143,43 @@ async fn started(zookeeper: &str, kafka: &str, topic: &str, group: &str, tree: &
     tree.create(&format!("/consumers/{group}/ids/daemon"), "{}", true).await;
     let (done, said) = start();
     assert!(!done && said.contains("has members under"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn workers_are_members_of_one_group() {
+    let Ok(kafka) = std::env::var("WEFT_KAFKA") else {
+        eprintln!("WEFT_KAFKA names no server: skipped");
+        return;
+    };
+    let since = std::time::SystemTime::UNIX_EPOCH.elapsed().expect("after 1970").as_nanos();
+    let (group, topic) = (format!("workers-{since}"), format!("topic-workers-{since}"));
+    make_topic(&kafka, &topic).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let (_, keys) = weft(&["keys"]);
+    let conf = folder.path().join("weft.conf");
+    let text = format!(
+        "{keys}warp.components = store\nstandalone.port = 0\nweft.home = {}\n\
+         store.kafka.data.topic = {topic}\nstore.kafka.data.groupid = {group}\n\
+         store.kafka.data.consumer.bootstrap.servers = {kafka}\n\
+         store.nthreads = 2\nstore.nthreads.kafka = 2\n",
+        folder.path().display()
+    );
+    std::fs::write(&conf, text).expect("written");
+    let arguments = ["start", conf.to_str().expect("UTF-8")];
+    let child = Command::new(env!("CARGO_BIN_EXE_weft")).args(arguments).spawn();
+    let mut child = child.expect("it runs");
+    let client: BaseConsumer =
+        ClientConfig::new().set("bootstrap.servers", &kafka).create().expect("a client");
+    let members = || {
+        let list = client.fetch_group_list(Some(&group), Duration::from_secs(20)).ok()?;
+        list.groups().first().map(|group| group.members().len())
+    };
+    let begun = std::time::Instant::now();
+    while members() != Some(4) && begun.elapsed() < Duration::from_secs(60) {
+        assert_eq!(child.try_wait().expect("a child"), None, "it ended");
+    }
+    let found = members();
+    child.kill().expect("it runs");
+    child.wait().expect("it has ended");
+    assert_eq!(found, Some(4), "2 workers with 2 readers each");
 }
