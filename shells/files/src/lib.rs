@@ -6,6 +6,8 @@
 
 mod os;
 #[cfg(feature = "simulated")]
+mod random;
+#[cfg(feature = "simulated")]
 mod simulated;
 
 use std::fmt;
@@ -13,6 +15,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use os::OsFiles;
+#[cfg(feature = "simulated")]
+pub use random::Random;
 #[cfg(feature = "simulated")]
 pub use simulated::{Damage, SimulatedDisk};
 
