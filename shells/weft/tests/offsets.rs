@@ -2,9 +2,13 @@
 //! `WEFT_ZOOKEEPER=host:port` and `WEFT_KAFKA=host:port` name.
 #![cfg(feature = "kafka")]
 
+mod common;
+
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use common::run;
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -15,10 +19,8 @@ use weft_daemons::contract::{ActionId, CoordAction, CoordEvent};
 
 /// What a command says, and whether it did it.
 fn weft(arguments: &[&str]) -> (bool, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_weft")).args(arguments).output();
-    let output = output.expect("it runs");
-    let said = [output.stdout, output.stderr].concat();
-    (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+    let (succeeded, out, error) = run(Path::new("."), arguments, "");
+    (succeeded, out + &error)
 }
 
 /// A client of ZooKeeper.
@@ -143,6 +145,27 @@ async fn started(zookeeper: &str, kafka: &str, topic: &str, group: &str, tree: &
     tree.create(&format!("/consumers/{group}/ids/daemon"), "{}", true).await;
     let (done, said) = start();
     assert!(!done && said.contains("has members under"), "{said}");
+}
+
+#[test]
+fn tls_is_refused_by_name_where_it_is_not_built_in() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (_, keys) = weft(&["keys"]);
+    let conf = folder.path().join("weft.conf");
+    let check = |more: &str| {
+        let text = format!(
+            "{keys}warp.components = store\nstore.kafka.data.consumer.bootstrap.servers = h:1\n\
+             store.kafka.data.consumer.conf.prefix = kafka.\n{more}"
+        );
+        std::fs::write(&conf, text).expect("written");
+        weft(&["config", "check", conf.to_str().expect("UTF-8")])
+    };
+    let (done, said) = check("kafka.security.protocol = SASL_SSL\n");
+    assert_eq!(done, cfg!(feature = "kafka-tls"), "{said}");
+    let reason = "security.protocol = SASL_SSL: this weft was built without TLS";
+    assert!(done || said.contains(reason), "{said}");
+    let (done, said) = check("kafka.no.such = 1\n");
+    assert!(!done && said.contains("no.such = 1"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -212,6 +212,15 @@ impl Plan {
         }
     }
 
+    /// The topics of each component, on Kafka.
+    #[cfg(feature = "kafka")]
+    pub(crate) fn topics(&self) -> Vec<&[TopicAccess]> {
+        let ingress = self.ingress.as_ref().map(|component| &component.topics[..]);
+        let store = self.store.as_ref().map(|component| &component.topics[..]);
+        let directory = self.directory.as_ref().map(|directory| &directory.topics[..]);
+        [ingress, store, directory].into_iter().flatten().collect()
+    }
+
     /// The keys of tokens.
     pub(crate) const fn token_keys(&self) -> &TokenKeys {
         &self.tokens
