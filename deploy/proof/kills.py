@@ -120,8 +120,8 @@ class Servers:
 
     def __init__(self, home):
         self.home = home
-        base = int(Path(home, "conf/port-base").read_text())
-        self.zookeeper, self.kafka = f"127.0.0.1:{base}", f"127.0.0.1:{base + 1}"
+        self.base = int(Path(home, "conf/port-base").read_text())
+        self.zookeeper, self.kafka = f"127.0.0.1:{self.base}", f"127.0.0.1:{self.base + 1}"
 
     def kill(self, name):
         os.kill(int(Path(self.home, f"run/{name}.pid").read_text()), signal.SIGKILL)
@@ -198,7 +198,7 @@ def main():
     servers = Servers(home)
     folder = Path(home) / "kills"
     shutil.rmtree(folder, ignore_errors=True)
-    cluster = Cluster(weft, folder, servers.zookeeper, servers.kafka, 25100)
+    cluster = Cluster(weft, folder, servers.zookeeper, servers.kafka, servers.base + 100)
     make_topics(home, servers.kafka, cluster.topics.values())
     names = names or [*(node.name for node in cluster.nodes()), "kafka", "zookeeper"]
     is_well, doubled = True, 0

@@ -42,7 +42,7 @@ def main():
     servers = Servers(home)
     folder = Path(home) / "speed"
     shutil.rmtree(folder, ignore_errors=True)
-    cluster = Cluster(weft, folder, servers.zookeeper, servers.kafka, 25300)
+    cluster = Cluster(weft, folder, servers.zookeeper, servers.kafka, servers.base + 200)
     again = f"{cluster.topics['data']}-again"
     make_topics(home, servers.kafka, [*cluster.topics.values(), again])
     try:
