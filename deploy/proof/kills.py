@@ -121,8 +121,8 @@ class Servers:
 
     def __init__(self, home, table=None):
         self.home, self.table = home, table
-        base = int(Path(home, "conf/port-base").read_text())
-        self.zookeeper, self.kafka = f"127.0.0.1:{base}", f"127.0.0.1:{base + 1}"
+        self.base = int(Path(home, "conf/port-base").read_text())
+        self.zookeeper, self.kafka = f"127.0.0.1:{self.base}", f"127.0.0.1:{self.base + 1}"
 
     def kill(self, name):
         if name == "regions":
@@ -205,7 +205,7 @@ def main():
     servers = Servers(home, table)
     folder = Path(home) / "kills"
     shutil.rmtree(folder, ignore_errors=True)
-    cluster = Cluster(weft, folder, servers.zookeeper, servers.kafka, 25100, table)
+    cluster = Cluster(weft, folder, servers.zookeeper, servers.kafka, servers.base + 100, table)
     make_topics(home, servers.kafka, cluster.topics.values())
     if table:
         make_table(home, table)

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """How fast a cluster takes datapoints in and applies them, beside a bare Kafka client in the same run.
 
-speed.py WEFT KAFKA_SPEED SERVERS: SERVERS is the home of deploy/cluster, which is up; KAFKA_SPEED the
-example of that name of weft-log. Every request has datapoints of many series, so that each becomes a
-record of its own, as small as records get."""
+speed.py WEFT KAFKA_SPEED SERVERS [POINTS]: SERVERS is the home of deploy/cluster, which is up; KAFKA_SPEED
+the example of that name of weft-log. Every request has POINTS datapoints of each of its series, which
+become one record: 1, when nothing is said, makes records as small as they get."""
 
 import shutil
 import subprocess
@@ -16,12 +16,19 @@ from kills import Servers
 from nodes import Cluster, eventually, make_topics
 
 REQUESTS, LINES, SERIES, SENDERS = 400, 2_500, 25_000, 4
+POINTS = int(sys.argv[4]) if len(sys.argv) > 4 else 1
+if POINTS > 1:
+    LINES, SERIES = 20_000, 20_000 // POINTS
 
 
 def body(number):
-    """A line for each of some series, one datapoint each."""
-    first = number * LINES % SERIES
-    return "\n".join(f"{number + 1}// speed{{n={first + line}}} {number}" for line in range(LINES))
+    """Some datapoints for each of some series; a line that begins with = goes on with the series before."""
+    first = number * LINES // POINTS % SERIES
+    lines = []
+    for series in range(first, first + LINES // POINTS):
+        lines.append(f"{number * POINTS + 1}// speed{{n={series}}} {number}.5")
+        lines += [f"={number * POINTS + point}// {number}.{point}" for point in range(2, POINTS + 1)]
+    return "\n".join(lines)
 
 
 def send(cluster, bodies, refused):
@@ -31,17 +38,17 @@ def send(cluster, bodies, refused):
 
 
 def main():
-    weft, bare, home = sys.argv[1:]
+    weft, bare, home = sys.argv[1:4]
     servers = Servers(home)
     folder = Path(home) / "speed"
     shutil.rmtree(folder, ignore_errors=True)
-    cluster = Cluster(weft, folder, servers.zookeeper, servers.kafka, 25300)
+    cluster = Cluster(weft, folder, servers.zookeeper, servers.kafka, servers.base + 200)
     again = f"{cluster.topics['data']}-again"
     make_topics(home, servers.kafka, [*cluster.topics.values(), again])
     try:
         cluster.start()
         # Every series is known, and everything warm.
-        warm = [(number, body(number)) for number in range(SERIES // LINES)]
+        warm = [(number, body(number)) for number in range(max(1, SERIES // LINES))]
         refused = []
         send(cluster, warm, refused)
         bodies = [(number, body(number)) for number in range(len(warm), REQUESTS)]
@@ -59,7 +66,8 @@ def main():
         eventually("applied", lambda: applied(cluster, REQUESTS * LINES), 300)
         done = time.monotonic() - start
         cpu = {node.name: node.cpu() - before[node.name] for node in cluster.nodes()}
-        print(f"ingest: {points / taken:.0f} datapoints (and records) a second; {len(refused)} requests refused")
+        print(f"ingest: {points / taken:.0f} datapoints, {points / POINTS / taken:.0f} records a second; "
+              f"{len(refused)} requests refused")
         print(f"applied by store: {points / done:.0f} datapoints a second, from the first request on")
         print("processor seconds: " + ", ".join(f"{name} {seconds:.1f}" for name, seconds in cpu.items()))
     finally:

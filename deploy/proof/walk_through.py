@@ -73,7 +73,9 @@ def main():
     weft = str(Path(weft).resolve())
     home = Path(servers) / "walk-through"
     shutil.rmtree(home, ignore_errors=True)
-    cluster = Cluster(weft, home, zookeeper, kafka, 24900, table)
+    # Beside the servers' own, so that two runs on one machine do not meet.
+    port = int(zookeeper.rsplit(":", 1)[1]) + 300
+    cluster = Cluster(weft, home, zookeeper, kafka, port, table)
     make_topics(servers, kafka, cluster.topics.values())
     if table:
         make_table(servers, table)
@@ -97,9 +99,9 @@ def main():
             return [status, body.decode()]
 
         told = answers(weft, cluster.read, cluster.write, cluster.ingress[1].port, cluster.egress.port, on_cluster)
-        embedded = Embedded(weft, home / "embedded", (home / "keys.conf").read_text(), 24990)
-        eventually("embedded", lambda: up(24990))
-        asked = answers(weft, cluster.read, cluster.write, 24990, 24990, at_once)
+        embedded = Embedded(weft, home / "embedded", (home / "keys.conf").read_text(), port + 90)
+        eventually("embedded", lambda: up(port + 90))
+        asked = answers(weft, cluster.read, cluster.write, port + 90, port + 90, at_once)
         for step, answer in asked.items():
             if told[step] != answer:
                 raise SystemExit(f"{step} differs:\n  cluster:  {told[step]}\n  embedded: {answer}")

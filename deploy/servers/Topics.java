@@ -10,7 +10,7 @@ import org.apache.kafka.common.errors.TopicExistsException;
 /** Creates those of the topics that are missing: {@code Topics BROKER PARTITIONS TOPIC...}. */
 public final class Topics {
     public static void main(String[] args) throws Exception {
-        Map<String, Object> client = Map.of("bootstrap.servers", args[0], "default.api.timeout.ms", "60000");
+        Map<String, Object> client = Map.of("bootstrap.servers", args[0], "default.api.timeout.ms", "60000", "request.timeout.ms", "5000");
         // A record's time is the broker's: which of two writes survives is no writer's decision.
         Map<String, String> topic = Map.of("message.timestamp.type", "LogAppendTime");
         // A directory that begins without a table learns every series from the topic.

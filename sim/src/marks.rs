@@ -28,7 +28,7 @@ const KINDS: &[(Component, &str)] = &[
          find|find cancel|find ended|find failed|find next|found|get|list|next|\
          no children|no node|node|not ready|points|ready|request body|request broken|\
          request end|request head|response abort|response body|response drained|\
-         response end|response head|script|stop|stopped|stream broke|stream ended|tick",
+         response end|response head|script|stop|stopped|stream broke|stream ended|tick|counted",
     ),
     (
         Ingress,
@@ -218,6 +218,7 @@ mod tests {
         ("CoordAction::Children {", &["list", "children", "no children"]),
         ("watch: true", &["changed"]),
         ("PeerAction::Find {", &["find", "found", "find ended", "find failed"]),
+        ("find.estimates = ", &["counted"]),
         ("PeerAction::Next {", &["find next"]),
         ("PeerAction::Cancel {", &["find cancel"]),
         ("PeerAction::Answer {", &["answer", "ask", "ask next", "ask cancel"]),

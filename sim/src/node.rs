@@ -131,6 +131,20 @@ pub const fn id_keys() -> IdKeys {
     IdKeys { class: SipKey::new(5, 6), labels: SipKey::new(7, 8) }
 }
 
+/// What scripts know: the keys of ids.
+fn scripts() -> weft_warpscript::Config {
+    let mut config = weft_warpscript::Config::default();
+    // As in `id_keys`.
+    for (key, value) in [
+        ("warp.hash.class", "hex:00000000000000050000000000000006"),
+        ("warp.hash.labels", "hex:00000000000000070000000000000008"),
+    ] {
+        let is_known = config.set(key, value);
+        assert!(is_known, "{key}");
+    }
+    config
+}
+
 /// The machines of a node, and, for a directory, the name under which it registers.
 pub fn machines(
     params: &Params,
@@ -183,7 +197,7 @@ pub fn machines(
             directory_path: directory_path(),
             wait_for: params.embedded.then(|| [METADATA_TOPIC.into(), DATA_TOPIC.into()]),
             exec: ExecConfig {
-                machine: Arc::new(weft_warpscript::Config::default()),
+                machine: Arc::new(scripts()),
                 has_library: false,
                 has_bootstrap: false,
                 body_max: 1 << 20,

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use weft_gts::Metadata;
+use weft_wire::thrift::DirectoryStatsResponse;
 use weft_wire::znode::ServiceInstance;
 
 use crate::contract::peer::{
@@ -25,6 +26,8 @@ pub(crate) struct FindId(u64);
 pub(crate) enum FindEvent {
     /// The next series, in the order of ids; more when [`DirectoryClient::next`] is called.
     Found(Vec<Metadata>),
+    /// How many there are, by shard, where that was asked for. It is the last event.
+    Counted(Vec<DirectoryStatsResponse>),
     /// There are no more.
     End,
     /// It failed: what came so far is not all.
@@ -77,6 +80,7 @@ struct Shard {
     /// Replicas that were not asked; none once something was found.
     spares: Vec<Replica>,
     found: VecDeque<Metadata>,
+    counted: Option<DirectoryStatsResponse>,
     has_ended: bool,
 }
 
@@ -110,7 +114,8 @@ impl DirectoryClient {
         for ((instance, address), spares) in chosen {
             let stream = ids.next_id();
             self.streams.insert(stream, id);
-            shards.push(Shard { stream, spares, found: VecDeque::new(), has_ended: false });
+            let (found, counted) = (VecDeque::new(), None);
+            shards.push(Shard { stream, spares, found, counted, has_ended: false });
             let request = request.clone();
             let find = PeerAction::Find { id: stream, instance, address, request };
             self.peer_actions.push_back(find);
@@ -187,6 +192,10 @@ impl DirectoryClient {
                 }
                 shard.spares.clear();
                 shard.found.extend(series);
+            }
+            Answer::Counted(counted) => {
+                shard.counted = Some(*counted);
+                shard.has_ended = true;
             }
             Answer::End => shard.has_ended = true,
             Answer::Failed(PeerError::Unavailable(_)) if !shard.spares.is_empty() => {
@@ -289,6 +298,11 @@ impl Find {
         if let Some(reason) = self.failed.take() {
             return Some(FindEvent::Failed(reason));
         }
+        if self.request.estimates {
+            let has_all = self.shards.iter().all(|shard| shard.counted.is_some());
+            let counted = self.shards.iter_mut().filter_map(|shard| shard.counted.take());
+            return has_all.then(|| FindEvent::Counted(counted.collect()));
+        }
         let mut merged = Vec::new();
         while merged.len() < CHUNK_MAX {
             if self.shards.iter().any(|shard| shard.found.is_empty() && !shard.has_ended) {
@@ -389,6 +403,7 @@ mod tests {
 
     fn found(client: &mut DirectoryClient) -> Option<Result<Vec<i64>, String>> {
         client.poll_find().map(|(_, event)| match event {
+            FindEvent::Counted(counted) => panic!("series, not {counted:?}"),
             FindEvent::Found(series) => Ok(series.iter().map(|one| one.id.labels_id).collect()),
             FindEvent::End => Ok(Vec::new()),
             FindEvent::Failed(message) => Err(message),
@@ -435,6 +450,35 @@ mod tests {
         client.next(FindId(1));
         client.peer_event(answered(b, Answer::End), &mut ids);
         assert_eq!(found(&mut client), Some(Ok(Vec::new())));
+    }
+
+    #[test]
+    fn a_count_is_whole_when_every_shard_has_counted() {
+        let (mut client, mut ids) = client(&[("a", 2, 0), ("b", 2, 1), ("c", 2, 1)]);
+        let request = FindRequest { estimates: true, ..FindRequest::default() };
+        client.find(&request, &mut ids).expect("complete");
+        let mut asked = || match client.poll_peer() {
+            Some(PeerAction::Find { id, request, .. }) => {
+                assert!(request.estimates);
+                id
+            }
+            other => panic!("a find, not {other:?}"),
+        };
+        let (a, b) = (asked(), asked());
+        let count = |number| DirectoryStatsResponse {
+            gts_count: Some(vec![number]),
+            ..DirectoryStatsResponse::default()
+        };
+        let counted = |id, number| answered(id, Answer::Counted(Box::new(count(number))));
+        client.peer_event(counted(a, 1), &mut ids);
+        assert_eq!(client.poll_find(), None, "the other one has some, too");
+        let gone = Answer::Failed(PeerError::Unavailable("gone".to_owned()));
+        client.peer_event(answered(b, gone), &mut ids);
+        let Some(PeerAction::Find { id, .. }) = client.poll_peer() else { panic!("the other") };
+        client.peer_event(counted(id, 2), &mut ids);
+        let all = FindEvent::Counted(vec![count(1), count(2)]);
+        assert_eq!(client.poll_find(), Some((FindId(1), all)));
+        assert_eq!((client.poll_find(), client.poll_peer()), (None, None), "it is over");
     }
 
     #[test]

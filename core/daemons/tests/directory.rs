@@ -143,6 +143,7 @@ fn found(
             None => effects = step(directory, at(0), Event::Tick),
             Some(Answer::End) => return Ok(series),
             Some(Answer::Failed(error)) => return Err(error.to_string()),
+            Some(Answer::Counted(counted)) => panic!("series, not {counted:?}"),
             Some(Answer::Found(chunk)) => {
                 assert!(!chunk.is_empty() && chunk.len() <= FIND_CHUNK_MAX);
                 series.extend(chunk.iter().map(|metadata| metadata.id));
@@ -293,6 +294,33 @@ fn a_find_answers_everything_that_matches_or_says_that_it_failed() {
     let bad = SelectorText { class: "~(".to_owned(), labels: Vec::new() };
     let answer = found(&mut directory, request(vec![bad], false), |_| {});
     assert!(answer.is_err(), "{answer:?}");
+}
+
+#[test]
+fn what_is_only_counted_does_not_travel() {
+    let all: Vec<Metadata> = (0..3_000).map(series).collect();
+    let mut directory = serving(config(), &all);
+    let selector = |text| SelectorText::parse(text).expect("a selector");
+    // A series that two selectors match counts once.
+    let selectors = vec![selector("~.*{}"), selector("a{n=7}")];
+    let request = FindRequest { selectors, sorted: true, estimates: true, ..everything() };
+    let mut effects =
+        step(&mut directory, at(0), Event::Peer(PeerEvent::Ask { ask: ActionId(77), request }));
+    let counted = loop {
+        let answer = effects.into_iter().find_map(|effect| match effect {
+            Effect::Peer(PeerAction::Answer { answer, .. }) => Some(answer),
+            _ => None,
+        });
+        match answer {
+            None => effects = step(&mut directory, at(0), Event::Tick),
+            Some(Answer::Counted(counted)) => break counted,
+            Some(other) => panic!("estimates, not {other:?}"),
+        }
+    };
+    let series = Estimates::of(&[*counted]).expect("estimators").series;
+    assert!((2_900..3_100).contains(&series), "{series}");
+    let effects = step(&mut directory, at(0), Event::Tick);
+    assert!(effects.is_empty(), "that was all");
 }
 
 /// A directory that is asked over the network, by a key.

@@ -13,9 +13,10 @@ use weft_daemons::contract::{
     Machine, PeerAction, PeerEvent, RequestHead, TableAction, TableEvent, Task, Topic,
 };
 use weft_daemons::cors::CorsConfig;
+use weft_daemons::directory::{Stats, StatsLimits};
 use weft_daemons::egress::{Egress, EgressConfig, EgressDone, EgressTask, ExecConfig};
 use weft_daemons::headers::HeaderNames;
-use weft_gts::{Columns, Metadata, NO_ELEVATION, NO_LOCATION, TimeUnit, Value};
+use weft_gts::{Columns, IdKeys, Metadata, NO_ELEVATION, NO_LOCATION, SipKey, TimeUnit, Value};
 use weft_warpscript::requests::Library;
 use weft_warpscript::{Config, Limits};
 use weft_wire::token::TokenAuthority;
@@ -345,6 +346,26 @@ fn a_fetch_finds_and_reads_what_the_token_allows() {
     let head = the_head(&effects).expect("an answer");
     let fetched = head.headers.iter().find(|(name, _)| name == "X-Warp10-Fetched");
     assert_eq!(fetched.map(|(_, value)| value.as_str()), Some("2"));
+}
+
+#[test]
+fn directories_count_for_themselves() {
+    let mut world = World::new();
+    let token = read_token(&[]);
+    world.send(&format!("[ '{token}' '~a.*' {{}} ] FINDSTATS 'gts.estimate' GET"), &[]);
+    let effects = world.run();
+    let [PeerAction::Find { id, request, .. }] = &peers(&effects)[..] else { panic!("a find") };
+    assert!(request.estimates, "{request:?}");
+    let keys = IdKeys { class: SipKey::new(1, 2), labels: SipKey::new(3, 4) };
+    let mut stats = Stats::new(keys, StatsLimits::default(), 0);
+    for class in ["ab", "ac", "ad"] {
+        let mut metadata = series(class);
+        metadata.id = keys.series_id(&metadata);
+        stats.add(&metadata);
+    }
+    let answer = Answer::Counted(Box::new(stats.finish()));
+    world.handle(Event::Peer(PeerEvent::Answered { id: *id, answer }));
+    assert_eq!(body_text(&world.run()), "[3]");
 }
 
 #[test]

@@ -13,11 +13,13 @@
 //! ```
 
 use weft_gts::selector::SelectorText;
-use weft_gts::{Metadata, SipKey};
+use weft_gts::{Labels, Metadata, SipKey};
 
 use crate::opb64;
-use crate::sign::signature;
-use crate::thrift::{decode_metadata, encode_metadata};
+use crate::sign::{directory_hash, signature};
+use crate::thrift::{
+    DirectoryStatsRequest, DirectoryStatsResponse, decode_metadata, encode_metadata,
+};
 
 /// Where the request goes.
 pub const PATH: &str = "/directory-streaming";
@@ -68,6 +70,27 @@ pub fn read_line(line: &[u8]) -> Option<Metadata> {
     decode_metadata(&opb64::decode(line).ok()?).ok()
 }
 
+/// The body of a request for estimates of the series that match any of the selectors, signed.
+pub fn stats_request(key: SipKey, now_ms: i64, selectors: &[SelectorText]) -> String {
+    let classes: Vec<String> = selectors.iter().map(|selector| selector.class.clone()).collect();
+    let labels = selectors.iter().map(|selector| {
+        selector.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+    });
+    let labels: Vec<Labels> = labels.collect();
+    let request = DirectoryStatsRequest {
+        hash: directory_hash(key, now_ms, &classes, &labels),
+        class_selectors: Some(classes),
+        labels_selectors: Some(labels),
+        timestamp_ms: now_ms,
+    };
+    format!("{}\r\n", opb64::encode(&request.encode()))
+}
+
+/// The estimates of a line, its end left out; `None` when there are none.
+pub fn read_stats(line: &[u8]) -> Option<DirectoryStatsResponse> {
+    DirectoryStatsResponse::decode(&opb64::decode(line).ok()?).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,5 +117,24 @@ mod tests {
         let line = line.strip_suffix(b"\r\n").expect("a line");
         assert_eq!(read_line(line), Some(metadata));
         assert_eq!(read_line(b"!"), None);
+    }
+
+    #[test]
+    fn a_request_for_estimates_is_signed_for_its_selectors() {
+        let key = SipKey::new(3, 4);
+        let selectors = ["~a.*{l=v}", "b{}"].map(|s| SelectorText::parse(s).expect("a selector"));
+        let body = stats_request(key, 1_000, &selectors);
+        let line = body.strip_suffix("\r\n").expect("a line");
+        let bytes = opb64::decode(line.as_bytes()).expect("OPB64");
+        let request = DirectoryStatsRequest::decode(&bytes).expect("a request");
+        let classes = ["~a.*", "b"].map(str::to_owned);
+        let labels = [[("l", "=v")].into_iter().collect(), Labels::new()];
+        assert_eq!(request.class_selectors.as_deref(), Some(&classes[..]));
+        assert_eq!(request.hash, directory_hash(key, 1_000, &classes, &labels));
+        assert_eq!(request.labels_selectors.map(|labels| labels.len()), Some(2));
+        let answer = DirectoryStatsResponse { gts_count: Some(vec![1]), ..Default::default() };
+        let line = opb64::encode(&answer.encode());
+        assert_eq!(read_stats(line.as_bytes()), Some(answer));
+        assert_eq!(read_stats(b"!"), None);
     }
 }

@@ -7,6 +7,8 @@
 mod findings;
 mod os;
 #[cfg(feature = "simulated")]
+mod random;
+#[cfg(feature = "simulated")]
 mod simulated;
 
 use std::fmt;
@@ -15,6 +17,8 @@ use std::path::{Path, PathBuf};
 
 pub use findings::Findings;
 pub use os::OsFiles;
+#[cfg(feature = "simulated")]
+pub use random::Random;
 #[cfg(feature = "simulated")]
 pub use simulated::{Damage, SimulatedDisk};
 

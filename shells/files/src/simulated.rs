@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::random::Random;
 use crate::{Appendable, Files, Readable};
 
 /// What a disk writes at once: a crash tears between sectors.
@@ -31,7 +32,7 @@ pub struct Damage {
 
 #[derive(Debug)]
 struct State {
-    random: u64,
+    random: Random,
     damage: Damage,
     /// Counts crashes: files opened before one are closed.
     life: u64,
@@ -61,7 +62,15 @@ impl SimulatedDisk {
         names.folders.insert(PathBuf::from("/"));
         let durable = names.clone();
         let (damage, files) = (Damage::default(), BTreeMap::new());
-        let state = State { random: seed, damage, life: 0, next_file: 0, files, names, durable };
+        let state = State {
+            random: Random::new(seed),
+            damage,
+            life: 0,
+            next_file: 0,
+            files,
+            names,
+            durable,
+        };
         Self { state: Arc::new(Mutex::new(state)) }
     }
 
@@ -114,17 +123,8 @@ impl SimulatedDisk {
 }
 
 impl State {
-    /// 64 bits (SplitMix64).
-    fn next(&mut self) -> u64 {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.random;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
     fn below(&mut self, n: u64) -> u64 {
-        if n == 0 { 0 } else { self.next() % n }
+        self.random.below(n)
     }
 
     fn fails(&mut self) -> bool {

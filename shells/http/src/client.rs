@@ -78,14 +78,17 @@ impl Client {
         &self,
         address: &str,
         path: &str,
-        header: (&str, &str),
+        header: Option<(&str, &str)>,
         body: Bytes,
     ) -> Result<ClientResponse, ClientError> {
         let make = || {
-            Request::post(path)
+            let mut request = Request::post(path)
                 .header("Host", address)
-                .header("Content-Type", "application/x-www-form-urlencoded")
-                .header(header.0, header.1)
+                .header("Content-Type", "application/x-www-form-urlencoded");
+            if let Some((name, value)) = header {
+                request = request.header(name, value);
+            }
+            request
                 .body(Full::new(body.clone()))
                 .map_err(|error| ClientError::Request(address.to_owned(), error.to_string()))
         };

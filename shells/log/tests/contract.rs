@@ -1,9 +1,12 @@
 //! The embedded log keeps the contract, and what a crash leaves behind.
 
+mod common;
+
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
+use common::Clients;
 use tempfile::TempDir;
 use weft_daemons::contract::suite::log::{LogHarness, PARTITIONS, check_all};
 use weft_daemons::contract::{LogAction, LogEvent};
@@ -18,7 +21,7 @@ const SILENCE: Duration = Duration::from_millis(50);
 struct Harness {
     folder: TempDir,
     log: Arc<EmbeddedLog>,
-    clients: Vec<Option<(LogClient, Receiver<LogEvent>)>>,
+    clients: Clients<LogClient>,
 }
 
 fn options() -> LogOptions {
@@ -29,36 +32,29 @@ impl Harness {
     fn new() -> Self {
         let folder = TempDir::new().expect("a folder");
         let log = EmbeddedLog::open(folder.path(), options()).expect("a fresh log");
-        Self { folder, log, clients: Vec::new() }
-    }
-
-    fn receiver(&self, client: usize) -> &Receiver<LogEvent> {
-        &self.clients[client].as_ref().expect("the client is there").1
+        Self { folder, log, clients: Clients::new(PATIENCE, SILENCE) }
     }
 }
 
 impl LogHarness for Harness {
     fn client(&mut self) -> usize {
-        let (sender, receiver) = channel();
-        let client = self.log.client(move |event| drop(sender.send(event)));
-        self.clients.push(Some((client, receiver)));
-        self.clients.len() - 1
+        self.clients.add(|sender| self.log.client(move |event| drop(sender.send(event))))
     }
 
     fn leave(&mut self, client: usize) {
-        self.clients[client] = None;
+        self.clients.leave(client);
     }
 
     fn submit(&mut self, client: usize, action: LogAction) {
-        self.clients[client].as_ref().expect("the client is there").0.submit(action);
+        self.clients.get(client).submit(action);
     }
 
     fn next(&mut self, client: usize) -> LogEvent {
-        self.receiver(client).recv_timeout(PATIENCE).expect("an event")
+        self.clients.next(client)
     }
 
     fn next_soon(&mut self, client: usize) -> Option<LogEvent> {
-        self.receiver(client).recv_timeout(SILENCE).ok()
+        self.clients.next_soon(client)
     }
 
     fn crash(&mut self) {

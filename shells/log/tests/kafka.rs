@@ -1,15 +1,18 @@
-//! Kafka keeps the contract: against the broker that `WEFT_KAFKA=host:port` names. A shell command
+//! Kafka keeps the contract: against the broker that `WEFT_KAFKA=host:port` names, with properties
+//! `NAME=VALUE NAME=VALUE` in `WEFT_KAFKA_PROPERTIES` (of TLS and passwords, say). A shell command
 //! in `WEFT_KAFKA_CRASH` kills it without courtesy and starts it anew; without one, a crash is
 //! that of the clients alone.
 #![cfg(feature = "kafka")]
 
+mod common;
+
 use std::collections::BTreeMap;
 use std::process::Command;
-use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use common::Clients;
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -29,7 +32,7 @@ struct Harness {
     server: String,
     name: String,
     log: KafkaLog,
-    clients: Vec<Option<(KafkaClient, Receiver<LogEvent>)>>,
+    clients: Clients<KafkaClient>,
     strategy: &'static str,
     crash: Option<String>,
 }
@@ -41,7 +44,8 @@ impl Harness {
         let name = format!("weft-test-{name}-{}-{since}", std::process::id());
         let (server, log) = (server.to_owned(), KafkaLog::default());
         let strategy = "range,roundrobin";
-        Self { server, name, log, clients: Vec::new(), strategy, crash: None }
+        let clients = Clients::new(PATIENCE, SILENCE);
+        Self { server, name, log, clients, strategy, crash: None }
     }
 
     fn new(server: &str, name: &str) -> Self {
@@ -87,14 +91,13 @@ impl Harness {
     }
 
     fn config(&self) -> KafkaConfig {
-        let properties = Properties::new(&self.server)
+        let reached = properties()
+            .fold(Properties::new(&self.server), |all, (name, value)| all.with(&name, &value));
+        let reading = reached
+            .clone()
             .with("partition.assignment.strategy", self.strategy)
             .with("session.timeout.ms", "6000");
-        let topic = KafkaTopic {
-            producer: Some(Properties::new(&self.server)),
-            consumer: Some(properties),
-            start: None,
-        };
+        let topic = KafkaTopic { producer: Some(reached), consumer: Some(reading), start: None };
         KafkaConfig { topics: BTreeMap::from([(self.name.as_str().into(), topic)]) }
     }
 
@@ -128,15 +131,22 @@ impl Harness {
             LogAction::Ends { id, .. } => LogAction::Ends { id, topic: topic() },
         }
     }
+}
 
-    fn receiver(&self, client: usize) -> &Receiver<LogEvent> {
-        &self.clients[client].as_ref().expect("the client is there").1
-    }
+/// How else the broker is reached.
+fn properties() -> impl Iterator<Item = (String, String)> {
+    let all = std::env::var("WEFT_KAFKA_PROPERTIES").unwrap_or_default();
+    let pair = |text: &str| {
+        let (name, value) = text.split_once('=').expect("NAME=VALUE");
+        (name.to_owned(), value.to_owned())
+    };
+    all.split_whitespace().map(pair).collect::<Vec<_>>().into_iter()
 }
 
 fn make_topic(server: &str, name: &str) {
-    let admin: AdminClient<DefaultClientContext> =
-        ClientConfig::new().set("bootstrap.servers", server).create().expect("a client");
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", server).extend(properties());
+    let admin: AdminClient<DefaultClientContext> = config.create().expect("a client");
     let topic = NewTopic::new(name, PARTITIONS as i32, TopicReplication::Fixed(1))
         .set("message.timestamp.type", "LogAppendTime");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -147,32 +157,33 @@ fn make_topic(server: &str, name: &str) {
 
 impl LogHarness for Harness {
     fn client(&mut self) -> usize {
-        let (sender, receiver) = channel();
         let report = |report| {
             if let KafkaReport::Warning(warning) = report {
                 eprintln!("{warning}")
             }
         };
-        let client = self.log.client(self.config(), move |event| drop(sender.send(event)), report);
-        self.clients.push(Some((client.expect("a client"), receiver)));
-        self.clients.len() - 1
+        let config = self.config();
+        self.clients.add(|sender| {
+            let client = self.log.client(config, move |event| drop(sender.send(event)), report);
+            client.expect("a client")
+        })
     }
 
     fn leave(&mut self, client: usize) {
-        self.clients[client] = None;
+        self.clients.leave(client);
     }
 
     fn submit(&mut self, client: usize, action: LogAction) {
         let action = self.outside(action);
-        self.clients[client].as_ref().expect("the client is there").0.submit(action);
+        self.clients.get(client).submit(action);
     }
 
     fn next(&mut self, client: usize) -> LogEvent {
-        self.receiver(client).recv_timeout(PATIENCE).expect("an event")
+        self.clients.next(client)
     }
 
     fn next_soon(&mut self, client: usize) -> Option<LogEvent> {
-        self.receiver(client).recv_timeout(SILENCE).ok()
+        self.clients.next_soon(client)
     }
 
     fn crash(&mut self) {
@@ -255,7 +266,7 @@ fn a_machine_that_is_slow_bounds_what_is_fetched_and_misses_nothing() {
     // Longer than the client waits before it stops fetching.
     let epoch = harness.assigned(client);
     let (mut events, mut count) = (Vec::new(), 0);
-    while let Ok(event) = harness.receiver(client).recv_timeout(SILENCE * 6) {
+    while let Ok(event) = harness.clients.events(client).recv_timeout(SILENCE * 6) {
         if let LogEvent::Records { records, .. } = &event {
             count += records.len();
         }

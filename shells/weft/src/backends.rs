@@ -99,6 +99,9 @@ impl Log {
 }
 
 #[cfg(feature = "kafka")]
+pub(crate) use kafka::check as check_kafka;
+
+#[cfg(feature = "kafka")]
 mod kafka {
     use std::collections::BTreeSet;
     use std::sync::{Mutex, PoisonError};
@@ -157,8 +160,27 @@ mod kafka {
             Servers::Listed(list) => list.clone(),
             Servers::UnderZookeeper(quorum) => zookeeper::brokers(quorum).await,
         };
+        Some(with_servers(access, &servers))
+    }
+
+    fn with_servers(access: &Access, servers: &str) -> Properties {
         let own = access.properties.iter();
-        Some(own.fold(Properties::new(&servers), |all, (key, value)| all.with(key, value)))
+        own.fold(Properties::new(servers), |all, (key, value)| all.with(key, value))
+    }
+
+    /// An error when the Kafka client does not take the properties of a topic. Asks nobody.
+    pub(crate) fn check(topics: &[TopicAccess]) -> Result<(), String> {
+        let mut config = KafkaConfig::default();
+        for access in topics {
+            let properties = |access: Option<&Access>| Some(with_servers(access?, "localhost:1"));
+            let topic = KafkaTopic {
+                producer: properties(access.producer.as_ref()),
+                consumer: properties(access.consumer.as_ref()),
+                start: access.start,
+            };
+            config.topics.insert(access.topic.clone(), topic);
+        }
+        config.check().map_err(|error| error.to_string())
     }
 
     /// Whom reports are for.

@@ -171,13 +171,14 @@ fn keys(for_cluster: bool) -> Result<(), String> {
 fn check(conf: &[PathBuf]) -> Result<(), String> {
     let settings = Settings::read(conf).map_err(|error| error.to_string())?;
     let choice = choose(&settings).map_err(|error| error.to_string())?;
-    crate::plan::Plan::new(&settings, &choice).map_err(|error| error.to_string())?;
+    let plan = crate::plan::Plan::new(&settings, &choice).map_err(|error| error.to_string())?;
+    #[cfg(feature = "kafka")]
+    plan.topics().into_iter().try_for_each(crate::backends::check_kafka)?;
     for warning in settings.warnings() {
         println!("warning: {warning}");
     }
-    let idle = settings.without_effect();
-    if !idle.is_empty() {
-        println!("without effect (yet): {}", idle.join(" "));
+    for line in settings.without_effect() {
+        println!("{line}");
     }
     println!("ok: {} ({})", choice.words(), choice.reason);
     Ok(())

@@ -128,7 +128,10 @@ impl Node {
         }
         // Consumers first: readers are told from the start how far they are.
         if let Some(store) = plan.store {
-            wiring.start("store", Store::new(store.config), &store.topics).await?;
+            for _ in 0..store.workers {
+                let machine = Store::new(store.config.clone());
+                wiring.start("store", machine, &store.topics).await?;
+            }
         }
         if let Some(directory) = plan.directory {
             wiring.start_directory(directory).await?;

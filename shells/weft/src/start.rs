@@ -36,9 +36,8 @@ pub(crate) fn start(conf: &[PathBuf], from: Option<From>) -> Result<(), String> 
     for warning in settings.warnings() {
         warn("configuration", warning);
     }
-    let idle = settings.without_effect();
-    if !idle.is_empty() {
-        warn("configuration", &format!("without effect (yet): {}", idle.join(" ")));
+    for line in settings.without_effect() {
+        warn("configuration", &line);
     }
     info("start", &format!("{} ({})", choice.words(), choice.reason));
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -3,11 +3,11 @@
 mod common;
 
 use std::io::Write;
-use std::process::{Command, Stdio};
+use std::path::Path;
 
-use common::Node;
 use common::http::{Reply, Request};
 use common::model::Model;
+use common::{Node, run};
 
 /// 300 datapoints of real earthquakes (`data/README.md`).
 const EARTHQUAKES: &str = include_str!("data/earthquakes.gts");
@@ -136,21 +136,8 @@ fn a_large_result_comes_whole() {
     assert_eq!(text.matches(',').count(), 999_999);
 }
 
-/// Runs `weft` with an input; whether it succeeded, what it wrote, and what it complained about.
 fn weft(args: &[&str], input: &str) -> (bool, String, String) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_weft"))
-        .args(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("it starts");
-    let mut stdin = child.stdin.take().expect("an input");
-    stdin.write_all(input.as_bytes()).expect("it reads");
-    drop(stdin);
-    let output = child.wait_with_output().expect("it ends");
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
-    (output.status.success(), text(output.stdout), text(output.stderr))
+    run(Path::new("."), args, input)
 }
 
 #[test]

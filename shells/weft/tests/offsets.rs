@@ -2,22 +2,25 @@
 //! `WEFT_ZOOKEEPER=host:port` and `WEFT_KAFKA=host:port` name.
 #![cfg(feature = "kafka")]
 
+mod common;
+
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use common::run;
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use weft_coord::{ZookeeperClient, ZookeeperConfig};
 use weft_daemons::contract::{ActionId, CoordAction, CoordEvent};
 
 /// What a command says, and whether it did it.
 fn weft(arguments: &[&str]) -> (bool, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_weft")).args(arguments).output();
-    let output = output.expect("it runs");
-    let said = [output.stdout, output.stderr].concat();
-    (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+    let (succeeded, out, error) = run(Path::new("."), arguments, "");
+    (succeeded, out + &error)
 }
 
 /// A client of ZooKeeper.
@@ -115,9 +118,9 @@ async fn a_group_moves_as_a_whole_and_back() {
         assert!(!done && said.contains("has members under"), "{said}");
     }
     // A partition that the topic does not have, and what is no offset.
-    tree.create(&path("odd", 7), "1", false).await;
+    tree.create(&path("odd", 2), "1", false).await;
     let (done, said) = offsets("import", "odd");
-    assert!(!done && said.contains("has 2 partitions, and no 7"), "{said}");
+    assert!(!done && said.contains("has 2 partitions, and no 2"), "{said}");
     tree.create(&path("odder", 0), "x", false).await;
     let (done, said) = offsets("import", "odder");
     assert!(!done && said.contains("holds no offset"), "{said}");
@@ -142,4 +145,67 @@ async fn started(zookeeper: &str, kafka: &str, topic: &str, group: &str, tree: &
     tree.create(&format!("/consumers/{group}/ids/daemon"), "{}", true).await;
     let (done, said) = start();
     assert!(!done && said.contains("has members under"), "{said}");
+}
+
+#[test]
+fn tls_is_refused_by_name_where_it_is_not_built_in() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (_, keys) = weft(&["keys"]);
+    let conf = folder.path().join("weft.conf");
+    let check = |more: &str| {
+        let text = format!(
+            "{keys}warp.components = store\nstore.kafka.data.consumer.bootstrap.servers = h:1\n\
+             store.kafka.data.consumer.conf.prefix = kafka.\n{more}"
+        );
+        std::fs::write(&conf, text).expect("written");
+        weft(&["config", "check", conf.to_str().expect("UTF-8")])
+    };
+    let (done, said) = check("kafka.security.protocol = SASL_SSL\n");
+    assert_eq!(done, cfg!(feature = "kafka-tls"), "{said}");
+    let reason = "security.protocol = SASL_SSL: this weft was built without TLS";
+    assert!(done || said.contains(reason), "{said}");
+    let (done, said) = check("kafka.no.such = 1\n");
+    assert!(!done && said.contains("no.such = 1"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn workers_are_members_of_one_group() {
+    let server = |name: &str| std::env::var(name).ok();
+    let (Some(zookeeper), Some(kafka)) = (server("WEFT_ZOOKEEPER"), server("WEFT_KAFKA")) else {
+        eprintln!("WEFT_ZOOKEEPER and WEFT_KAFKA name no servers: skipped");
+        return;
+    };
+    let since = std::time::SystemTime::UNIX_EPOCH.elapsed().expect("after 1970").as_nanos();
+    let (group, topic) = (format!("workers-{since}"), format!("topic-workers-{since}"));
+    make_topic(&kafka, &topic).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let (_, keys) = weft(&["keys"]);
+    let conf = folder.path().join("weft.conf");
+    let text = format!(
+        "{keys}warp.components = store\nstandalone.port = 0\nweft.home = {}\n\
+         store.kafka.data.topic = {topic}\nstore.kafka.data.groupid = {group}\n\
+         store.kafka.data.consumer.bootstrap.servers = {kafka}\n\
+         store.kafka.data.zkconnect = {zookeeper}\n\
+         store.nthreads = 2\nstore.nthreads.kafka = 3\n",
+        folder.path().display()
+    );
+    std::fs::write(&conf, text).expect("written");
+    // Without offsets it begins only because it is told to.
+    let arguments = ["start", conf.to_str().expect("UTF-8"), "--from", "earliest"];
+    let child = Command::new(env!("CARGO_BIN_EXE_weft")).args(arguments).spawn();
+    let mut child = child.expect("it runs");
+    let client: BaseConsumer =
+        ClientConfig::new().set("bootstrap.servers", &kafka).create().expect("a client");
+    let members = || {
+        let list = client.fetch_group_list(Some(&group), Duration::from_secs(20)).ok()?;
+        list.groups().first().map(|group| group.members().len())
+    };
+    let begun = std::time::Instant::now();
+    while members() != Some(6) && begun.elapsed() < Duration::from_secs(60) {
+        assert_eq!(child.try_wait().expect("a child"), None, "it ended");
+    }
+    let found = members();
+    child.kill().expect("it runs");
+    child.wait().expect("it has ended");
+    assert_eq!(found, Some(6), "2 times 3 workers");
 }

@@ -46,6 +46,18 @@ fn what_was_stored_is_found_and_fetched_in_every_format() {
 }
 
 #[test]
+fn several_workers_store_and_keep_everything() {
+    let mut node = Node::start_with("store.nthreads = 2\nstore.nthreads.kafka = 2\n");
+    for line in EARTHQUAKES.lines() {
+        node.update(line);
+    }
+    node.stored("~.*{}").assert_same(&earthquakes(), "~.*{}");
+    node.kill();
+    node.restart();
+    node.stored("~.*{}").assert_same(&earthquakes(), "~.*{}");
+}
+
+#[test]
 fn selectors_mean_what_they_say() {
     let node = Node::start();
     node.update(EARTHQUAKES);

@@ -179,8 +179,10 @@ impl Clients {
             }
             Operation::Exec => {
                 let script = format!(
-                    "[ '{read}' '{selector}' {{}} {EXEC_END} {EXEC_END} ] FETCH\n\
-                     <% DROP VALUES %> LMAP FLATTEN"
+                    "[ '{read}' '{}' {{}} ] FINDSTATS DROP\n\
+                     [ '{read}' '{selector}' {{}} {EXEC_END} {EXEC_END} ] FETCH\n\
+                     <% DROP VALUES %> LMAP FLATTEN",
+                    class_of_all(tenant)
                 );
                 ("POST", "exec", String::new(), String::new(), script)
             }

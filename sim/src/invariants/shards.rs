@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use weft_daemons::contract::ActionId;
 use weft_daemons::contract::peer::{Answer, FindRequest};
+use weft_daemons::directory::Estimates;
 use weft_gts::SeriesId;
 
 use super::history::History;
@@ -94,6 +95,23 @@ impl Shards {
                     None => Ok(()),
                 }
             }
+            Answer::Counted(counted) => {
+                let asked = self.asks.remove(&ask);
+                let Some(Asked { tenant: Some(tenant), .. }) = asked else { return Ok(()) };
+                let there = history.names.iter().filter(|(id, name)| {
+                    name.tenant == tenant
+                        && id.in_slice(self.modulus, remainder)
+                        && history.is_known_since(**id, born_ns)
+                });
+                let estimates = Estimates::of(std::slice::from_ref(counted));
+                let told = estimates.map_err(|error| error.to_string())?.series;
+                let there = there.count() as f64;
+                // An estimator may be wrong by some percent.
+                if (told as f64) < there * 0.9 {
+                    return Err(format!("shard {remainder} counts {told} series of {there}"));
+                }
+                Ok(())
+            }
             Answer::Failed(_) => {
                 self.asks.remove(&ask);
                 Ok(())
@@ -104,6 +122,7 @@ impl Shards {
 
 #[cfg(test)]
 mod tests {
+    use weft_daemons::directory::{Stats, StatsLimits};
     use weft_gts::selector::SelectorText;
 
     use super::*;
@@ -132,6 +151,17 @@ mod tests {
             }
             let end = shards.answered(&history, ActionId(1), &Answer::End);
             assert_eq!(end.is_ok(), ok, "{born_ns} {answers}");
+        }
+        for (counts, ok) in [(false, false), (true, true)] {
+            let mut shards = Shards::new(1);
+            shards.born(9, directory, 0);
+            shards.asked(ActionId(1), directory, &request);
+            let mut stats = Stats::new(id_keys(), StatsLimits::default(), 0);
+            if counts {
+                stats.add(&metadata);
+            }
+            let counted = Answer::Counted(Box::new(stats.finish()));
+            assert_eq!(shards.answered(&history, ActionId(1), &counted).is_ok(), ok);
         }
         let mut shards = Shards::new(2);
         let other = u32::from(metadata.id.in_slice(2, 0));

@@ -113,6 +113,7 @@ pub(super) fn mark_of(event: &Event<NoTask>) -> &'static str {
         },
         Event::Peer(event) => match event {
             PeerEvent::Answered { answer: Answer::Found(_), .. } => "found",
+            PeerEvent::Answered { answer: Answer::Counted(_), .. } => "counted",
             PeerEvent::Answered { answer: Answer::End, .. } => "find ended",
             PeerEvent::Answered { answer: Answer::Failed(_), .. } => "find failed",
             PeerEvent::Called { result: Ok(_), .. } => "called",

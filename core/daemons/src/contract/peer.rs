@@ -8,6 +8,7 @@ use bytes::Bytes;
 use weft_gts::Metadata;
 use weft_gts::selector::SelectorText;
 use weft_warpscript::requests::Library;
+use weft_wire::thrift::DirectoryStatsResponse;
 
 use super::http::RequestHead;
 use super::{ActionId, log::Topic};
@@ -30,6 +31,8 @@ pub struct FindRequest {
     pub active_after: Option<i64>,
     /// Only series quiet after this moment, milliseconds since the epoch.
     pub quiet_after: Option<i64>,
+    /// Whether the series are only counted: the answer is one [`Answer::Counted`].
+    pub estimates: bool,
 }
 
 /// What a machine asks of another daemon.
@@ -110,6 +113,8 @@ pub enum PeerAction {
 pub enum Answer {
     /// Series in the order that was asked for, at most [`FIND_CHUNK_MAX`].
     Found(Vec<Metadata>),
+    /// How many there are, where that was asked for. Nothing comes after it.
+    Counted(Box<DirectoryStatsResponse>),
     /// There are no more.
     End,
     /// It failed: what came so far is not all.

@@ -170,6 +170,8 @@ struct Find {
     activity: Activity,
     after: Option<SeriesId>,
     chunk: Vec<Metadata>,
+    /// Where series are only counted.
+    stats: Option<Box<Stats>>,
 }
 
 impl Directory {
@@ -547,10 +549,10 @@ impl Directory {
         }
     }
 
-    fn peer_event(&mut self, event: PeerEvent) {
+    fn peer_event(&mut self, now: Now, event: PeerEvent) {
         match event {
             PeerEvent::Ask { ask, request } => {
-                if let Err(error) = self.begin(Asker::Peer(ask), &request) {
+                if let Err(error) = self.begin(now, Asker::Peer(ask), &request) {
                     self.answer(Asker::Peer(ask), Answer::Failed(error));
                 }
             }
@@ -572,7 +574,7 @@ impl Directory {
     }
 
     /// Begins a find; its first piece is looked for at once.
-    fn begin(&mut self, asker: Asker, request: &FindRequest) -> Result<(), PeerError> {
+    fn begin(&mut self, now: Now, asker: Asker, request: &FindRequest) -> Result<(), PeerError> {
         if !matches!(self.state, State::Serving) {
             return Err(PeerError::Unavailable("(it is still loading)".to_owned()));
         }
@@ -591,7 +593,11 @@ impl Directory {
         } else {
             selectors.into_iter().map(|selector| vec![selector]).collect()
         };
-        let find = Find { passes, done: Vec::new(), activity, after: None, chunk: Vec::new() };
+        let limits = self.config.service.as_ref().map_or_else(Default::default, |s| s.stats);
+        let empty = || Box::new(Stats::new(self.config.ids, limits, now.wall.as_ms()));
+        let stats = request.estimates.then(empty);
+        let (done, chunk) = (Vec::new(), Vec::new());
+        let find = Find { passes, done, activity, after: None, chunk, stats };
         self.finds.insert(asker, find);
         self.working.push_back(asker);
         self.effects.push_back(Effect::Metric(Metric::add("weft_directory_finds_total", 1)));
@@ -604,7 +610,11 @@ impl Directory {
         let Some(find) = self.finds.get_mut(&ask) else { return };
         let Some(selectors) = find.passes.front() else {
             let chunk = std::mem::take(&mut find.chunk);
-            if chunk.is_empty() {
+            if let Some(stats) = &find.stats {
+                let counted = Box::new(stats.finish());
+                self.finds.remove(&ask);
+                self.answer(ask, Answer::Counted(counted));
+            } else if chunk.is_empty() {
                 self.finds.remove(&ask);
                 self.answer(ask, Answer::End);
             } else {
@@ -620,7 +630,10 @@ impl Directory {
         if found.next.is_none() {
             find.done.extend(find.passes.pop_front().into_iter().flatten());
         }
-        if find.chunk.len() == FIND_CHUNK_MAX {
+        if let Some(stats) = &mut find.stats {
+            find.chunk.drain(..).for_each(|metadata| stats.add(&metadata));
+            self.working.push_back(ask);
+        } else if find.chunk.len() == FIND_CHUNK_MAX {
             let chunk = std::mem::take(&mut find.chunk);
             self.answer(ask, Answer::Found(chunk));
         } else {
@@ -697,7 +710,7 @@ impl Machine for Directory {
             Event::Log(event) => self.log_event(now, event),
             Event::Table(event) => self.table_event(now, event),
             Event::Coord(event) => self.coord_event(now, event),
-            Event::Peer(event) => self.peer_event(event),
+            Event::Peer(event) => self.peer_event(now, event),
             Event::Stop => self.stop(now),
             Event::Http(event) => self.http_event(now, event),
             Event::Computed(..) => {}

@@ -24,7 +24,7 @@ use weft_wire::thrift::{
     DirectoryGetResponse, DirectoryStatsResponse, ServiceCall,
 };
 
-use super::stats::{Stats, StatsLimits};
+use super::stats::StatsLimits;
 use super::{Asker, Directory};
 use crate::contract::http::{HttpAction, HttpEvent, RequestHead, RequestId, ResponseHead};
 use crate::contract::peer::{Answer, FindRequest, PeerError};
@@ -73,9 +73,9 @@ pub(super) enum Request {
     /// A Thrift find.
     Find { sequence: u32, found: Vec<Metadata> },
     /// A Thrift request for estimates.
-    Count { sequence: u32, stats: Stats },
+    Count { sequence: u32 },
     /// Requests for estimates, one after the other, and what is answered already.
-    Counts { left: VecDeque<Vec<u8>>, stats: Stats, out: Vec<u8> },
+    Counts { left: VecDeque<Vec<u8>>, now: Now, out: Vec<u8> },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -177,8 +177,9 @@ impl Directory {
             Ok(selector) => vec![selector],
             Err(error) => return self.refuse(request, 400, &error.to_string()),
         };
-        let find = FindRequest { selectors, sorted: true, active_after, quiet_after };
-        match self.begin(Asker::Http(request), &find) {
+        let (sorted, estimates) = (true, false);
+        let find = FindRequest { selectors, sorted, active_after, quiet_after, estimates };
+        match self.begin(now, Asker::Http(request), &find) {
             Ok(()) => {
                 let stream = Request::Stream { has_answered: false, is_sending: false };
                 self.requests.insert(request, stream);
@@ -192,13 +193,13 @@ impl Directory {
     fn counts(&mut self, now: Now, request: RequestId, body: &[u8]) {
         let lines = body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
         let left = lines.filter(|line| !line.is_empty()).map(<[u8]>::to_vec).collect();
-        self.next_count(now.wall.as_ms(), request, left, Vec::new());
+        self.next_count(now, request, left, Vec::new());
     }
 
     /// Begins to count for the next line; answers when there is none.
     fn next_count(
         &mut self,
-        now_ms: i64,
+        now: Now,
         request: RequestId,
         mut left: VecDeque<Vec<u8>>,
         mut out: Vec<u8>,
@@ -209,10 +210,9 @@ impl Directory {
             let Some(asked) = asked else {
                 return self.refuse(request, 400, "A line is not OPB64 of a request.");
             };
-            match self.begin_signed(now_ms, request, &asked) {
+            match self.begin_signed(now, request, &asked, true) {
                 Ok(()) => {
-                    let stats = self.empty_stats(now_ms);
-                    self.requests.insert(request, Request::Counts { left, stats, out });
+                    self.requests.insert(request, Request::Counts { left, now, out });
                     return;
                 }
                 Err(error) => {
@@ -239,25 +239,21 @@ impl Directory {
                 return self.refuse(request, 400, &error.to_string());
             }
         };
-        let now_ms = now.wall.as_ms();
         match call {
             DirectoryCall::Get(DirectoryGetRequest { class_id, labels_id }) => {
                 let metadata = self.index.get(SeriesId { class_id, labels_id });
                 let metadata = metadata.map(Into::into);
                 self.reply(request, ServiceCall::got(sequence, &DirectoryGetResponse { metadata }));
             }
-            DirectoryCall::Find(asked) => match self.begin_signed(now_ms, request, &asked) {
+            DirectoryCall::Find(asked) => match self.begin_signed(now, request, &asked, false) {
                 Ok(()) => {
                     let found = Vec::new();
                     self.requests.insert(request, Request::Find { sequence, found });
                 }
                 Err(error) => self.reply(request, find_failed(sequence, error)),
             },
-            DirectoryCall::Stats(asked) => match self.begin_signed(now_ms, request, &asked) {
-                Ok(()) => {
-                    let stats = self.empty_stats(now_ms);
-                    self.requests.insert(request, Request::Count { sequence, stats });
-                }
+            DirectoryCall::Stats(asked) => match self.begin_signed(now, request, &asked, true) {
+                Ok(()) => drop(self.requests.insert(request, Request::Count { sequence })),
                 Err(error) => {
                     let error = Some(error);
                     let answer = DirectoryStatsResponse { error, ..Default::default() };
@@ -270,12 +266,13 @@ impl Directory {
     /// Begins the find of a request that carries its signature. The error is for its answer.
     fn begin_signed(
         &mut self,
-        now_ms: i64,
+        now: Now,
         request: RequestId,
         asked: &DirectoryFindRequest,
+        estimates: bool,
     ) -> Result<(), String> {
         let Some(service) = &self.config.service else { return Err("There is no key.".into()) };
-        if now_ms.saturating_sub(asked.timestamp_ms) > service.age_max_ms {
+        if now.wall.as_ms().saturating_sub(asked.timestamp_ms) > service.age_max_ms {
             return Err("Request has expired.".to_owned());
         }
         let classes = asked.class_selectors.as_deref().unwrap_or_default();
@@ -289,13 +286,8 @@ impl Directory {
             labels: labels.iter().map(|(n, e)| (n.to_owned(), e.to_owned())).collect(),
         });
         let selectors = selectors.collect();
-        let find = FindRequest { selectors, sorted: true, ..FindRequest::default() };
-        self.begin(Asker::Http(request), &find).map_err(|error| error.to_string())
-    }
-
-    fn empty_stats(&self, now_ms: i64) -> Stats {
-        let limits = self.config.service.as_ref().map_or_else(Default::default, |s| s.stats);
-        Stats::new(self.config.ids, limits, now_ms)
+        let find = FindRequest { selectors, sorted: true, estimates, ..FindRequest::default() };
+        self.begin(now, Asker::Http(request), &find).map_err(|error| error.to_string())
     }
 
     /// A piece of what a request asked for was found.
@@ -339,24 +331,17 @@ impl Directory {
                 };
                 self.reply(request, reply);
             }
-            (
-                Request::Count { stats, .. } | Request::Counts { stats, .. },
-                Answer::Found(series),
-            ) => {
-                series.iter().for_each(|metadata| stats.add(metadata));
-                self.working.push_back(Asker::Http(request));
-            }
-            (Request::Count { sequence, stats }, _) => {
-                let reply = ServiceCall::counted(*sequence, &stats.finish());
+            (Request::Count { sequence }, Answer::Counted(stats)) => {
+                let reply = ServiceCall::counted(*sequence, &stats);
                 self.reply(request, reply);
             }
-            (Request::Counts { left, stats, out }, _) => {
-                let (left, mut out) = (std::mem::take(left), std::mem::take(out));
-                let now_ms = stats.now_ms();
-                write_answer(&mut out, &stats.finish());
-                self.next_count(now_ms, request, left, out);
+            (Request::Counts { left, now, out }, Answer::Counted(stats)) => {
+                let (left, now, mut out) = (std::mem::take(left), *now, std::mem::take(out));
+                write_answer(&mut out, &stats);
+                self.next_count(now, request, left, out);
             }
-            (Request::Body { .. }, _) => {}
+            // A body has no find yet, and a count no other answer.
+            (Request::Body { .. } | Request::Count { .. } | Request::Counts { .. }, _) => {}
         }
     }
 

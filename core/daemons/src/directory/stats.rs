@@ -76,11 +76,6 @@ impl Stats {
         }
     }
 
-    /// The moment that it was made with.
-    pub(super) const fn now_ms(&self) -> i64 {
-        self.now_ms
-    }
-
     /// Counts one series.
     pub fn add(&mut self, metadata: &Metadata) {
         let empty = || HyperLogLog::new(self.now_ms);

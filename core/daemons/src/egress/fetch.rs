@@ -163,7 +163,7 @@ impl Fetch {
                 self.finding = Finding::Done;
                 self.failed = Some(Refusal::Unavailable(message));
             }
-            FindEvent::End => self.finding = Finding::Done,
+            FindEvent::End | FindEvent::Counted(_) => self.finding = Finding::Done,
             FindEvent::Found(series) => {
                 if let Finding::Current(_, is_wanted) = &mut self.finding {
                     *is_wanted = false;

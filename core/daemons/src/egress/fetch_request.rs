@@ -88,7 +88,13 @@ impl FetchPlan {
         }
         let expose = is_signed || config.expose_owner_producer || reader.exposes();
         Ok(Self {
-            find: FindRequest { selectors, sorted: true, active_after, quiet_after },
+            find: FindRequest {
+                selectors,
+                sorted: true,
+                active_after,
+                quiet_after,
+                estimates: false,
+            },
             series_skip: non_negative(picks.series_skip),
             series_count: non_negative(picks.series_count),
             points: picks.request(range, draw()),

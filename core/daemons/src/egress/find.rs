@@ -112,7 +112,7 @@ impl Find {
                 self.current = None;
                 self.failed = Some(Refusal::Unavailable(message));
             }
-            FindEvent::End => self.current = None,
+            FindEvent::End | FindEvent::Counted(_) => self.current = None,
             FindEvent::Found(series) => {
                 if let Some((_, is_wanted)) = &mut self.current {
                     *is_wanted = false;

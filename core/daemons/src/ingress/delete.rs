@@ -342,6 +342,7 @@ impl Plan {
             selectors: vec![self.selector.clone()],
             active_after: self.active_after,
             quiet_after: self.quiet_after,
+            estimates: false,
         }
     }
 }

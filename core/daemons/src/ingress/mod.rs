@@ -614,7 +614,7 @@ impl Ingress {
             let Some(request) = self.delete_of(find) else { continue };
             match event {
                 FindEvent::Failed(message) => self.fail_delete(request, 503, &message),
-                FindEvent::End => self.end_delete(request),
+                FindEvent::End | FindEvent::Counted(_) => self.end_delete(request),
                 FindEvent::Found(series) => {
                     let Some(Request::Delete(delete)) = self.requests.get_mut(&request) else {
                         continue;

@@ -165,7 +165,7 @@ impl<T: Field> Field for Option<T> {
 macro_rules! thrift_struct {
     ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $id:literal $field:ident: $kind:ty,)* }) => {
         $(#[$doc])*
-        #[derive(Clone, Debug, Default, PartialEq)]
+        #[derive(Clone, Debug, Default, Eq, PartialEq)]
         pub struct $name {
             $($(#[$field_doc])* pub $field: $kind,)*
         }

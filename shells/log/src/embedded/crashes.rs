@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use bytes::Bytes;
 use weft_daemons::contract::log::{Position, Start};
 use weft_daemons::contract::{ActionId, LogAction, LogError, LogEvent, NewRecord, Topic};
-use weft_files::{Damage, Files, SimulatedDisk};
+use weft_files::{Damage, Files, Random, SimulatedDisk};
 
 use super::check::check;
 use super::worker::{Command, Worker};
@@ -17,19 +17,6 @@ use super::{LogOpenError, LogOptions};
 
 const PARTITIONS: u32 = 3;
 const FOLDER: &str = "/log";
-
-/// SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % n
-    }
-}
 
 /// One life of the process, with one client that is in the group.
 struct Life {
@@ -204,7 +191,7 @@ impl History {
 /// A few lives on one disk. The disk, and what the client knows.
 fn live(seed: u64, disorder: bool) -> (SimulatedDisk, History) {
     let disk = SimulatedDisk::new(seed);
-    let mut random = Random(seed ^ 0xabcd);
+    let mut random = Random::new(seed ^ 0xabcd);
     let calm = Damage { short: 300, disorder, ..Damage::default() };
     disk.set_damage(calm);
     disk.create_folder(Path::new(FOLDER)).expect("a folder");

@@ -173,6 +173,28 @@ impl Properties {
         config
     }
 
+    /// Refuses by name what needs TLS, where that is not built in.
+    fn check_tls(&self) -> Result<(), KafkaConfigError> {
+        if cfg!(feature = "kafka-tls") {
+            return Ok(());
+        }
+        let needs_tls = |key: &str, value: &str| match key {
+            "security.protocol" => value.to_ascii_lowercase().contains("ssl"),
+            // The others ask for digests of that library.
+            "sasl.mechanism" | "sasl.mechanisms" => value.to_ascii_uppercase().contains("SCRAM"),
+            key => key.starts_with("ssl."),
+        };
+        match self.0.iter().find(|(key, value)| needs_tls(key, value)) {
+            None => Ok(()),
+            Some((key, value)) => Err(KafkaConfigError::Property {
+                key: key.clone(),
+                value: shown(key, value).to_owned(),
+                reason: "this weft was built without TLS; build it with --features kafka-tls"
+                    .to_owned(),
+            }),
+        }
+    }
+
     fn client(&self, defaults: &[(&str, &str)], always: &[(&str, &str)]) -> ClientConfig {
         let mut config = ClientConfig::new();
         let own = self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()));
@@ -190,9 +212,12 @@ impl fmt::Debug for Properties {
 }
 
 impl KafkaConfig {
-    /// Whether librdkafka takes every property.
+    /// Whether librdkafka takes every property, as it was built.
     pub fn check(&self) -> Result<(), KafkaConfigError> {
         for topic in self.topics.values() {
+            for properties in [&topic.producer, &topic.consumer].into_iter().flatten() {
+                properties.check_tls()?;
+            }
             if let Some(properties) = &topic.producer {
                 properties.producer().create_native_config().map_err(config_error)?;
             }
@@ -298,6 +323,30 @@ mod tests {
         assert_eq!(consumer.get("key.serializer"), None);
         assert_eq!(checked(own.clone()), Ok(()));
         assert!(!format!("{own:?}").contains("a\"b"), "passwords are not shown");
+    }
+
+    #[test]
+    fn tls_is_there_or_refused_by_name() {
+        let line = "org.apache.kafka.common.security.scram.ScramLoginModule required \
+                    username=\"me\" password=\"secret\";";
+        for (key, value) in [
+            ("security.protocol", "SASL_SSL"),
+            ("security.protocol", "ssl"),
+            ("sasl.mechanism", "SCRAM-SHA-512"),
+            ("ssl.key.password", "secret"),
+        ] {
+            let own = Properties::new("h:1").with("sasl.jaas.config", line).with(key, value);
+            let result = checked(own);
+            if cfg!(feature = "kafka-tls") {
+                assert_eq!(result, Ok(()), "{key}");
+                continue;
+            }
+            let error = result.expect_err("refused").to_string();
+            assert!(error.contains(key) && error.contains("--features kafka-tls"), "{error}");
+            assert!(!error.contains("secret"), "{error}");
+        }
+        let plain = Properties::new("h:1").with("security.protocol", "SASL_PLAINTEXT");
+        assert_eq!(checked(plain.with("sasl.mechanism", "PLAIN")), Ok(()));
     }
 
     #[test]

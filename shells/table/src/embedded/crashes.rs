@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use weft_daemons::contract::TableError;
 use weft_daemons::contract::table::{CellTime, SeriesPut};
-use weft_files::{Damage, SimulatedDisk};
+use weft_files::{Damage, Random, SimulatedDisk};
 use weft_gts::{Columns, NO_ELEVATION, NO_LOCATION, SeriesId, Value};
 
 use super::check::check_blocks;
@@ -19,19 +19,6 @@ use super::merge::window;
 const FOLDER: &str = "/blocks";
 const SERIES: i64 = 7;
 const TICKS: u64 = 150;
-
-/// SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % n
-    }
-}
 
 /// Series and tick to cell timestamp and value.
 type Model = BTreeMap<(SeriesId, i64), (i64, i64)>;
@@ -61,7 +48,7 @@ impl World {
         Self {
             disk,
             engine,
-            random: Random(seed),
+            random: Random::new(seed),
             now: Model::new(),
             frozen: None,
             durable: vec![Model::new()],

@@ -6,6 +6,7 @@
 //! ([`WEFT_KEYS`]).
 
 mod choice;
+mod idle;
 mod keys;
 mod value;
 
@@ -142,10 +143,20 @@ impl Settings {
         &self.warnings
     }
 
-    /// Keys that are set and that nobody asked for.
-    pub(crate) fn without_effect(&self) -> Vec<&str> {
+    /// Keys that are set and that nobody asked for: a line for each that has a reason, and one for
+    /// all others.
+    pub(crate) fn without_effect(&self) -> Vec<String> {
         let used = self.used.borrow();
-        self.entries.keys().map(String::as_str).filter(|key| !used.contains(*key)).collect()
+        let unused = self.entries.keys().map(String::as_str).filter(|key| !used.contains(*key));
+        let (mut lines, mut others) = (Vec::new(), String::new());
+        for key in unused {
+            match idle::reason(key) {
+                Some(reason) => lines.push(format!("without effect: {key} ({reason})")),
+                None => others.push_str(&format!(" {key}")),
+            }
+        }
+        lines.extend((!others.is_empty()).then(|| format!("without effect (yet):{others}")));
+        lines
     }
 
     /// The value of a key.
@@ -402,7 +413,22 @@ mod tests {
         assert_eq!(settings.get("warp.timeunits"), Some("us"));
         assert_eq!(settings.get("weft.home"), Some("/a b/c"));
         assert_eq!(settings.warnings().len(), 1);
-        assert_eq!(settings.without_effect(), ["warp.token.file"]);
+        assert_eq!(settings.without_effect(), ["without effect (yet): warp.token.file"]);
+    }
+
+    #[test]
+    fn keys_without_effect_say_why() {
+        let settings = Settings::parse(
+            "ingress.kafka.data.poolsize = 4\nstore.nthreads = 2\negress.selectors = 8\n\
+             egress.hbase.parallelscanners.poolsize = 2\nwebcall.nthreads = 1\n",
+        )
+        .expect("a configuration");
+        settings.get("store.nthreads");
+        let [selectors, pool, others] = &settings.without_effect()[..] else { panic!("three") };
+        assert!(selectors.starts_with("without effect: egress.selectors (an event"), "{selectors}");
+        assert!(pool.starts_with("without effect: ingress.kafka.data.poolsize (one"), "{pool}");
+        let asked = "without effect (yet): egress.hbase.parallelscanners.poolsize webcall.nthreads";
+        assert_eq!(others, asked);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! Such a request has one selector. Of several, each is asked by itself: one after the other, or
 //! all at once and their answers merged where the order of ids is wanted. Each series is told once.
+//! Estimates are one request for all selectors.
 
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use weft_gts::selector::{Selector, SelectorText};
 use weft_gts::{Metadata, SipKey};
 use weft_http::{Client, ClientError, ClientResponse, Patience};
 use weft_wire::streaming::{self, StreamingRequest};
+use weft_wire::thrift::DirectoryStatsResponse;
 
 /// How long directories may take.
 const PATIENCE: Patience = Patience {
@@ -20,7 +22,7 @@ const PATIENCE: Patience = Patience {
     body: Duration::from_secs(60),
 };
 
-/// Bytes of one series' line.
+/// Bytes of the line of a series, or of estimates.
 const LINE_BYTES_MAX: usize = 4 << 20;
 
 /// Bytes of a refusal that are told.
@@ -53,11 +55,45 @@ impl Network {
         let now_ms = crate::token::now_ms();
         let (active, quiet) = (request.active_after, request.quiet_after);
         let signed = StreamingRequest::new(self.key, now_ms, selector, active, quiet);
-        let header = (self.signature_header.as_str(), signed.signature.as_str());
-        let response = self.client.post(address, streaming::PATH, header, signed.body.into());
+        let header = Some((self.signature_header.as_str(), signed.signature.as_str()));
+        let lines = self.post(address, streaming::PATH, header, signed.body).await?;
+        Ok(Stream { lines, head: None })
+    }
+
+    /// How many series match.
+    async fn estimates(
+        &self,
+        address: &str,
+        request: &FindRequest,
+    ) -> Result<DirectoryStatsResponse, PeerError> {
+        let now_ms = crate::token::now_ms();
+        let body = streaming::stats_request(self.key, now_ms, &request.selectors);
+        // The line has its signature within.
+        let mut lines = self.post(address, streaming::STATS_PATH, None, body).await?;
+        let line = lines.next().await?.unwrap_or_default();
+        // A connection whose answer was read to its end serves again.
+        let _ = lines.next().await;
+        let answer = streaming::read_stats(&line).ok_or_else(|| {
+            PeerError::Refused("A directory answered what are no estimates.".to_owned())
+        })?;
+        match answer.error {
+            // Its reason may be its own: that it is still loading, or that its clock is wrong.
+            Some(error) => Err(PeerError::Unavailable(format!("{address} ({error})"))),
+            None => Ok(answer),
+        }
+    }
+
+    async fn post(
+        &self,
+        address: &str,
+        path: &str,
+        header: Option<(&str, &str)>,
+        body: String,
+    ) -> Result<Lines, PeerError> {
+        let response = self.client.post(address, path, header, body.into());
         let mut response = response.await.map_err(|error| unavailable(&error))?;
         match response.status {
-            200 => Ok(Stream { response, buffer: BytesMut::new(), has_ended: false, head: None }),
+            200 => Ok(Lines { response, buffer: BytesMut::new(), has_ended: false }),
             400 => Err(PeerError::Refused(reason(&mut response).await)),
             status => {
                 let reason = reason(&mut response).await;
@@ -67,32 +103,26 @@ impl Network {
     }
 }
 
-/// The answer to one selector.
+/// An answer, line by line.
 #[derive(Debug)]
-struct Stream {
+struct Lines {
     response: ClientResponse,
     buffer: BytesMut,
     has_ended: bool,
-    /// The next series, read ahead.
-    head: Option<Metadata>,
 }
 
-impl Stream {
-    /// The next series; `None` when there are no more.
-    async fn next(&mut self) -> Result<Option<Metadata>, PeerError> {
-        if let Some(head) = self.head.take() {
-            return Ok(Some(head));
-        }
+impl Lines {
+    /// The next line without its end; `None` when there are no more.
+    async fn next(&mut self) -> Result<Option<BytesMut>, PeerError> {
         let mut searched = 0;
         loop {
             if let Some(end) = memchr(&self.buffer[searched..]) {
-                let line = self.buffer.split_to(searched + end);
+                let mut line = self.buffer.split_to(searched + end);
                 self.buffer.advance(1);
-                let line = line.strip_suffix(b"\r").unwrap_or(&line);
-                let series = streaming::read_line(line);
-                return series.map(Some).ok_or_else(|| {
-                    PeerError::Refused("A directory answered what is no series.".to_owned())
-                });
+                if line.ends_with(b"\r") {
+                    line.truncate(line.len() - 1);
+                }
+                return Ok(Some(line));
             }
             searched = self.buffer.len();
             if searched > LINE_BYTES_MAX {
@@ -109,6 +139,28 @@ impl Stream {
                 None => self.has_ended = true,
             }
         }
+    }
+}
+
+/// The answer to one selector.
+#[derive(Debug)]
+struct Stream {
+    lines: Lines,
+    /// The next series, read ahead.
+    head: Option<Metadata>,
+}
+
+impl Stream {
+    /// The next series; `None` when there are no more.
+    async fn next(&mut self) -> Result<Option<Metadata>, PeerError> {
+        if let Some(head) = self.head.take() {
+            return Ok(Some(head));
+        }
+        let Some(line) = self.lines.next().await? else { return Ok(None) };
+        let series = streaming::read_line(&line);
+        series
+            .map(Some)
+            .ok_or_else(|| PeerError::Refused("A directory answered what is no series.".to_owned()))
     }
 
     /// The next series, which stays the next.
@@ -144,6 +196,12 @@ impl RemoteFind {
 
     /// The next piece of the answer.
     pub(super) async fn answer(&mut self) -> Answer {
+        if self.request.estimates {
+            return match self.network.estimates(&self.address, &self.request).await {
+                Ok(counted) => Answer::Counted(Box::new(counted)),
+                Err(error) => Answer::Failed(error),
+            };
+        }
         let found = if self.request.sorted && self.request.selectors.len() > 1 {
             self.merged().await
         } else {
@@ -267,8 +325,9 @@ mod tests {
             for answer in answers {
                 let Ok((mut stream, _)) = listener.accept().await else { return };
                 let mut request = Vec::new();
-                // Up to the end of the form.
-                while !request.windows(9).any(|bytes| bytes == b"selector=") {
+                // Up to the body.
+                let is_body = |bytes: &[u8]| bytes.starts_with(b"\r\n\r\n") && bytes.len() > 4;
+                while !request.windows(13).any(is_body) {
                     let mut piece = [0; 4096];
                     let count = stream.read(&mut piece).await.unwrap_or_default();
                     request.extend_from_slice(&piece[..count]);
@@ -282,9 +341,12 @@ mod tests {
 
     /// Every piece of a find for these selectors.
     async fn find(address: &str, selectors: &[&str], sorted: bool) -> Vec<Answer> {
+        asked(address, selectors, FindRequest { sorted, ..FindRequest::default() }).await
+    }
+
+    async fn asked(address: &str, selectors: &[&str], request: FindRequest) -> Vec<Answer> {
         let parse = |text: &&str| SelectorText::parse(text).expect("a selector");
-        let selectors = selectors.iter().map(parse).collect();
-        let request = FindRequest { selectors, sorted, ..FindRequest::default() };
+        let request = FindRequest { selectors: selectors.iter().map(parse).collect(), ..request };
         let network = Network::new(SipKey::new(1, 2), "X-Signature".to_owned(), false);
         let mut find = RemoteFind::new(network, address.to_owned(), request);
         let mut answers = Vec::new();
@@ -329,6 +391,28 @@ mod tests {
         for body in [&b"no series\r\n"[..], &line("a", 1)[..9]] {
             let address = directory(vec![answer("200 OK", body)]).await;
             let found = find(&address, &["a{}"], false).await;
+            assert!(matches!(found[..], [Answer::Failed(PeerError::Refused(_))]), "{found:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn series_that_are_counted_do_not_travel() {
+        let counted = DirectoryStatsResponse { gts_count: Some(vec![7]), ..Default::default() };
+        let line = |answer: &DirectoryStatsResponse| {
+            format!("{}\r\n", weft_wire::opb64::encode(&answer.encode()))
+        };
+        let request = FindRequest { estimates: true, ..FindRequest::default() };
+        let address = directory(vec![answer("200 OK", line(&counted).as_bytes())]).await;
+        let found = asked(&address, &["a{}", "b{}"], request.clone()).await;
+        assert_eq!(found, [Answer::Counted(Box::new(counted))], "one request for both");
+        let error = Some("It is loading.".to_owned());
+        let loading = DirectoryStatsResponse { error, ..Default::default() };
+        let address = directory(vec![answer("200 OK", line(&loading).as_bytes())]).await;
+        let found = asked(&address, &["a{}"], request.clone()).await;
+        assert!(matches!(found[..], [Answer::Failed(PeerError::Unavailable(_))]), "{found:?}");
+        for body in [&b""[..], b"no estimates\r\n"] {
+            let address = directory(vec![answer("200 OK", body)]).await;
+            let found = asked(&address, &["a{}"], request.clone()).await;
             assert!(matches!(found[..], [Answer::Failed(PeerError::Refused(_))]), "{found:?}");
         }
     }

@@ -42,6 +42,9 @@ pub(crate) use topics::{Access, Servers};
 /// Open files that are not connections.
 const FILES_RESERVED: usize = 256;
 
+/// Workers that one key may ask for.
+const WORKERS_MAX: usize = 64;
+
 /// Components that exist, as `warp.components` names them.
 const COMPONENTS: [&str; 5] = ["ingress", "directory", "store", "egress", RUNNER];
 
@@ -102,6 +105,8 @@ pub(crate) struct Component<C> {
     pub(crate) address: SocketAddr,
     /// On Kafka.
     pub(crate) topics: Vec<TopicAccess>,
+    /// Machines that share the work, as members of one group.
+    pub(crate) workers: usize,
 }
 
 /// A directory.
@@ -240,6 +245,15 @@ impl Plan {
                 group.may_begin = true;
             }
         }
+    }
+
+    /// The topics of each component, on Kafka.
+    #[cfg(feature = "kafka")]
+    pub(crate) fn topics(&self) -> Vec<&[TopicAccess]> {
+        let ingress = self.ingress.as_ref().map(|component| &component.topics[..]);
+        let store = self.store.as_ref().map(|component| &component.topics[..]);
+        let directory = self.directory.as_ref().map(|directory| &directory.topics[..]);
+        [ingress, store, directory].into_iter().flatten().collect()
     }
 
     /// The keys of tokens.
@@ -487,7 +501,7 @@ fn ingress(settings: &Settings, common: &Common) -> Result<Component<IngressConf
         }
         false => Vec::new(),
     };
-    Ok(Component { config, address: own_address(settings, "ingress")?, topics })
+    Ok(Component { config, address: own_address(settings, "ingress")?, topics, workers: 1 })
 }
 
 fn store(settings: &Settings, common: &Common) -> Result<Component<StoreConfig>, ConfigError> {
@@ -508,7 +522,17 @@ fn store(settings: &Settings, common: &Common) -> Result<Component<StoreConfig>,
         }
         false => Vec::new(),
     };
-    Ok(Component { config, address: standalone(settings)?, topics })
+    let workers = workers(settings, "store.nthreads")? * workers(settings, "store.nthreads.kafka")?;
+    Ok(Component { config, address: standalone(settings)?, topics, workers })
+}
+
+/// How many workers a key asks for.
+fn workers(settings: &Settings, key: &str) -> Result<usize, ConfigError> {
+    let count = settings.size(key, 1);
+    if (1..=WORKERS_MAX).contains(&count) {
+        return Ok(count);
+    }
+    Err(settings.error(key, &format!("1 to {WORKERS_MAX} workers are allowed")))
 }
 
 /// How long a call of the table may take before the store begins again.
@@ -642,7 +666,8 @@ fn egress(settings: &Settings, common: &Common) -> Result<Component<EgressConfig
         wait_for: (!common.is_on_kafka).then_some(topics),
         exec: exec(settings)?,
     };
-    Ok(Component { config, address: own_address(settings, "egress")?, topics: Vec::new() })
+    let address = own_address(settings, "egress")?;
+    Ok(Component { config, address, topics: Vec::new(), workers: 1 })
 }
 
 fn runner(settings: &Settings) -> Result<RunnerPlan, ConfigError> {

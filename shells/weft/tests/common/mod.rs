@@ -6,7 +6,7 @@ pub(crate) mod formats;
 pub(crate) mod http;
 pub(crate) mod model;
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -193,14 +193,27 @@ pub(crate) fn weft(folder: &Path, args: &[&str]) -> String {
 
 /// Runs the binary to its end and returns what it printed; on standard error too, when it failed.
 pub(crate) fn try_weft(folder: &Path, args: &[&str]) -> Result<String, String> {
-    let output = Command::new(env!("CARGO_BIN_EXE_weft"))
+    let (succeeded, out, error) = run(folder, args, "");
+    if succeeded { Ok(out) } else { Err(format!("{out}{error}")) }
+}
+
+/// Runs the binary with an input; whether it succeeded, what it wrote, and what it complained about.
+pub(crate) fn run(folder: &Path, args: &[&str], input: &str) -> (bool, String, String) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_weft"))
         .args(args)
         .current_dir(folder)
-        .output()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
         .expect("the binary is there");
-    let printed = String::from_utf8(output.stdout).expect("text");
-    let errors = String::from_utf8_lossy(&output.stderr);
-    if output.status.success() { Ok(printed) } else { Err(format!("{printed}{errors}")) }
+    let mut stdin = child.stdin.take().expect("an input");
+    // What does not read may have ended.
+    let _ = stdin.write_all(input.as_bytes());
+    drop(stdin);
+    let output = child.wait_with_output().expect("it ends");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+    (output.status.success(), text(output.stdout), text(output.stderr))
 }
 
 /// Starts a node and waits until it says where it listens, and then until it is ready.

@@ -9,6 +9,7 @@ use weft_warpscript::error::{Error, Kind};
 use weft_warpscript::requests::{
     Answer, Chunk, Fetch, Find, FindPurpose, Stats as StatsChunk, Target,
 };
+use weft_wire::thrift::DirectoryStatsResponse;
 
 use super::super::access::{ReadFor, Reader};
 use super::super::config::EgressConfig;
@@ -66,8 +67,17 @@ struct Finding {
 #[derive(Debug)]
 enum Purpose {
     List,
-    Estimate(Box<Stats>),
+    Estimate(Box<Counts>),
     Fetch(Box<Points>),
+}
+
+/// How many series there are.
+#[derive(Debug)]
+struct Counts {
+    /// Of series that came here.
+    stats: Stats,
+    /// What each shard counted of those that did not.
+    shards: Vec<DirectoryStatsResponse>,
 }
 
 /// Datapoints that are read.
@@ -123,7 +133,17 @@ impl Read {
         let reader = reader.map_err(|message| bad_token(message, what))?;
         let keys = keys(config).ok_or_else(|| refuse("needs the keys of the platform."))?;
         let stats = Stats::new(keys, StatsLimits::default(), now.wall.as_ms());
-        Self::begin(config, &reader, find, true, Purpose::Estimate(Box::new(stats)))
+        let counts = Counts { stats, shards: Vec::new() };
+        let mut read =
+            Self::begin(config, &reader, find, true, Purpose::Estimate(Box::new(counts)))?;
+        // Directories count for themselves, unless some of what they know does not count.
+        let is_whole = read.scope.is_none() && find.skip == 0 && find.count == u64::MAX;
+        if let Some(find) = &mut read.find {
+            // A request for estimates has no word for activity.
+            let is_any = find.active_after.is_none() && find.quiet_after.is_none();
+            find.estimates = is_whole && is_any;
+        }
+        Ok(read)
     }
 
     /// A fetch.
@@ -207,8 +227,9 @@ impl Read {
                     selectors.push(selector);
                 }
                 let (active_after, quiet_after) = (find.active_after, find.quiet_after);
-                let sorted = true;
-                read.find = Some(FindRequest { selectors, sorted, active_after, quiet_after });
+                let (sorted, estimates) = (true, false);
+                read.find =
+                    Some(FindRequest { selectors, sorted, active_after, quiet_after, estimates });
             }
             Target::Series(series) => {
                 let series = read.own(reader, series)?;
@@ -270,6 +291,12 @@ impl Read {
                 self.answers.push_back(Answer::Err(bad_token(message, "failed.")));
             }
             FindEvent::End => self.finding = None,
+            FindEvent::Counted(shards) => {
+                self.finding = None;
+                if let Purpose::Estimate(counts) = &mut self.purpose {
+                    counts.shards = shards;
+                }
+            }
             FindEvent::Found(series) => {
                 if let Some(finding) = &mut self.finding {
                     finding.is_asked = false;
@@ -293,8 +320,8 @@ impl Read {
                 taken.push(metadata);
             }
         }
-        if let Purpose::Estimate(stats) = &mut self.purpose {
-            return taken.iter().for_each(|metadata| stats.add(metadata));
+        if let Purpose::Estimate(counts) = &mut self.purpose {
+            return taken.iter().for_each(|metadata| counts.stats.add(metadata));
         }
         self.add_extra(&mut taken);
         if let Purpose::Fetch(points) = &mut self.purpose {
@@ -382,8 +409,8 @@ impl Read {
             is_complete &= points.waiting.is_empty() && points.reading.is_none();
         }
         if is_complete {
-            if let Purpose::Estimate(stats) = &self.purpose {
-                answers.push(estimates(stats));
+            if let Purpose::Estimate(counts) = &self.purpose {
+                answers.push(estimates(counts));
             }
             answers.push(Answer::End);
         }
@@ -473,8 +500,12 @@ fn keys(config: &EgressConfig) -> Option<IdKeys> {
     })
 }
 
-fn estimates(stats: &Stats) -> Answer {
-    match Estimates::of(&[stats.finish()]) {
+fn estimates(counts: &Counts) -> Answer {
+    let estimates = match &counts.shards[..] {
+        [] => Estimates::of(&[counts.stats.finish()]),
+        shards => Estimates::of(shards),
+    };
+    match estimates {
         Ok(estimates) => Answer::Chunk(Chunk::Stats(Box::new(StatsChunk {
             series: estimates.series,
             classes: estimates.classes,
