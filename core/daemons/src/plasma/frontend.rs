@@ -28,7 +28,7 @@ use weft_wire::token::TokenAuthority;
 
 use super::formats::{Format, Output};
 use super::publisher::Publisher;
-use super::session::{Asked, Busy, RULES_MAX, Rule, SAID_MAX, Session, Verb};
+use super::session::{Asked, Busy, RULES_MAX, Rule, Session, Verb};
 use crate::applied::{Applied, Progress};
 use crate::consumer::{Change, Consumer};
 use crate::contract::http::{HttpAction, HttpEvent, RequestHead, RequestId, ResponseHead, close};
@@ -174,7 +174,7 @@ impl Frontend {
             HttpEvent::Message { request, message } => {
                 let Some(session) = self.sessions.get_mut(&request) else { return };
                 session.said.push_back(message.bytes().clone());
-                if session.said.len() > SAID_MAX && !session.is_paused {
+                if session.has_said_much() && !session.is_paused {
                     session.is_paused = true;
                     self.effects.push_back(Effect::Http(HttpAction::Pause { request }));
                 }

@@ -14,8 +14,9 @@ use crate::directory_client::FindId;
 /// Selectors of one client; those that say the same count once.
 pub(super) const RULES_MAX: usize = 1_024;
 
-/// Messages of one client that wait to be looked at, before it is told to wait.
-pub(super) const SAID_MAX: usize = 64;
+/// Messages of one client that wait to be looked at, and their bytes, before it is told to wait.
+const SAID_MAX: usize = 64;
+const SAID_BYTES_MAX: usize = 256 << 10;
 
 /// Bytes that are handed over at once.
 const PIECE_BYTES: usize = 256 << 10;
@@ -128,6 +129,12 @@ impl Session {
         self.out_bytes -= bytes;
         self.is_sending = !piece.is_empty();
         piece
+    }
+
+    /// Whether more waits to be looked at than may.
+    pub(super) fn has_said_much(&self) -> bool {
+        let bytes: usize = self.said.iter().map(Bytes::len).sum();
+        self.said.len() > SAID_MAX || bytes > SAID_BYTES_MAX
     }
 
     /// What was handed over has gone out.
