@@ -14,7 +14,8 @@
 //! ```
 //!
 //! - [`contract`]: the events and effects, by backend, and what backends promise.
-//! - [`ingress`], [`directory`], [`store`], [`egress`], [`runner`]: the daemons. What each promises stands at its top.
+//! - [`ingress`], [`directory`], [`store`], [`egress`], [`plasma`], [`runner`]: the daemons. What each promises
+//!   stands at its top.
 
 mod applied;
 mod cell_clock;
@@ -31,6 +32,7 @@ mod messages;
 #[cfg(weft_mutants)]
 pub mod mutants;
 mod params;
+pub mod plasma;
 mod random;
 pub mod runner;
 pub mod select;

@@ -11,6 +11,7 @@ use weft_daemons::contract::{Event, Machine, PeerError, RequestHead, Task};
 use weft_daemons::directory::{Directory, Registration};
 use weft_daemons::egress::Egress;
 use weft_daemons::ingress::Ingress;
+use weft_daemons::plasma;
 use weft_daemons::runner::{self, Runner};
 use weft_daemons::store::Store;
 use weft_http::{BuiltIn, Limits, Responder, Route, Server, Sink};
@@ -99,6 +100,7 @@ impl Node {
         let own = [
             plan.ingress.as_ref().map(|plan| plan.address),
             plan.egress.as_ref().map(|p| p.address),
+            plan.plasma_frontend.as_ref().map(|p| p.address),
         ];
         let sinks = Arc::<Sinks>::default();
         let route: Route = {
@@ -112,6 +114,8 @@ impl Node {
             ("ingress", plan.ingress.is_some()),
             ("egress", plan.egress.is_some()),
             ("runner", plan.runner.is_some()),
+            ("plasmaBE", plan.plasma_backend.is_some()),
+            ("plasmaFE", plan.plasma_frontend.is_some()),
         ] {
             if is_wanted {
                 wiring.ready.set(name, false);
@@ -150,6 +154,16 @@ impl Node {
             let (sink, seat) = wiring.start("egress", machine, &egress.topics).await?;
             wiring.peers.is_reader(seat);
             let _ = sinks.egress.set(sink);
+        }
+        if let Some(backend) = plan.plasma_backend {
+            let machine = plasma::backend::Backend::new(backend.config, home::random()?);
+            wiring.start("plasmaBE", machine, &backend.topics).await?;
+        }
+        if let Some(frontend) = plan.plasma_frontend {
+            let machine = plasma::frontend::Frontend::new(frontend.config, home::random()?);
+            let (sink, seat) = wiring.start("plasmaFE", machine, &frontend.topics).await?;
+            wiring.peers.is_reader(seat);
+            let _ = sinks.plasma.set(sink);
         }
         if let Some(runner) = plan.runner {
             let folder = ScriptFolder::new(runner.root);
@@ -234,11 +248,15 @@ struct Sinks {
     ingress: OnceLock<Sink>,
     egress: OnceLock<Sink>,
     runner: OnceLock<Sink>,
+    plasma: OnceLock<Sink>,
 }
 
 impl Sinks {
-    /// Ingress has the writing endpoints, egress everything else.
+    /// Ingress has the writing endpoints, plasma its own, egress everything else.
     fn route(&self, head: &RequestHead) -> Option<Sink> {
+        if head.path == plasma::frontend::PATH {
+            return self.plasma.get().or_else(|| self.egress.get()).cloned();
+        }
         if head.path == runner::PATH
             && let Some(sink) = self.runner.get()
         {
@@ -250,7 +268,7 @@ impl Sinks {
         });
         let (first, second) =
             if is_write { (&self.ingress, &self.egress) } else { (&self.egress, &self.ingress) };
-        first.get().or_else(|| second.get()).cloned()
+        first.get().or_else(|| second.get()).or_else(|| self.plasma.get()).cloned()
     }
 }
 

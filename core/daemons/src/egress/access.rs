@@ -1,7 +1,7 @@
 //! Who reads: tokens, signatures, and the selectors that a token allows.
 
 use weft_gts::selector::{Selector, SelectorError, SelectorText};
-use weft_wire::token::ReadToken;
+use weft_wire::token::{ReadToken, TokenAuthority};
 
 use super::config::EgressConfig;
 use super::error::Refusal;
@@ -95,7 +95,16 @@ impl Reader {
         token: Option<&str>,
         now_ms: i64,
     ) -> Result<Self, Refusal> {
-        let token = config.tokens.read_token(token, now_ms).map_err(Refusal::Token)?;
+        Self::of_data(&config.tokens, token, now_ms)
+    }
+
+    /// The reader of datapoints without a script.
+    pub(crate) fn of_data(
+        tokens: &TokenAuthority,
+        token: Option<&str>,
+        now_ms: i64,
+    ) -> Result<Self, Refusal> {
+        let token = tokens.read_token(token, now_ms).map_err(Refusal::Token)?;
         if token.hooks.as_ref().is_some_and(|hooks| !hooks.is_empty()) {
             return Err(Refusal::TokenHooks);
         }

@@ -18,6 +18,7 @@
 
 mod access;
 mod config;
+mod console;
 mod error;
 mod exec;
 mod fetch;
@@ -33,9 +34,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+pub(crate) use access::Reader;
 pub use config::{ENCODER_SIZE_MAX_DEFAULT, EgressConfig, ExecConfig};
 pub use exec::{Discarded, ExecDone, ExecTask};
 pub use fetch::{FormatDone, FormatTask};
+pub(crate) use formats::json;
 pub use task::{EgressDone, EgressTask};
 use weft_warpscript::requests::RequestId as NeedId;
 
@@ -219,8 +222,9 @@ impl Egress {
                 }
             }
             path if path.starts_with(exec::PATH) => self.begin_script(now, request, head),
-            _ => {
-                let (response, body) = cors::not_found_response();
+            path => {
+                let answer = console::response(path);
+                let (response, body) = answer.unwrap_or_else(cors::not_found_response);
                 self.work.answer(request, response, body);
             }
         }

@@ -87,6 +87,12 @@ pub(crate) const WEFT_KEYS: &[(&str, Kind, &str, &str)] = &[
         "32768",
         "connections at a time; more wait, and files leave room",
     ),
+    (
+        "weft.plasma.buffer",
+        Kind::Long,
+        "8388608",
+        "bytes that wait for one subscriber of plasma before it is cut off",
+    ),
     ("weft.exec.max", Kind::Long, "20000", "scripts at a time; those beyond are refused (503)"),
 ];
 

@@ -1,6 +1,7 @@
 //! What a process is to run: a configuration, understood.
 
 mod hbase;
+mod plasma;
 mod topics;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,8 @@ use weft_daemons::directory::{DirectoryConfig, ServiceConfig, StatsLimits};
 use weft_daemons::egress::{ENCODER_SIZE_MAX_DEFAULT, EgressConfig, ExecConfig};
 use weft_daemons::headers::HeaderNames;
 use weft_daemons::ingress::IngressConfig;
+use weft_daemons::plasma::backend::BackendConfig;
+use weft_daemons::plasma::frontend::FrontendConfig;
 use weft_daemons::runner::RunnerConfig;
 use weft_daemons::store::StoreConfig;
 use weft_gts::text::MetadataLimits;
@@ -46,10 +49,15 @@ const FILES_RESERVED: usize = 256;
 const WORKERS_MAX: usize = 64;
 
 /// Components that exist, as `warp.components` names them.
-const COMPONENTS: [&str; 5] = ["ingress", "directory", "store", "egress", RUNNER];
+const COMPONENTS: [&str; 7] =
+    ["ingress", "directory", "store", "egress", BACKEND, FRONTEND, RUNNER];
+
+/// The components of plasma, which are there on the embedded log unless `warp.plasma.disable`.
+const BACKEND: &str = "plasmaBE";
+const FRONTEND: &str = "plasmaFE";
 
 /// Components of the reference that do not exist yet.
-const LATER: [&str; 5] = ["fetcher", "plasmaBE", "plasmaFE", "webcall", "geodir"];
+const LATER: [&str; 3] = ["fetcher", "webcall", "geodir"];
 
 /// The component that runs scripts, which is there when `runner.root` names them.
 const RUNNER: &str = "runner";
@@ -66,6 +74,8 @@ pub(crate) struct Plan {
     pub(crate) directory: Option<DirectoryPlan>,
     pub(crate) store: Option<Component<StoreConfig>>,
     pub(crate) egress: Option<Component<EgressConfig>>,
+    pub(crate) plasma_backend: Option<Component<BackendConfig>>,
+    pub(crate) plasma_frontend: Option<Component<FrontendConfig>>,
     /// The scripts' library, if the configuration names one.
     pub(crate) library: Option<Folder>,
     /// How directories of other processes are asked.
@@ -159,7 +169,7 @@ const KEY_MISSING: &str = "must be set; `weft keys` prints fresh keys for a new 
 impl Plan {
     /// Reads what the components need.
     pub(crate) fn new(settings: &Settings, choice: &Choice) -> Result<Self, ConfigError> {
-        let wanted = components(settings)?;
+        let wanted = components(settings, choice)?;
         let has = |name: &str| wanted.iter().any(|wanted| wanted == name);
         let tokens = token_keys(settings)?;
         let common = Common::new(settings, choice, &tokens)?;
@@ -226,6 +236,10 @@ impl Plan {
             directory,
             store: has("store").then(|| store(settings, &common)).transpose()?,
             egress: has("egress").then(|| egress(settings, &common)).transpose()?,
+            plasma_backend: has(BACKEND).then(|| plasma::backend(settings, &common)).transpose()?,
+            plasma_frontend: has(FRONTEND)
+                .then(|| plasma::frontend(settings, &common))
+                .transpose()?,
             library: Folder::new(settings)?,
             network,
             endpoints: Endpoints::new(settings, has)?,
@@ -296,9 +310,14 @@ fn open_files() -> usize {
     now.map_or(usize::MAX, |files| usize::try_from(files).unwrap_or(usize::MAX))
 }
 
-fn components(settings: &Settings) -> Result<Vec<String>, ConfigError> {
+fn components(settings: &Settings, choice: &Choice) -> Result<Vec<String>, ConfigError> {
     let Some(list) = settings.get("warp.components") else {
-        let is_wanted = |name: &&str| *name != RUNNER || settings.get("runner.root").is_some();
+        let has_plasma = choice.log == Backend::Embedded && !settings.flag("warp.plasma.disable");
+        let is_wanted = |name: &&str| match *name {
+            RUNNER => settings.get("runner.root").is_some(),
+            BACKEND | FRONTEND => has_plasma,
+            _ => true,
+        };
         return Ok(COMPONENTS.into_iter().filter(is_wanted).map(str::to_owned).collect());
     };
     let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());

@@ -87,6 +87,18 @@ impl Node {
         self.home.path().join("data")
     }
 
+    /// Starts an empty node with the keys and tokens of another server.
+    pub(crate) fn start_as(conf_text: &str, read: &str, write: &str) -> Self {
+        let home = TempDir::new().expect("a folder");
+        let conf = home.path().join("node.conf");
+        let data = home.path().join("data");
+        let own = format!("standalone.port = 0\nweft.home = {}\n", data.display());
+        std::fs::write(&conf, format!("{conf_text}\n{own}")).expect("a file");
+        let (child, address) = spawn(&conf);
+        let (read, write) = (read.to_owned(), write.to_owned());
+        Self { home, conf, child, address, read, write }
+    }
+
     /// The folder that the node has for itself.
     pub(crate) fn folder(&self) -> &Path {
         self.home.path()

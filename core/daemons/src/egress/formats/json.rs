@@ -131,7 +131,7 @@ fn write_name_and_labels(
     write_json_labels(out, attributes, true);
 }
 
-fn write_json_labels(out: &mut Vec<u8>, labels: &Labels, expose: bool) {
+pub(crate) fn write_json_labels(out: &mut Vec<u8>, labels: &Labels, expose: bool) {
     let mut shown: Vec<(&str, &str)> = labels
         .iter()
         .filter(|(name, _)| expose || *name != OWNER_LABEL && *name != PRODUCER_LABEL)
@@ -150,7 +150,7 @@ fn write_json_labels(out: &mut Vec<u8>, labels: &Labels, expose: bool) {
 }
 
 /// Numbers as Java prints them: `NaN` and `Infinity` too, which strict readers refuse.
-fn write_json_value(out: &mut Vec<u8>, value: ValueRef<'_>) {
+pub(crate) fn write_json_value(out: &mut Vec<u8>, value: ValueRef<'_>) {
     match value {
         ValueRef::Long(long) => write_long(out, long),
         ValueRef::Double(double) => write_double(out, double),

@@ -5,7 +5,7 @@
 //! large one costs no more memory than any other.
 
 mod encoded;
-pub(super) mod json;
+pub(crate) mod json;
 mod text;
 mod tsv;
 
