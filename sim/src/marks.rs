@@ -181,6 +181,8 @@ mod tests {
                     && !file.starts_with("contract")
                     // What a directory says over the network: here it is asked directly.
                     && !file.ends_with("directory/service.rs")
+                    // No world has a runner.
+                    && !file.starts_with("runner")
                     // No world has plasma yet.
                     && !file.starts_with("plasma")
                     && path.file_name().is_some_and(|name| name != "tests.rs")
@@ -225,6 +227,8 @@ mod tests {
         ("PeerAction::Cancel {", &["find cancel"]),
         ("PeerAction::Answer {", &["answer", "ask", "ask next", "ask cancel"]),
         ("PeerAction::Script {", &["script"]),
+        ("PeerAction::Scan {", &["scan"]),
+        ("PeerAction::Read {", &["read"]),
         ("PeerAction::Call {", &["call", "called", "call failed"]),
         ("PeerAction::Applied {", &["has applied"]),
         ("PeerEvent::Applied { topic", &["applied"]),

@@ -319,12 +319,12 @@ impl World {
             LogAction::Subscribe { topic, group, .. } => {
                 let end = self.topics.entry(topic.clone()).or_default().len();
                 self.members.push((from, topic.clone(), group.clone(), end));
-                let partitions = vec![(0, end as u64)];
-                let event = LogEvent::Assigned { topic, group, partitions };
+                let partitions = vec![(0, (end as u64).into())];
+                let event = LogEvent::Assigned { topic, group, epoch: 0, partitions };
                 self.queue.push_back((from, Event::Log(event)));
             }
-            LogAction::Commit { id, offset, .. } => {
-                self.commits.push(offset);
+            LogAction::Commit { id, position, .. } => {
+                self.commits.push(position.offset);
                 self.queue
                     .push_back((from, Event::Log(LogEvent::Committed { id, result: Ok(()) })));
             }

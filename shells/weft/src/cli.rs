@@ -174,6 +174,8 @@ fn check(conf: &[PathBuf]) -> Result<(), String> {
     let plan = crate::plan::Plan::new(&settings, &choice).map_err(|error| error.to_string())?;
     #[cfg(feature = "kafka")]
     plan.topics().into_iter().try_for_each(crate::backends::check_kafka)?;
+    #[cfg(not(feature = "kafka"))]
+    drop(plan);
     for warning in settings.warnings() {
         println!("warning: {warning}");
     }

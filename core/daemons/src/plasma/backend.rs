@@ -431,7 +431,7 @@ impl Backend {
                 return;
             }
             if batch.waiting.is_empty() {
-                consumer.applied(now, number, batch.until);
+                consumer.applied(now, number, batch.until.into());
                 continue;
             }
             let metric = Metric::add("weft_plasma_copied_records_total", copied);
@@ -468,7 +468,7 @@ impl Backend {
             let until = batch.until;
             self.batches.remove(&number);
             if let Some(consumer) = &mut self.consumer {
-                consumer.applied(now, number, until);
+                consumer.applied(now, number, until.into());
             }
             self.copy(now, number);
         }
@@ -496,7 +496,7 @@ impl Backend {
         for (number, until) in done {
             self.batches.remove(&number);
             if let Some(consumer) = &mut self.consumer {
-                consumer.applied(now, number, until);
+                consumer.applied(now, number, until.into());
             }
             self.copy(now, number);
         }

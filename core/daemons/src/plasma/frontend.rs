@@ -376,7 +376,7 @@ impl Frontend {
                         self.directory.next(find);
                     }
                 }
-                FindEvent::End => self.end_subscription(now, request),
+                FindEvent::End | FindEvent::Counted(_) => self.end_subscription(now, request),
                 FindEvent::Failed(reason) => self.fail_subscription(now, request, &reason),
             }
             self.advance(now, request);

@@ -348,7 +348,7 @@ fn a_check_finds_every_flipped_bit() {
 fn a_log_that_ends_too_early_is_an_error() {
     let disk = SimulatedDisk::new(3);
     disk.create_folder(Path::new(FOLDER)).expect("a folder");
-    let mut random = Random(3);
+    let mut random = Random::new(3);
     let (mut life, mut history) = (Life::open(&disk).expect("an empty log"), History::default());
     life.act(LogAction::Subscribe { topic: topic(), group: group(), start: Start::Earliest });
     for _ in 0..30 {

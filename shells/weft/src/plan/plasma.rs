@@ -31,7 +31,7 @@ pub(super) fn backend(
         commit_period: millis(settings, "plasma.backend.kafka.in.commitperiod", 1_000),
         path: root,
     };
-    Ok(Component { config, address: standalone(settings)?, topics: Vec::new() })
+    Ok(Component { config, address: standalone(settings)?, topics: Vec::new(), workers: 1 })
 }
 
 /// What clients subscribe to.
@@ -68,7 +68,7 @@ pub(super) fn frontend(
         wait_for_applied: true,
     };
     let address = own_address(settings, "plasma.frontend")?;
-    Ok(Component { config, address, topics: Vec::new() })
+    Ok(Component { config, address, topics: Vec::new(), workers: 1 })
 }
 
 fn check_log(settings: &Settings, common: &Common) -> Result<(), ConfigError> {
