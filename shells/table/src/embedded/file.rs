@@ -334,7 +334,8 @@ impl FileCursor {
     pub(super) fn raw(&mut self, meta: BlockMeta) -> Result<&[u8], TableError> {
         let BlockMeta { position, length, .. } = meta;
         let (start, bytes) = &self.window;
-        let is_here = position >= *start && position + length as u64 <= start + bytes.len() as u64;
+        let end = position.saturating_add(length as u64);
+        let is_here = position >= *start && end <= start + bytes.len() as u64;
         if !is_here {
             let rest =
                 usize::try_from(self.file.bytes.saturating_sub(position)).unwrap_or(usize::MAX);
