@@ -12,13 +12,15 @@ use weft_http::{Client, ClientError, Patience};
 
 use crate::config::{ConfigError, Settings};
 
-/// How long others may take. Scripts have limits of their own, and those of the runner may run for
-/// long.
+/// How long an ingress may take.
 const PATIENCE: Patience = Patience {
     connect: Duration::from_secs(5),
-    head: Duration::from_secs(24 * 3_600),
+    head: Duration::from_secs(300),
     body: Duration::from_secs(60),
 };
+
+/// How long an egress may take: scripts of the runner may run for long.
+const SCRIPT_PATIENCE: Patience = Patience { head: Duration::from_secs(24 * 3_600), ..PATIENCE };
 
 /// The path that a call has, the component that serves it, and the key that says where it is.
 const KEYS: [(&str, &str, &str); 4] = [
@@ -39,7 +41,8 @@ struct Endpoint {
 /// The endpoints that the configuration names. Clones share connections.
 #[derive(Clone, Debug)]
 pub(crate) struct Endpoints {
-    client: Client,
+    writes: Client,
+    scripts: Client,
     /// For each of [`KEYS`]; `None` when the component is in this process.
     apart: [Option<Option<Endpoint>>; KEYS.len()],
 }
@@ -61,7 +64,7 @@ impl Endpoints {
             let parse = |url| Endpoint::parse(url).map_err(|what| settings.error(key, &what));
             *apart = Some(settings.get(key).map(parse).transpose()?);
         }
-        Ok(Self { client: Client::new(PATIENCE), apart })
+        Ok(Self { writes: Client::new(PATIENCE), scripts: Client::new(SCRIPT_PATIENCE), apart })
     }
 
     /// Makes a request of a component; `None` when it goes to one of this process.
@@ -71,7 +74,8 @@ impl Endpoints {
         body: Bytes,
     ) -> Option<impl Future<Output = CallResult> + Send + use<>> {
         let index = KEYS.iter().position(|(path, ..)| *path == head.path)?;
-        let (client, endpoint) = (self.client.clone(), self.apart[index].clone()?);
+        let endpoint = self.apart[index].clone()?;
+        let client = if KEYS[index].1 == "egress" { &self.scripts } else { &self.writes }.clone();
         Some(async move {
             let Some(endpoint) = endpoint else {
                 let (_, component, key) = KEYS[index];
