@@ -77,13 +77,19 @@ async fn make_topic(kafka: &str, topic: &str) {
     admin.create_topics([&topic], &AdminOptions::new()).await.expect("made");
 }
 
+/// ZooKeeper and Kafka to test against, if there are any.
+fn servers() -> Option<(String, String)> {
+    let server = |name: &str| std::env::var(name).ok();
+    let servers = server("WEFT_ZOOKEEPER").zip(server("WEFT_KAFKA"));
+    if servers.is_none() {
+        eprintln!("WEFT_ZOOKEEPER and WEFT_KAFKA name no servers: skipped");
+    }
+    servers
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_group_moves_as_a_whole_and_back() {
-    let server = |name: &str| std::env::var(name).ok();
-    let (Some(zookeeper), Some(kafka)) = (server("WEFT_ZOOKEEPER"), server("WEFT_KAFKA")) else {
-        eprintln!("WEFT_ZOOKEEPER and WEFT_KAFKA name no servers: skipped");
-        return;
-    };
+    let Some((zookeeper, kafka)) = servers() else { return };
     let since = std::time::SystemTime::UNIX_EPOCH.elapsed().expect("after 1970").as_nanos();
     let (group, topic) = (format!("group-{since}"), format!("topic-{since}"));
     make_topic(&kafka, &topic).await;
@@ -170,11 +176,7 @@ fn tls_is_refused_by_name_where_it_is_not_built_in() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn workers_are_members_of_one_group() {
-    let server = |name: &str| std::env::var(name).ok();
-    let (Some(zookeeper), Some(kafka)) = (server("WEFT_ZOOKEEPER"), server("WEFT_KAFKA")) else {
-        eprintln!("WEFT_ZOOKEEPER and WEFT_KAFKA name no servers: skipped");
-        return;
-    };
+    let Some((zookeeper, kafka)) = servers() else { return };
     let since = std::time::SystemTime::UNIX_EPOCH.elapsed().expect("after 1970").as_nanos();
     let (group, topic) = (format!("workers-{since}"), format!("topic-workers-{since}"));
     make_topic(&kafka, &topic).await;
