@@ -15,6 +15,7 @@ use std::time::Duration;
 use common::Node;
 use common::http::Request;
 use common::model::{Value, read_name};
+use weft_files::Random;
 
 /// Small files and short periods, so that a kill hits flushes, merges and commits too.
 const SMALL: &str = "weft.memtable = 60000\nweft.segment = 200000\nweft.retention = 300\n\
@@ -27,19 +28,6 @@ const TICKS: i64 = 600;
 
 /// The longest that a life lasts.
 const LIFE_MAX: Duration = Duration::from_millis(400);
-
-/// SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % n
-    }
-}
 
 /// Something that a writer asks for.
 #[derive(Clone, Debug)]
@@ -101,7 +89,7 @@ impl Writer {
     fn new(number: u64, seed: u64) -> Self {
         Self {
             number,
-            random: Random(seed ^ number << 32),
+            random: Random::new(seed ^ number << 32),
             value: 0,
             points: BTreeMap::new(),
             series: BTreeSet::new(),
@@ -240,7 +228,7 @@ fn what_was_acknowledged_survives_kills() {
     let since_1970 = std::time::UNIX_EPOCH.elapsed().expect("after 1970").as_secs();
     let seed = number("WEFT_KILLS_SEED").unwrap_or(since_1970);
     println!("WEFT_KILLS_SEED={seed}");
-    let mut random = Random(seed);
+    let mut random = Random::new(seed);
     let mut node = Node::start_with(SMALL);
     let mut writers: Vec<Writer> = (0..WRITERS).map(|n| Writer::new(n, seed)).collect();
     let mut run = Totals::default();
