@@ -21,8 +21,10 @@ impl Terminal {
         let home = tempfile::TempDir::new().expect("a folder");
         let spawned = Command::new("script")
             .args(["--quiet", "--flush", "--return", "--command"])
-            .arg(format!("{} repl", env!("CARGO_BIN_EXE_weft")))
+            // A shell that stays in between would end with the Ctrl-C it saw.
+            .arg(format!("exec {} repl", env!("CARGO_BIN_EXE_weft")))
             .arg("/dev/null")
+            .env("SHELL", "/bin/sh")
             .env("HOME", home.path())
             .env("TERM", "xterm")
             .stdin(Stdio::piped())
@@ -92,5 +94,6 @@ fn statements_are_run_completed_stopped_and_remembered() {
     terminal.shows("stack (2 deep), top first:\r\n    \"a\"");
     terminal.shows("WS> ");
     terminal.types("\x04");
-    assert!(terminal.child.wait().expect("it ends").success());
+    let status = terminal.child.wait().expect("it ends");
+    assert!(status.success(), "{status}");
 }
