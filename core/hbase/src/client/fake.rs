@@ -294,11 +294,12 @@ impl Fake {
         self.scanners.clear();
     }
 
+    /// Regions move, to servers that live: one that moved to a dead one would stay there.
     fn shuffle(&mut self) {
-        let servers = self.servers as u64;
+        let live: Vec<usize> = (0..self.servers).filter(|s| !self.down.contains(s)).collect();
         let starts: Vec<Vec<u8>> = self.regions.keys().cloned().collect();
         for start in starts {
-            let server = self.draw(servers) as usize;
+            let server = live[self.draw(live.len() as u64) as usize];
             if let Some(region) = self.regions.get_mut(&start) {
                 region.server = server;
             }
