@@ -107,18 +107,25 @@ mod torn {
         folder.path().join("topics/t/0/00000000000000000000.log")
     }
 
+    /// What a log has after a crash, up to a record that is appended to it now.
     fn values(folder: &TempDir) -> Vec<u8> {
+        const MARK: u8 = 255;
         let log = EmbeddedLog::open(folder.path(), options()).expect("a log after a crash");
         let (sender, receiver) = channel();
         let client = log.client(move |event| drop(sender.send(event)));
+        let mark = Bytes::from(vec![MARK]);
+        let records = vec![NewRecord { partition: 0, key: Bytes::new(), value: mark }];
+        client.submit(LogAction::Append { id: ActionId(1), topic: "t".into(), records });
         let (topic, group) = ("t".into(), "".into());
         client.submit(LogAction::Subscribe { topic, group, start: Start::Earliest });
         let mut values = Vec::new();
-        while let Ok(event) = receiver.recv_timeout(SILENCE) {
+        while values.last() != Some(&MARK) {
+            let event = receiver.recv_timeout(PATIENCE).expect("what was appended");
             if let LogEvent::Records { records, .. } = event {
                 values.extend(records.iter().map(|record| record.value[0]));
             }
         }
+        values.pop();
         values
     }
 
