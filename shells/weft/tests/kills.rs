@@ -86,12 +86,16 @@ impl Operation {
 }
 
 impl Writer {
-    fn new(number: u64, seed: u64) -> Self {
+    /// A writer whose main series exists: datapoints of one that nobody finds, for a kill took its
+    /// metadata alone, would come to light with the next request.
+    fn new(node: &Node, number: u64, seed: u64) -> Self {
+        let (tick, value) = (0, 0);
+        node.update(format!("{tick}// main{{writer={number}}} {value}\n"));
         Self {
             number,
             random: Random::new(seed ^ number << 32),
-            value: 0,
-            points: BTreeMap::new(),
+            value,
+            points: BTreeMap::from([(tick, value)]),
             series: BTreeSet::new(),
             unknown: None,
             acknowledged: 0,
@@ -230,7 +234,7 @@ fn what_was_acknowledged_survives_kills() {
     println!("WEFT_KILLS_SEED={seed}");
     let mut random = Random::new(seed);
     let mut node = Node::start_with(SMALL);
-    let mut writers: Vec<Writer> = (0..WRITERS).map(|n| Writer::new(n, seed)).collect();
+    let mut writers: Vec<Writer> = (0..WRITERS).map(|n| Writer::new(&node, n, seed)).collect();
     let mut run = Totals::default();
     for kill in 0..kills {
         let life = LIFE_MAX.mul_f64(random.below(1_000) as f64 / 1_000.0);
