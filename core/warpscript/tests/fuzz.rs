@@ -61,6 +61,12 @@ fn run(script: &str) {
     }
 }
 
+/// Macros that only call reach no end at which operations are looked at.
+#[test]
+fn calls_without_an_end_are_counted() {
+    run("<% 'a' STORE 41 @m + %> 'm' STORE 41 @m");
+}
+
 /// Words that run, by name.
 fn words() -> Vec<&'static str> {
     let all = families().iter().flat_map(|family| family.words);

@@ -244,6 +244,11 @@ impl Machine {
         if self.level > self.limits.recursion {
             return Err(Fault::text(format!("Maximum recursion level reached ({})", self.level)));
         }
+        // Operations are counted out at ends of macros, as the reference does; macros that only
+        // call have none. What is so far beyond would fail at the first end.
+        if self.ops.saturating_sub(self.limits.ops / 2) > self.limits.ops {
+            return Err(self.ops_exceeded());
+        }
         self.check_frames()
     }
 

@@ -489,7 +489,7 @@ impl Machine {
     }
 
     #[cold]
-    fn ops_exceeded(&self) -> Fault {
+    pub(crate) fn ops_exceeded(&self) -> Fault {
         Fault::text(format!(
             "Operation count ({}) exceeded maximum of {}. Consider raising the limit or using \
              capabilities.",

@@ -12,6 +12,9 @@ use super::Host;
 /// Values of the stack that are shown with an error.
 const SHOWN_VALUES: usize = 5;
 
+/// Characters of an error: one of calls without an end has one for each.
+const ERROR_CHARS: usize = 10_000;
+
 /// Bytes of one of them.
 const SHOWN_BYTES: usize = 200;
 
@@ -60,7 +63,7 @@ pub(super) fn read(file: &Path) -> Result<(String, String), String> {
 
 /// What went wrong, where, and what stood on the stack.
 pub(super) fn report(name: &str, script: &str, failure: &Failure, machine: &Machine) -> String {
-    let mut text = format!("{name}, line {}: {}", failure.line, failure.error);
+    let mut text = format!("{name}, line {}: {}", failure.line, failure.error.brief(ERROR_CHARS));
     let line = failure.line.checked_sub(1).and_then(|index| script.lines().nth(index));
     if let Some(line) = line {
         let shown: String =
