@@ -30,10 +30,17 @@ pub enum Kind {
     Slow,
     /// The log takes a living member for dead.
     Evict,
+    /// A node reaches nobody.
+    Isolate,
+    /// The disks of the log and the table are full.
+    DiskFull,
 }
 
 /// How many kinds there are.
-pub const KINDS: usize = 12;
+pub const KINDS: usize = 14;
+
+/// How many of them there were at first.
+pub const OLDER: usize = 12;
 
 /// All kinds, in the order of their weights.
 pub const ALL: [Kind; KINDS] = [
@@ -49,6 +56,8 @@ pub const ALL: [Kind; KINDS] = [
     Kind::LogFailover,
     Kind::Slow,
     Kind::Evict,
+    Kind::Isolate,
+    Kind::DiskFull,
 ];
 
 /// A fault that was drawn.

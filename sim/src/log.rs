@@ -340,7 +340,8 @@ impl LogModel {
         // earlier generation of the group.
         let cursor = self.cursors.get(&(member.clone(), partition));
         let is_earlier = cursor.is_some_and(|cursor| epoch < cursor.first_epoch);
-        if !is_owner || is_earlier || group.is_empty() {
+        let is_refused = is_earlier && !self.bugs.obeys_old;
+        if !is_owner || is_refused || group.is_empty() {
             return Err(not_assigned());
         }
         state.committed.insert(partition, position);
@@ -412,7 +413,8 @@ impl LogModel {
             let next = &members[partition as usize % members.len()];
             match group.owners.get(&partition) {
                 Some(owner) if owner == next => {
-                    group.moving.remove(&partition);
+                    // An owner that is being told to give it up gets it again after that.
+                    group.moving.entry(partition).and_modify(|to| *to = next.clone());
                 }
                 Some(owner) => {
                     let is_told = group.moving.insert(partition, next.clone()).is_some();

@@ -14,7 +14,7 @@ use crate::odd;
 const KINDS: &[(Component, &str)] = &[
     (
         Directory,
-        "answer|ask|ask cancel|ask ends|ask next|assigned|changed|commit|\
+        "answer|ask|ask cancel|ask ends|ask next|assigned|cancel|changed|commit|\
          commit failed|commit refused|committed|connected|create|delete meta|\
          disconnected|done|ends|ends failed|get|has applied|next|no node|node|\
          not done|not ready|pause|put meta|ready|records|resume|revoked|rows|\
@@ -254,8 +254,8 @@ mod tests {
     /// Files whose code a machine runs.
     fn sources_of(component: Component) -> String {
         let (own, shared): (&str, &[&str]) = match component {
-            Directory => ("directory/", &["consumer.rs"]),
-            Egress => ("egress/", &["directory_client.rs", "applied.rs"]),
+            Directory => ("directory/", &["consumer.rs", "table_reads.rs"]),
+            Egress => ("egress/", &["directory_client.rs", "applied.rs", "table_reads.rs"]),
             Ingress => ("ingress/", &["consumer.rs", "directory_client.rs", "applied.rs"]),
             Store => ("store.rs", &["consumer.rs"]),
         };

@@ -92,6 +92,8 @@ pub struct Faults {
     pub table_twice: f64,
     /// A read of the table breaks off.
     pub read_broken: f64,
+    /// A read of the table is not answered, or much later.
+    pub read_hang: f64,
     /// A message between daemons is lost.
     pub peer_lost: f64,
     /// A client's connection breaks.
@@ -131,6 +133,7 @@ impl Params {
             table_hang: probability(0.02),
             table_twice: probability(0.02),
             read_broken: probability(0.05),
+            read_hang: 0.0,
             peer_lost: probability(0.03),
             client_cut: probability(0.03),
             client_slow: probability(0.05),
@@ -138,12 +141,12 @@ impl Params {
             weights: [0; crate::faults::KINDS],
         };
         faults.period_ns = random.between(8, 24) * SECOND;
-        for weight in &mut faults.weights {
+        for weight in &mut faults.weights[..crate::faults::OLDER] {
             *weight = if random.chance(0.25) { 0 } else { random.between(1, 10) };
         }
         // Something must go wrong.
         faults.weights[0] = faults.weights[0].max(1);
-        Self {
+        let mut params = Self {
             seed,
             nodes,
             modulus,
@@ -174,6 +177,18 @@ impl Params {
             junk_period_ns: random.between(20, 500) * SECOND,
             extras: random.chance(0.5),
             scripts_max: *random.pick(&[1, 100]),
+        };
+        params.draw_newer(&mut random, scale);
+        params
+    }
+
+    /// What seeds did not draw at first: last, so that those which draw none of it are what they were.
+    fn draw_newer(&mut self, random: &mut Random, scale: f64) {
+        if random.chance(0.5) {
+            self.faults.read_hang = scale * 0.02 * random.below(1_000) as f64 / 1e3;
+        }
+        for weight in &mut self.faults.weights[crate::faults::OLDER..] {
+            *weight = if random.chance(0.5) { 0 } else { random.between(1, 5) };
         }
     }
 }

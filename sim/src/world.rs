@@ -232,6 +232,8 @@ pub struct World {
     moved: BTreeMap<u32, u64>,
     log_down_until: u64,
     slow_until: u64,
+    /// Until when neither log nor table take anything.
+    full_until: u64,
     calm: bool,
 }
 
@@ -272,6 +274,7 @@ impl World {
             moved: BTreeMap::new(),
             log_down_until: 0,
             slow_until: 0,
+            full_until: 0,
             calm: false,
             params,
         };
@@ -325,6 +328,7 @@ impl World {
         let cut: Vec<(usize, Server)> = self.cut.keys().copied().collect();
         self.log_down_until = 0;
         self.slow_until = 0;
+        self.full_until = 0;
         self.moved.clear();
         self.cut_peers.clear();
         for (node, server) in cut {

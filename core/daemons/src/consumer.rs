@@ -185,10 +185,14 @@ impl Consumer {
     pub(crate) fn restart(&mut self, partition: u32) {
         let Some(state) = self.partitions.get_mut(&partition) else { return };
         let (epoch, position) = (state.epoch + 1, std::mem::take(&mut state.committed));
-        let offset = position.offset;
+        let (offset, was_paused) = (position.offset, state.paused);
         *state = Partition::new(epoch, position);
         let (topic, group) = (self.topic.clone(), self.group.clone());
         self.actions.push_back(LogAction::Seek { topic, group, partition, offset, epoch });
+        if was_paused {
+            let (topic, group) = (self.topic.clone(), self.group.clone());
+            self.actions.push_back(LogAction::Resume { topic, group, partition, epoch });
+        }
     }
 
     /// The partitions that are ours.
@@ -299,4 +303,54 @@ impl Partition {
 /// What a record counts against the queue's limit.
 fn size(record: &Record) -> usize {
     record.key.len() + record.value.len() + size_of::<Record>()
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::time::Wall;
+
+    #[test]
+    fn what_begins_again_does_not_stay_paused() {
+        let now = Now { mono: Mono(0), wall: Wall(0) };
+        let (topic, group) = (Topic::from("topic"), Topic::from("group"));
+        let period = Duration::from_secs(1);
+        let mut consumer = Consumer::new(topic.clone(), group.clone(), Start::Earliest, period);
+        let partitions = vec![(3, Position::from(5))];
+        let (epoch, partition) = (0, 3);
+        let assigned =
+            LogEvent::Assigned { topic: topic.clone(), group: group.clone(), epoch, partitions };
+        consumer.handle(now, assigned);
+        let value = Bytes::from(vec![0; QUEUE_BYTES_MAX + 1]);
+        let records = vec![Record { offset: 5, timestamp_ms: 0, key: Bytes::new(), value }];
+        let (its_topic, its_group) = (topic.clone(), group.clone());
+        consumer.handle(
+            now,
+            LogEvent::Records { topic: its_topic, group: its_group, partition, epoch, records },
+        );
+        consumer.restart(partition);
+        let asked: Vec<LogAction> = std::iter::from_fn(|| consumer.poll()).skip(1).collect();
+        let epoch = 1;
+        assert_eq!(
+            asked,
+            [
+                LogAction::Pause {
+                    topic: topic.clone(),
+                    group: group.clone(),
+                    partition,
+                    epoch: 0,
+                },
+                LogAction::Seek {
+                    topic: topic.clone(),
+                    group: group.clone(),
+                    partition,
+                    offset: 5,
+                    epoch,
+                },
+                LogAction::Resume { topic, group, partition, epoch },
+            ]
+        );
+    }
 }

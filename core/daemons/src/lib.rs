@@ -37,6 +37,7 @@ mod random;
 pub mod runner;
 pub mod select;
 pub mod store;
+mod table_reads;
 pub mod time;
 
 pub use contract::{Effect, Event, Machine};

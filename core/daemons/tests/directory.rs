@@ -8,12 +8,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use common::{at, drain, ids, log_actions, record, step, table_actions, the_commit};
 use flate2::read::GzDecoder;
+use weft_daemons::Now;
 use weft_daemons::contract::http::RequestId;
 use weft_daemons::contract::peer::{Answer, FIND_CHUNK_MAX, FindRequest};
-use weft_daemons::contract::table::Slice;
+use weft_daemons::contract::table::{READ_TIME_MAX, Slice};
 use weft_daemons::contract::{
     ActionId, CoordAction, CoordEvent, Effect, Event, HttpAction, HttpEvent, LogAction, LogEvent,
-    NoTask, PeerAction, PeerEvent, Record, RequestHead, TableAction, TableError, TableEvent, Topic,
+    Machine, NoTask, PeerAction, PeerEvent, Record, RequestHead, TableAction, TableError,
+    TableEvent, Topic,
 };
 use weft_daemons::directory::{
     Directory, DirectoryConfig, Estimates, Registration, SERVICE_BYTES_MAX, ServiceConfig,
@@ -163,6 +165,21 @@ fn sorted(series: impl IntoIterator<Item = Metadata>) -> Vec<SeriesId> {
     let mut ids: Vec<SeriesId> = series.into_iter().map(|metadata| metadata.id).collect();
     ids.sort_unstable();
     ids
+}
+
+#[test]
+fn a_scan_that_is_not_answered_begins_again() {
+    let mut directory = Directory::new(config());
+    let (scan, asked) = begun(&mut directory);
+    step(&mut directory, at(0), ends(asked, 0));
+    let late = READ_TIME_MAX.as_millis() as u64;
+    assert_eq!(directory.deadline(), Some(at(late).mono));
+    let effects = step(&mut directory, at(late), Event::Tick);
+    assert_eq!(table_actions(effects), [TableAction::Cancel { id: scan }]);
+    let mono = directory.deadline().expect("it tries again");
+    directory.handle(Now { mono, ..at(0) }, Event::Tick);
+    let (again, _) = begun(&mut directory);
+    assert_ne!(again, scan);
 }
 
 #[test]

@@ -11,10 +11,10 @@ use common::{
 };
 use weft_daemons::contract::http::RequestId;
 use weft_daemons::contract::peer::{Answer, FindRequest};
-use weft_daemons::contract::table::FetchRequest;
+use weft_daemons::contract::table::{FetchRequest, READ_TIME_MAX};
 use weft_daemons::contract::{
-    ActionId, Effect, Event, HttpAction, HttpEvent, LogAction, LogEvent, PeerAction, PeerError,
-    PeerEvent, RequestHead, TableAction, TableError, TableEvent, Topic,
+    ActionId, Effect, Event, HttpAction, HttpEvent, LogAction, LogEvent, Machine, PeerAction,
+    PeerError, PeerEvent, RequestHead, TableAction, TableError, TableEvent, Topic,
 };
 use weft_daemons::cors::CorsConfig;
 use weft_daemons::egress::{Egress, EgressConfig, EgressTask, ExecConfig};
@@ -139,6 +139,20 @@ fn reading(egress: &mut Egress, query: &str) -> ActionId {
     let (id, _) = the_fetch(handle(egress, answered(find, Answer::Found(vec![series(1)]))));
     handle(egress, answered(find, Answer::End));
     id
+}
+
+#[test]
+fn a_read_that_is_not_answered_is_given_up() {
+    let mut egress = egress(None);
+    let stream = reading(&mut egress, RANGE);
+    let late = READ_TIME_MAX.as_millis() as u64;
+    assert_eq!(egress.deadline(), Some(at(late).mono));
+    let effects = step_and_run(&mut egress, at(late), Event::Tick);
+    assert_eq!(the_head(&effects).map(|head| head.status), Some(503));
+    assert_eq!(table_actions(effects), [TableAction::Cancel { id: stream }]);
+    assert_eq!(egress.deadline(), None);
+    // What comes too late is nobody's.
+    assert!(handle(&mut egress, read(stream, points(10..12))).is_empty());
 }
 
 #[test]

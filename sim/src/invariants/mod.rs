@@ -3,7 +3,8 @@
 //! | file | sentence |
 //! |---|---|
 //! | [`acknowledged`] | what a 200 acknowledged is in the log, its series' metadata before it |
-//! | [`offsets`] | offsets are committed only after the table has what came before them |
+//! | [`offsets`] | offsets are committed only after the table has what came before them, by whom it is |
+//! | [`standstill`] | a partition moves on while its owner is in contact |
 //! | [`ownership`] | after losing a partition a store asks nothing of the table for it |
 //! | [`barrier`] | a delete waits for what came before it, and what comes after it waits for its commit |
 //! | [`shards`] | a shard answers with everything that it must know |
@@ -21,6 +22,7 @@ pub mod history;
 pub mod offsets;
 pub mod ownership;
 pub mod shards;
+pub mod standstill;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -36,8 +38,10 @@ use crate::params::{NodeKind, Params};
 use crate::table::TableModel;
 use crate::world::{Address, DATA_TOPIC, METADATA_TOPIC, STORE_GROUP};
 use history::History;
+use offsets::Assignments;
 use ownership::Ownership;
 use shards::Shards;
+use standstill::Standstill;
 
 /// A sentence that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +58,8 @@ pub struct Checks {
     history: History,
     ownership: Ownership,
     shards: Shards,
+    standstill: Standstill,
+    assignments: Assignments,
     partitions: u32,
     /// Values that were acknowledged.
     acknowledged: BTreeSet<i64>,
@@ -69,6 +75,8 @@ impl Checks {
             history: History::default(),
             ownership: Ownership::default(),
             shards: Shards::new(params.modulus),
+            standstill: Standstill::default(),
+            assignments: Assignments::default(),
             partitions: params.partitions,
             acknowledged: BTreeSet::new(),
             finds: BTreeMap::new(),
@@ -153,18 +161,39 @@ impl Checks {
     }
 
     /// A group committed a range of offsets.
+    #[expect(clippy::too_many_arguments, reason = "what a commit says, and what it is about")]
     pub fn committed(
         &mut self,
         topic: &Topic,
         group: &Topic,
         partition: u32,
+        epoch: u64,
         range: Range<u64>,
         log: &LogModel,
         table: &TableModel,
     ) {
+        let result = self.assignments.check(topic, group, partition, epoch, &range);
+        self.judge("offsets", result);
         if &**topic == DATA_TOPIC && &**group == STORE_GROUP {
             let result = offsets::check(&self.history, partition, range, log, table);
             self.judge("offsets", result);
+        }
+    }
+
+    /// A fault holds the stores of a node up for so long, or all of them.
+    pub fn excuse(&mut self, node: Option<usize>, lasts_ns: u64) {
+        self.standstill.excuse(node, lasts_ns);
+    }
+
+    /// Whether the stores are at work.
+    pub fn look(&mut self, now_ns: u64, log: &LogModel) {
+        let (topic, group) = (Topic::from(DATA_TOPIC), Topic::from(STORE_GROUP));
+        for partition in 0..self.partitions {
+            let owner = log.owner(&topic, &group, partition);
+            let committed = log.committed(&topic, &group, partition).unwrap_or(0);
+            let end = log.records(&topic, partition).len() as u64;
+            let result = self.standstill.check(now_ns, partition, owner, committed, end);
+            self.judge("standstill", result);
         }
     }
 

@@ -1,6 +1,10 @@
-//! Offsets are committed only after the table has acknowledged what came before them.
+//! Offsets are committed only after the table has acknowledged what came before them, and nobody
+//! puts a group back whose assignment is over.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
+
+use weft_daemons::contract::log::{EPOCHS, Topic};
 
 use super::history::{Data, History};
 use crate::log::LogModel;
@@ -33,6 +37,37 @@ pub fn check(
     Ok(())
 }
 
+/// The assignments whose commits each group took last.
+#[derive(Debug, Default)]
+pub struct Assignments {
+    last: BTreeMap<(Topic, Topic, u32), u64>,
+}
+
+impl Assignments {
+    /// Checks a commit that moved over `range`. Who begins again at what it knows to be committed
+    /// may put the group back, by a commit that was done and not answered; who lost the partition
+    /// since may not.
+    pub fn check(
+        &mut self,
+        topic: &Topic,
+        group: &Topic,
+        partition: u32,
+        epoch: u64,
+        range: &Range<u64>,
+    ) -> Result<(), String> {
+        let place = (topic.clone(), group.clone(), partition);
+        let last = self.last.insert(place, epoch / EPOCHS);
+        if range.start <= range.end || last == Some(epoch / EPOCHS) {
+            return Ok(());
+        }
+        let Range { start, end } = range;
+        Err(format!(
+            "{group} has committed {start} in {topic}/{partition}, and then {end} for another \
+             assignment"
+        ))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use weft_daemons::contract::ActionId;
@@ -42,6 +77,24 @@ mod tests {
     use super::*;
     use crate::random::Random;
     use crate::world::Address;
+
+    #[test]
+    fn a_commit_that_puts_the_group_back_is_seen() {
+        let (topic, group) = (Topic::from("data"), Topic::from("store"));
+        for (epoch, range, ok) in [
+            (EPOCHS, 3..5, true),
+            (2 * EPOCHS, 3..3, true),
+            (EPOCHS, 5..3, true),
+            (EPOCHS + 7, 5..3, true),
+            (2 * EPOCHS, 5..3, false),
+            (0, 5..3, false),
+        ] {
+            let mut assignments = Assignments::default();
+            assert_eq!(assignments.check(&topic, &group, 0, EPOCHS, &(0..5)), Ok(()));
+            let result = assignments.check(&topic, &group, 0, epoch, &range);
+            assert_eq!(result.is_ok(), ok, "{epoch} {range:?}");
+        }
+    }
 
     #[test]
     fn a_commit_before_the_write_is_seen() {

@@ -14,12 +14,14 @@ impl World {
         let again = self.chance.delay(self.params.faults.period_ns);
         self.schedule(again, Happening::Fault);
         let fault = Fault::draw(&self.params, &mut self.chance);
-        let Fault { kind, node, other, lasts_ns, jump_ns } = fault;
+        let Fault { kind, node, other, lasts_ns, jump_ns } = fault.clone();
         *self.stats.faults.entry(kind).or_default() += 1;
         self.trace.line(
             self.now_ns,
             format_args!("fault {kind:?} n{node} {other} for {} ms", lasts_ns / MS),
         );
+        self.checks.look(self.now_ns, &self.log);
+        self.excuse(&fault);
         match kind {
             Kind::Crash if self.nodes[node].up => self.down(node, false),
             Kind::Restart if self.nodes[node].up && self.nodes[node].stopping.is_empty() => {
@@ -62,6 +64,37 @@ impl World {
             Kind::Slow => self.slow_until = self.now_ns + lasts_ns,
             Kind::Evict if self.nodes[node].up => self.evict(node),
             Kind::Evict => {}
+            Kind::Isolate => {
+                for server in [Server::Log, Server::Coord, Server::Table] {
+                    self.cut(node, server, lasts_ns);
+                }
+                let until = self.now_ns + lasts_ns;
+                for other in 0..self.nodes.len() {
+                    self.cut_peers.insert((node, other), until);
+                    self.cut_peers.insert((other, node), until);
+                }
+            }
+            Kind::DiskFull => self.full_until = self.full_until.max(self.now_ns + lasts_ns),
+        }
+    }
+
+    /// Whom a fault keeps from its work, and for how long.
+    fn excuse(&mut self, fault: &Fault) {
+        let lasts_ns = fault.lasts_ns;
+        match fault.kind {
+            Kind::Pause | Kind::CutLog | Kind::CutTable | Kind::Isolate => {
+                // A call that was on its way then may have to be given up first.
+                let hung_ns = self.params.call_time_max_ms * MS;
+                self.checks.excuse(Some(fault.node), lasts_ns + hung_ns);
+            }
+            // Whose process ends is not the owner for long.
+            Kind::Crash | Kind::Restart | Kind::Evict => {
+                self.checks.excuse(Some(fault.node), self.params.session_ns);
+            }
+            Kind::RegionMove | Kind::LogFailover | Kind::Slow | Kind::DiskFull => {
+                self.checks.excuse(None, lasts_ns);
+            }
+            Kind::CutCoord | Kind::CutPeer | Kind::ClockJump => {}
         }
     }
 }

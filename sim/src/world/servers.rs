@@ -92,10 +92,15 @@ impl World {
         if !self.lives(from) && !is_call {
             return;
         }
+        if self.full_until > self.now_ns
+            && let Some(event) = no_space(&action)
+        {
+            return self.log_out(vec![Out::Answer(from, event)]);
+        }
         let wall_ms = EPOCH_MS + (self.now_ns / MS) as i64;
         let commit = match &action {
-            LogAction::Commit { topic, group, partition, position, .. } => {
-                Some((topic.clone(), group.clone(), *partition, position.offset))
+            LogAction::Commit { topic, group, partition, position, epoch, .. } => {
+                Some((topic.clone(), group.clone(), *partition, position.offset, *epoch))
             }
             _ => None,
         };
@@ -105,17 +110,18 @@ impl World {
         };
         let before = commit
             .as_ref()
-            .and_then(|(topic, group, partition, _)| self.log.committed(topic, group, *partition));
+            .and_then(|(topic, group, partition, ..)| self.log.committed(topic, group, *partition));
         let out = self.log.submit(wall_ms, from, action);
         if let Some(topic) = appended {
             self.checks.appended(self.now_ns, &topic, &self.log);
         }
-        if let Some((topic, group, partition, offset)) = commit
+        if let Some((topic, group, partition, offset, epoch)) = commit
             && self.log.committed(&topic, &group, partition) == Some(offset)
             && before != Some(offset)
         {
             let from = before.unwrap_or(0);
-            self.checks.committed(&topic, &group, partition, from..offset, &self.log, &self.table);
+            let (log, table) = (&self.log, &self.table);
+            self.checks.committed(&topic, &group, partition, epoch, from..offset, log, table);
         }
         self.log_out(out);
     }
@@ -148,6 +154,15 @@ impl World {
         );
         if is_write && self.chance(hang, "table hangs") {
             return self.hang(from, action, call);
+        }
+        let read_hang = self.params.faults.read_hang;
+        if matches!(action, TableAction::Next { .. }) && self.chance(read_hang, "read hangs") {
+            // It may be answered when nobody waits any more.
+            if self.chance.chance(0.5) {
+                let delay = self.net.between(SECOND, 90 * SECOND);
+                self.schedule(delay, Happening::AtTable(from, action, call));
+            }
+            return;
         }
         let wait = self.whole_at(from.node, Server::Table) - self.now_ns;
         if wait > LIBRARY_NS && is_write {
@@ -193,6 +208,7 @@ impl World {
     /// Cells with their datapoint's time have no order of their own: there, what comes late does
     /// hide newer values (README.md, "What is not promised").
     fn hang(&mut self, from: Address, action: TableAction, call: TableCall) {
+        self.checks.excuse(Some(from.node), self.params.call_time_max_ms * MS);
         if self.is_timed(&action) || self.chance.chance(0.4) {
             return;
         }
@@ -236,8 +252,10 @@ impl World {
             TableAction::Fetch { .. } | TableAction::Next { .. } | TableAction::ScanMeta { .. }
         );
         let regions = self.params.regions;
+        let is_full = self.full_until > self.now_ns;
+        let is_moved = |until: &u64| *until > self.now_ns;
         let moved: Vec<bool> = (0..regions)
-            .map(|region| self.moved.get(&region).is_some_and(|until| *until > self.now_ns))
+            .map(|region| is_full || self.moved.get(&region).is_some_and(is_moved))
             .collect();
         let is_partial = is_write && self.chance(faults.put_partial, "write partial");
         let (mut draw, now_ns) = (self.chance.fork(), self.now_ns);
@@ -385,6 +403,16 @@ fn coord_lost(action: &CoordAction) -> CoordEvent {
         | CoordAction::Delete { id, .. } => CoordEvent::Done { id: *id, result: Err(error()) },
         CoordAction::Get { id, .. } => CoordEvent::Data { id: *id, result: Err(error()) },
         CoordAction::Children { id, .. } => CoordEvent::Children { id: *id, result: Err(error()) },
+    }
+}
+
+/// What a log whose disk is full says to what it would have to keep.
+fn no_space(action: &LogAction) -> Option<LogEvent> {
+    let error = || LogError::Unavailable("no space left on the device".to_owned());
+    match action {
+        LogAction::Append { id, .. } => Some(LogEvent::Appended { id: *id, result: Err(error()) }),
+        LogAction::Commit { id, .. } => Some(LogEvent::Committed { id: *id, result: Err(error()) }),
+        _ => None,
     }
 }
 

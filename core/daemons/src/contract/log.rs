@@ -124,7 +124,7 @@ pub enum LogAction {
         epoch: u64,
     },
     /// Deliver from `offset` on, dropping what was prefetched. The next records delivered have
-    /// the seek's `epoch`.
+    /// the seek's `epoch`. A pause may stay: who wants records resumes.
     Seek {
         /// The topic.
         topic: Topic,

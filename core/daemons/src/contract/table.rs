@@ -6,10 +6,15 @@
 //! equal. A write that was answered is seen by every read that begins after. Metadata rows are
 //! durable then; datapoints and their deletes are once a flush that was asked for later is answered.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use weft_gts::{Columns, SeriesId};
 
 use super::ActionId;
+
+/// How long a machine waits for an item of a stream before it gives the stream up.
+pub const READ_TIME_MAX: Duration = Duration::from_secs(60);
 
 /// Datapoints of one series to write.
 #[derive(Clone, Debug, PartialEq)]
@@ -165,7 +170,7 @@ pub enum TableAction {
         /// Which rows.
         slice: Slice,
     },
-    /// One more item of a stream.
+    /// One more item of a stream. Who has no answer within [`READ_TIME_MAX`] cancels it.
     Next {
         /// The stream.
         id: ActionId,

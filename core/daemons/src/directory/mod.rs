@@ -43,11 +43,12 @@ use crate::contract::log::{LogAction, LogEvent, Position, Record, Start, Topic};
 use crate::contract::peer::{
     Answer, FIND_CHUNK_MAX, FindRequest, PeerAction, PeerError, PeerEvent,
 };
-use crate::contract::table::{Slice, TableAction, TableEvent};
+use crate::contract::table::{READ_TIME_MAX, Slice, TableAction, TableEvent};
 use crate::contract::{
     ActionId, ActionIds, CoordAction, CoordError, CoordEvent, Effect, Event, Machine, Metric,
     NoTask,
 };
+use crate::table_reads::no_answer;
 use crate::time::{Mono, Now};
 use service::Requests;
 use writer::Writer;
@@ -135,6 +136,8 @@ pub struct Directory {
     registering: Option<ActionId>,
     registered: bool,
     retry_at: Option<Mono>,
+    /// When the scan of the table, which is asked for more, is taken for hung.
+    scan_due: Option<Mono>,
     ids: ActionIds,
     effects: VecDeque<Effect<NoTask>>,
     stopping: bool,
@@ -194,6 +197,7 @@ impl Directory {
             registering: None,
             registered: false,
             retry_at: None,
+            scan_due: None,
             ids: ActionIds::default(),
             effects: VecDeque::new(),
             stopping: false,
@@ -226,20 +230,21 @@ impl Directory {
     fn table_event(&mut self, now: Now, event: TableEvent) {
         match event {
             TableEvent::Rows { id, rows } if self.is_scan(id) => {
+                self.scan_due = None;
                 for (row, value) in rows {
                     self.load_row(row, &value);
                 }
                 self.effects.push_back(Effect::Table(TableAction::Next { id }));
             }
-            TableEvent::End { id, result } if self.is_scan(id) => match result {
-                Ok(()) => {
-                    if let State::Loading { scan, .. } = &mut self.state {
-                        *scan = None;
-                    }
-                    self.loaded(now);
+            TableEvent::End { id, result } if self.is_scan(id) => {
+                if let State::Loading { scan, .. } = &mut self.state {
+                    *scan = None;
                 }
-                Err(error) => self.load_again(now, &error.to_string()),
-            },
+                match result {
+                    Ok(()) => self.loaded(now),
+                    Err(error) => self.load_again(now, &error.to_string()),
+                }
+            }
             TableEvent::Written { id, result } => self.written(now, id, result.err()),
             _ => {}
         }
@@ -290,8 +295,25 @@ impl Directory {
         self.effects.push_back(Effect::Warn(format!(
             "directory: cannot read what is stored: {reason}; trying again in {RETRY:?}"
         )));
+        // A scan under way is of no use any more.
+        if let State::Loading { scan: Some(id), .. } = self.state {
+            self.effects.push_back(Effect::Table(TableAction::Cancel { id }));
+        }
         self.state = State::Loading { scan: None, ends: None, known: None };
         self.retry_at = Some(now.mono.after(RETRY));
+    }
+
+    /// A scan that is asked for more is given up when it does not answer in time.
+    fn watch_scan(&mut self, now: Now) {
+        if !matches!(self.state, State::Loading { scan: Some(_), .. }) {
+            self.scan_due = None;
+            return;
+        }
+        let due = *self.scan_due.get_or_insert_with(|| now.mono.after(READ_TIME_MAX));
+        if due <= now.mono {
+            self.scan_due = None;
+            self.load_again(now, &no_answer().to_string());
+        }
     }
 
     fn log_event(&mut self, now: Now, event: LogEvent) {
@@ -717,6 +739,7 @@ impl Machine for Directory {
         }
         // A step for every event keeps finds going under load, ticks do when there is none.
         self.work();
+        self.watch_scan(now);
     }
 
     fn poll(&mut self) -> Option<Effect<NoTask>> {
@@ -727,7 +750,7 @@ impl Machine for Directory {
         if !self.working.is_empty() {
             return Some(Mono(0));
         }
-        [self.consumer.deadline(), self.writer.deadline(), self.retry_at]
+        [self.consumer.deadline(), self.writer.deadline(), self.retry_at, self.scan_due]
             .into_iter()
             .flatten()
             .min()

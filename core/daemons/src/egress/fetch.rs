@@ -265,8 +265,7 @@ impl Fetch {
             work.directory.cancel(id);
         }
         if let Some(Reading { stream, .. }) = self.reading {
-            work.streams.remove(&stream);
-            work.effects.push_back(Effect::Table(TableAction::Cancel { id: stream }));
+            work.cancel_stream(stream);
         }
     }
 
@@ -318,7 +317,7 @@ impl Fetch {
             && !is_held
             && !std::mem::replace(&mut reading.is_asked, true)
         {
-            work.effects.push_back(Effect::Table(TableAction::Next { id: reading.stream }));
+            work.next_of(reading.stream);
         }
     }
 

@@ -45,12 +45,15 @@ use weft_warpscript::requests::RequestId as NeedId;
 use crate::applied::{Applied, Progress};
 use crate::contract::http::{HttpAction, HttpEvent, RequestHead, RequestId, ResponseHead};
 use crate::contract::log::LogEvent;
-use crate::contract::{ActionId, ActionIds, Effect, Event, Machine, PeerEvent, TableEvent};
+use crate::contract::{
+    ActionId, ActionIds, Effect, Event, Machine, PeerEvent, TableAction, TableEvent,
+};
 use crate::cors;
 use crate::directory_client::{DirectoryClient, FindEvent, FindId};
 use crate::params::{FORM_BYTES_MAX, Params, is_form};
 use crate::random::Random;
-use crate::time::{Mono, Now};
+use crate::table_reads::{TableReads, no_answer};
+use crate::time::{Mono, Now, Wall};
 use error::Refusal;
 use exec::{Exec, Schedule};
 use fetch::Fetch;
@@ -76,6 +79,9 @@ struct Work {
     data_applied: Applied,
     finds: BTreeMap<FindId, RequestId>,
     streams: BTreeMap<ActionId, RequestId>,
+    reads: TableReads,
+    /// When what happens now happens.
+    now: Now,
     computing: BTreeMap<ActionId, RequestId>,
     /// Requests of scripts to other components.
     calls: BTreeMap<ActionId, RequestId>,
@@ -123,6 +129,8 @@ impl Egress {
             data_applied: Applied::new(data),
             finds: BTreeMap::new(),
             streams: BTreeMap::new(),
+            reads: TableReads::default(),
+            now: Now { mono: Mono(0), wall: Wall(0) },
             computing: BTreeMap::new(),
             calls: BTreeMap::new(),
             asked: BTreeMap::new(),
@@ -371,6 +379,7 @@ impl Egress {
             _ => return,
         };
         let Some(request) = self.work.streams.get(&id).copied() else { return };
+        self.work.reads.answered(id);
         if let TableEvent::End { .. } = event {
             self.work.streams.remove(&id);
         }
@@ -440,6 +449,10 @@ impl Egress {
         for request in late {
             self.advance(now, request);
         }
+        for id in self.work.reads.late(now) {
+            self.work.effects.push_back(Effect::Table(TableAction::Cancel { id }));
+            self.table_event(now, TableEvent::End { id, result: Err(no_answer()) });
+        }
         self.wake(now);
         self.dispatch(now);
     }
@@ -452,6 +465,19 @@ impl Egress {
 }
 
 impl Work {
+    /// Asks for more of a stream.
+    fn next_of(&mut self, stream: ActionId) {
+        self.reads.asked(self.now, stream);
+        self.effects.push_back(Effect::Table(TableAction::Next { id: stream }));
+    }
+
+    /// Nobody wants the rest of a stream.
+    fn cancel_stream(&mut self, stream: ActionId) {
+        self.streams.remove(&stream);
+        self.reads.answered(stream);
+        self.effects.push_back(Effect::Table(TableAction::Cancel { id: stream }));
+    }
+
     /// Random bits.
     fn draw(&mut self) -> u64 {
         self.random.draw(0)
@@ -525,6 +551,7 @@ impl Machine for Egress {
     type Task = EgressTask;
 
     fn handle(&mut self, now: Now, event: Event<EgressTask>) {
+        self.work.now = now;
         match event {
             Event::Tick => self.tick(now),
             Event::Http(event) => self.http_event(now, event),
@@ -560,6 +587,6 @@ impl Machine for Egress {
     fn deadline(&self) -> Option<Mono> {
         let waits = [self.work.metadata_applied.deadline(), self.work.data_applied.deadline()];
         let wake = self.work.wakes.first().map(|(at, ..)| *at);
-        waits.into_iter().flatten().chain(wake).min()
+        waits.into_iter().flatten().chain(wake).chain(self.work.reads.deadline()).min()
     }
 }

@@ -463,8 +463,7 @@ impl Read {
         if let Purpose::Fetch(points) = &mut self.purpose
             && let Some(reading) = points.reading.take()
         {
-            work.streams.remove(&reading.stream);
-            work.effects.push_back(Effect::Table(TableAction::Cancel { id: reading.stream }));
+            work.cancel_stream(reading.stream);
         }
     }
 }
@@ -486,7 +485,7 @@ impl Points {
             && !is_held
             && !std::mem::replace(&mut reading.is_asked, true)
         {
-            work.effects.push_back(Effect::Table(TableAction::Next { id: reading.stream }));
+            work.next_of(reading.stream);
         }
     }
 }
