@@ -47,13 +47,6 @@ pub const STORE_GROUP: &str = "store";
 /// The wall clock at the start, milliseconds since the epoch.
 pub const EPOCH_MS: i64 = 1_700_000_000_000;
 
-/// Effects of one event: a machine that wants more at once has no bound.
-const EFFECTS_MAX: usize = 20_000;
-
-/// Pieces of a response that a machine may hand over before it waits: a delete has one for each
-/// append of a chunk of series.
-const PIECES_MAX: u32 = 32;
-
 /// How long a client library tries before it gives up, nanoseconds.
 const LIBRARY_NS: u64 = 12 * SECOND;
 

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use weft_gts::text::{ParseOptions, TextValue, parse_line};
 
 use super::{Clients, Operation, Request, SeriesName};
-use crate::clients::names::{class, series_of_line};
+use crate::clients::names::series_of_line;
+use crate::invariants::reads::Settled;
+use crate::invariants::{phantoms, reads, tenancy};
 use crate::marks;
 use crate::odd;
 use crate::world::World;
@@ -60,15 +62,10 @@ impl Clients {
         let text = String::from_utf8_lossy(&request.body).into_owned();
         let mut found = BTreeSet::new();
         for line in text.lines() {
-            match series_of_line(line) {
-                Some(series) if series.tenant == tenant && series.series < self.series => {
-                    found.insert(series.series);
-                }
-                _ => {
-                    let what = format!("tenant {tenant} found {line}");
-                    return world.checks.fail("tenancy", what);
-                }
-            }
+            match tenancy::check(tenant, self.series, line, series_of_line(line)) {
+                Ok(series) => found.insert(series),
+                Err(what) => return world.checks.fail("tenancy", what),
+            };
         }
         let born = world.directories_born_ns();
         world.checks.found(tenant, &found, born.min(request.began_ns));
@@ -77,11 +74,7 @@ impl Clients {
         }
         if self.embedded {
             let must = self.settled(tenant, request.began_ns);
-            let missing = must.iter().find(|(series, ..)| !found.contains(&series.series));
-            if let Some((series, ..)) = missing {
-                let what = format!("{series:?} was written and is not found");
-                world.checks.fail("reads-see-writes", what);
-            }
+            world.checks.judge("reads-see-writes", reads::check_series(&must, &found));
         }
     }
 
@@ -96,17 +89,10 @@ impl Clients {
                 let what = format!("a line that was never written: {line}");
                 return world.checks.fail("no-phantom", what);
             };
-            let write = self.writes.get(value);
-            let is_own = write.is_some_and(|write| {
-                write.tick == tick
-                    && write.series.tenant == tenant
-                    && line.contains(&format!(" {}", class(&write.series)))
-            });
-            let Some(write) = write.filter(|_| is_own) else {
-                let what = format!("tenant {tenant} read {line}, written as {write:?}");
-                return world.checks.fail("no-phantom", what);
+            match phantoms::check_line(tenant, tick, line, self.writes.get(value)) {
+                Ok(series) => points.insert((series.clone(), tick), *value),
+                Err(what) => return world.checks.fail("no-phantom", what),
             };
-            points.insert((write.series.clone(), tick), *value);
         }
         if request.scan {
             return world.checks.final_fetch(tenant, &points);
@@ -121,15 +107,10 @@ impl Clients {
         let numbers = text.split(|c: char| !c.is_ascii_digit()).filter(|piece| !piece.is_empty());
         for number in numbers {
             let value = number.parse().unwrap_or_default();
-            match self.writes.get(&value) {
-                Some(write) if write.series.tenant == tenant => {
-                    points.insert((write.series.clone(), write.tick), value);
-                }
-                write => {
-                    let what = format!("a script of tenant {tenant} read {number}: {write:?}");
-                    return world.checks.fail("no-phantom", what);
-                }
-            }
+            match phantoms::check_value(tenant, number, self.writes.get(&value)) {
+                Ok(write) => points.insert((write.series.clone(), write.tick), value),
+                Err(what) => return world.checks.fail("no-phantom", what),
+            };
         }
         self.check_settled(world, tenant, request.began_ns, &points);
     }
@@ -145,24 +126,14 @@ impl Clients {
         if !self.embedded {
             return;
         }
-        for (series, tick, acked) in self.settled(tenant, began_ns) {
-            let read = points.get(&(series.clone(), tick));
-            let Some(read) = read.and_then(|value| self.writes.get(value)) else {
-                let what = format!("{series:?} at {tick} was written and is not read");
-                return world.checks.fail("reads-see-writes", what);
-            };
-            if !read.is_unsure && read.acked_ns.is_some_and(|ns| ns < acked) {
-                let what = format!(
-                    "{series:?} at {tick}: {read:?} is read, overwritten by a write of {acked}"
-                );
-                return world.checks.fail("reads-see-writes", what);
-            }
-        }
+        let settled = self.settled(tenant, began_ns);
+        let result = reads::check_points(&settled, &self.writes, points);
+        world.checks.judge("reads-see-writes", result);
     }
 
     /// Datapoints that were acknowledged before `before_ns` and that no delete of any time can
     /// have taken: when the newest such write was sent.
-    fn settled(&self, tenant: usize, before_ns: u64) -> Vec<(SeriesName, i64, u64)> {
+    fn settled(&self, tenant: usize, before_ns: u64) -> Vec<Settled> {
         let mut settled = Vec::new();
         for ((series, tick), values) in &self.by_point {
             if series.tenant != tenant || self.deletes.iter().any(|d| d.series == *series) {

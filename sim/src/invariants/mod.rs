@@ -10,19 +10,27 @@
 //! | [`shards`] | a shard answers with everything that it must know |
 //! | [`findable`] | a find is complete or an error, and a series with datapoints is found |
 //! | [`durable`] | in the end the table is what the log says, whatever was replayed |
+//! | [`tenancy`] | a tenant finds its own series and nobody else's |
+//! | [`phantoms`] | what is read was written |
+//! | [`reads`] | on the one-process platform a read sees what was acknowledged before it |
+//! | [`bounded`] | a machine never wants more at once than it has a bound for |
 //!
-//! Tenancy, phantoms and reads of one's own writes are checked where answers are read, in
-//! [`crate::clients`]; bounded queues in [`crate::world`]; liveness in [`crate::run`].
+//! That everything comes to rest after the faults is checked in [`crate::run`]: it is about the
+//! end of a run, not about something that happens.
 
 pub mod acknowledged;
 pub mod barrier;
+pub mod bounded;
 pub mod durable;
 pub mod findable;
 pub mod history;
 pub mod offsets;
 pub mod ownership;
+pub mod phantoms;
+pub mod reads;
 pub mod shards;
 pub mod standstill;
+pub mod tenancy;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -100,7 +108,8 @@ impl Checks {
         self.failed.get_or_insert(Violation { invariant, what });
     }
 
-    fn judge(&mut self, invariant: &'static str, result: Result<(), String>) {
+    /// The first sentence that does not hold counts.
+    pub fn judge(&mut self, invariant: &'static str, result: Result<(), String>) {
         if let Err(what) = result {
             self.fail(invariant, what);
         }

@@ -4,7 +4,8 @@ use weft_daemons::contract::{ActionId, Effect, Event, NoTask};
 use weft_daemons::{Mono, Now, Wall};
 
 use super::marks::{EffectDetail, EventDetail, effect_mark, mark_of};
-use super::{Address, EFFECTS_MAX, EPOCH_MS, Happening, World};
+use super::{Address, EPOCH_MS, Happening, World};
+use crate::invariants::bounded;
 use crate::mutants::Meddled;
 use crate::node::{Component, Polled};
 use crate::params::{MS, SECOND};
@@ -98,10 +99,8 @@ impl World {
     pub(super) fn drain(&mut self, from: Address) {
         let component = self.nodes[from.node].slots[from.slot].component;
         for count in 0.. {
-            if count == EFFECTS_MAX {
-                let what = format!("{component:?} wants more than {EFFECTS_MAX} things at once");
-                self.checks.fail("bounded-queues", what);
-                return;
+            if let Err(what) = bounded::check_effects(component, count) {
+                return self.checks.fail("bounded-queues", what);
             }
             // A machine that stopped, or a node that died by an effect, wants nothing more.
             if !self.lives(from) {

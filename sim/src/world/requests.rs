@@ -5,8 +5,9 @@ use weft_daemons::contract::http::{HttpAction, HttpEvent, RequestHead, RequestId
 use weft_daemons::contract::peer::{CallResponse, PeerError};
 use weft_daemons::contract::{ActionId, Event, PeerEvent};
 
-use super::{Address, Call, Exchange, Happening, PIECES_MAX, Server, World};
+use super::{Address, Call, Exchange, Happening, Server, World};
 use crate::clients::Step as ClientStep;
+use crate::invariants::bounded;
 use crate::node::Component;
 use crate::params::{MS, SECOND};
 
@@ -74,10 +75,8 @@ impl World {
         }
         if matches!(action, HttpAction::Body { .. }) {
             exchange.pieces += 1;
-            if exchange.pieces > PIECES_MAX {
-                let what = format!("{} pieces of a response wait", exchange.pieces);
-                self.checks.fail("bounded-queues", what);
-            }
+            let result = bounded::check_pieces(exchange.pieces);
+            self.checks.judge("bounded-queues", result);
         }
         let at = self.now_ns + self.latency();
         let last = self.order.entry((from, Server::Coord, true)).or_default();
