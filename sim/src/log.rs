@@ -95,6 +95,8 @@ struct Group {
     /// Partitions that the owner is being told to give up, and who gets them.
     moving: BTreeMap<u32, Member>,
     committed: BTreeMap<u32, Position>,
+    /// The first epoch of each partition's last assignment.
+    epochs: BTreeMap<u32, u64>,
     starts: BTreeMap<u32, u64>,
     start: Option<Start>,
 }
@@ -337,9 +339,8 @@ impl LogModel {
         let state = state.ok_or_else(not_assigned)?;
         let is_owner = state.owners.get(&partition) == Some(member);
         // A member that lost the partition, got it again and was told neither yet belongs to an
-        // earlier generation of the group.
-        let cursor = self.cursors.get(&(member.clone(), partition));
-        let is_earlier = cursor.is_some_and(|cursor| epoch < cursor.first_epoch);
+        // earlier generation of the group, even when it is about to lose it once more.
+        let is_earlier = state.epochs.get(&partition).is_some_and(|first| epoch < *first);
         let is_refused = is_earlier && !self.bugs.obeys_old;
         if !is_owner || is_refused || group.is_empty() {
             return Err(not_assigned());
@@ -389,6 +390,9 @@ impl LogModel {
                 pumping: false,
             };
             self.cursors.insert((member.clone(), *partition), cursor);
+        }
+        if let Some(group) = self.groups.get_mut(&(member.topic.clone(), member.group.clone())) {
+            group.epochs.extend(partitions.iter().map(|(partition, _)| (*partition, epoch)));
         }
         let numbers: Vec<u32> = partitions.iter().map(|(partition, _)| *partition).collect();
         let (topic, group) = (member.topic.clone(), member.group.clone());
