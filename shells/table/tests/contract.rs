@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use weft_daemons::contract::suite::table::{TableHarness, check_all};
-use weft_daemons::contract::{TableAction, TableEvent};
+use weft_daemons::contract::table::{CellTime, FetchRequest, SeriesPut};
+use weft_daemons::contract::{ActionId, TableAction, TableEvent};
+use weft_gts::{Columns, NO_ELEVATION, NO_LOCATION, SeriesId, Value};
 use weft_table::{EmbeddedTable, TableClient, TableOptions};
 
 /// How long an answer may take before the test fails.
@@ -74,4 +76,51 @@ fn copy_folder(from: &Path, to: &Path) {
 #[test]
 fn the_embedded_table_keeps_the_contract() {
     check_all(Harness::new);
+}
+
+#[test]
+fn a_fetch_that_is_read_ahead_tells_one_item_for_each_that_is_asked_for() {
+    const COUNT: usize = 1_000;
+    let mut table = Harness::new();
+    let series = |n: usize| SeriesId { class_id: 1, labels_id: n as i64 };
+    let puts = (0..COUNT).map(|n| {
+        let mut points = Columns::default();
+        points.push(n as i64, NO_LOCATION, NO_ELEVATION, Value::Long(1));
+        SeriesPut { series: series(n), points, cell_time: CellTime::At(1), ttl_ms: None }
+    });
+    table.submit(TableAction::Put { id: ActionId(1), puts: puts.collect() });
+    assert_eq!(table.next(), TableEvent::Written { id: ActionId(1), result: Ok(()) });
+    let begin = |table: &mut Harness, id| {
+        let all = (0..COUNT).map(series).collect();
+        let request = FetchRequest::range(all, i64::MIN, i64::MAX);
+        table.submit(TableAction::Fetch { id, request });
+    };
+    let told = |table: &mut Harness, wanted: ActionId| match table.next() {
+        TableEvent::Points { id, series, points } if id == wanted => {
+            assert_eq!(points.ticks[..], [series as i64]);
+            Some(series)
+        }
+        TableEvent::End { id, result } if id == wanted => {
+            assert_eq!(result, Ok(()));
+            None
+        }
+        other => panic!("{other:?}"),
+    };
+    let (whole, cut, last) = (ActionId(2), ActionId(3), ActionId(4));
+    begin(&mut table, whole);
+    // One after the other, then many at once.
+    for n in 0..COUNT / 2 {
+        table.submit(TableAction::Next { id: whole });
+        assert_eq!(told(&mut table, whole), Some(n));
+    }
+    (0..=COUNT / 2).for_each(|_| table.submit(TableAction::Next { id: whole }));
+    (COUNT / 2..COUNT).for_each(|n| assert_eq!(told(&mut table, whole), Some(n)));
+    assert_eq!(told(&mut table, whole), None);
+    begin(&mut table, cut);
+    table.submit(TableAction::Next { id: cut });
+    assert_eq!(told(&mut table, cut), Some(0));
+    table.submit(TableAction::Cancel { id: cut });
+    begin(&mut table, last);
+    table.submit(TableAction::Next { id: last });
+    assert_eq!(told(&mut table, last), Some(0), "nothing more of the others");
 }

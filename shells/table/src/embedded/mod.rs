@@ -103,7 +103,7 @@ pub struct TableClient {
     sink: Sink,
     writes: Sender<write::Job>,
     reads: Sender<read::Job>,
-    streams: Mutex<BTreeMap<ActionId, Arc<Mutex<Stream>>>>,
+    streams: Mutex<BTreeMap<ActionId, Arc<Stream>>>,
 }
 
 impl EmbeddedTable {
@@ -166,7 +166,8 @@ impl EmbeddedTable {
         metadata.copy(&folder.join("metadata"), go_on)
     }
 
-    /// Access for one machine; `sink` gets its events and must not block.
+    /// Access for one machine; `sink` gets its events and must not block, nor submit anything: it
+    /// is also called while something is submitted.
     pub fn client(&self, sink: impl Fn(TableEvent) + Send + Sync + 'static) -> TableClient {
         TableClient {
             sink: Arc::new(sink),
@@ -197,32 +198,47 @@ impl Drop for EmbeddedTable {
     }
 }
 
+impl Drop for TableClient {
+    fn drop(&mut self) {
+        let streams = self.streams.get_mut().unwrap_or_else(PoisonError::into_inner);
+        streams.values().for_each(|stream| stream.cancel());
+    }
+}
+
 impl TableClient {
     /// Asks; never blocks. The answer comes to the client's sink.
     pub fn submit(&self, action: TableAction) {
         let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
         match action {
             TableAction::Fetch { id, request } => {
-                streams.insert(id, Arc::new(Mutex::new(Stream::fetch(id, request))));
+                streams.insert(id, Arc::new(Stream::fetch(id, request)));
             }
             TableAction::ScanMeta { id, slice } => {
-                streams.insert(id, Arc::new(Mutex::new(Stream::scan(id, slice))));
+                streams.insert(id, Arc::new(Stream::scan(id, slice)));
             }
             TableAction::Next { id } => {
                 if let Some(stream) = streams.get(&id) {
-                    let job = read::Job::Next(stream.clone(), self.sink.clone());
-                    let _ = self.reads.send(job);
+                    let (item, fills) = stream.next();
+                    if fills {
+                        let job = read::Job::Fill(stream.clone(), self.sink.clone());
+                        let _ = self.reads.send(job);
+                    }
+                    if let Some(item) = item {
+                        (self.sink)(item);
+                    }
                 }
             }
             TableAction::Cancel { id } => {
-                streams.remove(&id);
+                if let Some(stream) = streams.remove(&id) {
+                    stream.cancel();
+                }
             }
             action => {
                 let _ = self.writes.send(write::Job::Do(action, self.sink.clone()));
             }
         }
         // Streams that are over need no cancelling.
-        streams.retain(|_, stream| stream.try_lock().map_or(true, |stream| !stream.is_over()));
+        streams.retain(|_, stream| !stream.is_over());
     }
 }
 
@@ -231,13 +247,7 @@ fn serve(engine: &Engine, metadata: &Metadata, jobs: &Mutex<Receiver<read::Job>>
     loop {
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         match job {
-            Ok(read::Job::Next(stream, sink)) => {
-                // Under the lock, so that the items of a stream come in order.
-                let mut stream = stream.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Some(event) = stream.next(engine, metadata) {
-                    sink(event);
-                }
-            }
+            Ok(read::Job::Fill(stream, sink)) => stream.fill(engine, metadata, &sink),
             Ok(read::Job::Close) | Err(_) => return,
         }
     }

@@ -1,6 +1,10 @@
-//! Streams: fetches and scans, one item at a time.
+//! Streams: fetches and scans, told one item at a time and read some ahead.
+//!
+//! Series may have few datapoints: a change of threads for each item would take longer than reading
+//! it. So a reading thread fills a queue, which whoever asks for an item empties.
 
-use std::sync::{Arc, Mutex};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use weft_daemons::contract::table::{CHUNK_POINTS_MAX, FetchRequest, Slice};
 use weft_daemons::contract::{ActionId, TableError, TableEvent};
@@ -14,17 +18,57 @@ use super::merge::window;
 use super::metadata::Metadata;
 use super::{Sink, now_ms};
 
+/// Items that are read at once, and those left in the queue at which more are read.
+const ITEMS: usize = 256;
+const ITEMS_FEW: usize = 64;
+
 /// What a reading thread is told.
 pub(super) enum Job {
-    Next(Arc<Mutex<Stream>>, Sink),
+    Fill(Arc<Stream>, Sink),
     Close,
 }
 
-/// A stream.
+/// A stream, as who asks and who reads share it.
 pub(super) struct Stream {
+    /// Held by the thread that reads.
+    source: Mutex<Source>,
+    queue: Mutex<Queue>,
+}
+
+/// What was read and not told, or asked for and not read.
+#[derive(Default)]
+struct Queue {
+    items: VecDeque<TableEvent>,
+    /// Items that were asked for and are not read yet.
+    wanted: usize,
+    /// A thread reads, or is about to.
+    is_filling: bool,
+    /// There is nothing more to read.
+    is_read: bool,
+    /// Nobody wants the rest.
+    is_cancelled: bool,
+}
+
+impl Queue {
+    /// Whether there is so much that nothing more needs to be read now.
+    fn is_full(&self) -> bool {
+        let points: usize = self.items.iter().map(weight).sum();
+        self.items.len() >= ITEMS || points >= CHUNK_POINTS_MAX
+    }
+}
+
+/// How many datapoints an item is worth: other items are large.
+fn weight(item: &TableEvent) -> usize {
+    match item {
+        TableEvent::Points { points, .. } => points.len(),
+        _ => CHUNK_POINTS_MAX,
+    }
+}
+
+/// Where items come from.
+struct Source {
     id: ActionId,
     kind: Kind,
-    is_over: bool,
 }
 
 enum Kind {
@@ -58,57 +102,107 @@ impl Stream {
         let part = Part::first(&request);
         let read = Cells::default();
         let fetch = Fetch { part, request, series: 0, read, looked_at: 0, snapshot: None };
-        Self { id, kind: Kind::Fetch(Box::new(fetch)), is_over: false }
+        Self::new(id, Kind::Fetch(Box::new(fetch)))
     }
 
-    pub(super) const fn scan(id: ActionId, slice: Slice) -> Self {
-        Self { id, kind: Kind::Scan { slice, after: None }, is_over: false }
+    pub(super) fn scan(id: ActionId, slice: Slice) -> Self {
+        Self::new(id, Kind::Scan { slice, after: None })
     }
 
-    pub(super) const fn is_over(&self) -> bool {
-        self.is_over
+    fn new(id: ActionId, kind: Kind) -> Self {
+        Self { source: Mutex::new(Source { id, kind }), queue: Mutex::default() }
     }
 
-    /// The next item; `None` after the end.
-    pub(super) fn next(&mut self, engine: &Engine, metadata: &Metadata) -> Option<TableEvent> {
-        if self.is_over {
-            return None;
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether everything was told.
+    pub(super) fn is_over(&self) -> bool {
+        let queue = self.queue();
+        queue.is_read && queue.items.is_empty()
+    }
+
+    pub(super) fn cancel(&self) {
+        self.queue().is_cancelled = true;
+    }
+
+    /// One more item is wanted: the item, when it is there, and whether [`Stream::fill`] is to be
+    /// called.
+    pub(super) fn next(&self) -> (Option<TableEvent>, bool) {
+        let mut queue = self.queue();
+        let item = queue.items.pop_front();
+        if item.is_none() && !queue.is_read {
+            queue.wanted += 1;
         }
-        let id = self.id;
-        let item = match &mut self.kind {
-            Kind::Fetch(fetch) => fetch.next(engine).map(|found| {
-                found.map(|(series, points)| TableEvent::Points { id, series, points })
-            }),
-            Kind::Scan { slice, after } => metadata
-                .scan(*slice, after)
-                .map(|rows| (!rows.is_empty()).then_some(TableEvent::Rows { id, rows })),
-        };
-        Some(match item {
-            Ok(Some(event)) => event,
-            Ok(None) => {
-                self.is_over = true;
-                TableEvent::End { id, result: Ok(()) }
+        let is_low = queue.wanted > 0 || queue.items.len() < ITEMS_FEW && !queue.is_full();
+        let fills = is_low && !queue.is_filling && !queue.is_read;
+        queue.is_filling |= fills;
+        (item, fills)
+    }
+
+    /// Reads until there is enough ahead, and tells what is waited for.
+    pub(super) fn fill(&self, engine: &Engine, metadata: &Metadata, sink: &Sink) {
+        let mut source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let items = source.read(engine, metadata);
+            let mut queue = self.queue();
+            queue.is_read = matches!(items.last(), None | Some(TableEvent::End { .. }));
+            queue.items.extend(items);
+            while queue.wanted > 0 && !queue.is_cancelled {
+                let Some(item) = queue.items.pop_front() else { break };
+                queue.wanted -= 1;
+                sink(item);
             }
-            Err(error) => {
-                self.is_over = true;
-                TableEvent::End { id, result: Err(error) }
+            if queue.is_full() || queue.is_read || queue.is_cancelled {
+                queue.is_filling = false;
+                return;
             }
-        })
+        }
+    }
+}
+
+impl Source {
+    /// The next items, up to [`CHUNK_POINTS_MAX`] datapoints and a chunk, the last of all an end.
+    fn read(&mut self, engine: &Engine, metadata: &Metadata) -> Vec<TableEvent> {
+        let (id, mut items, mut read) = (self.id, Vec::new(), 0);
+        if let Kind::Fetch(fetch) = &mut self.kind {
+            engine.snapshot(&mut fetch.snapshot);
+        }
+        let now_ms = now_ms();
+        while items.len() < ITEMS && read < CHUNK_POINTS_MAX {
+            let item = match &mut self.kind {
+                Kind::Fetch(fetch) => fetch.item(now_ms).map(|found| {
+                    found.map(|(series, points)| TableEvent::Points { id, series, points })
+                }),
+                Kind::Scan { slice, after } => metadata
+                    .scan(*slice, after)
+                    .map(|rows| (!rows.is_empty()).then_some(TableEvent::Rows { id, rows })),
+            };
+            let item = match item {
+                Ok(Some(item)) => item,
+                Ok(None) => TableEvent::End { id, result: Ok(()) },
+                Err(error) => TableEvent::End { id, result: Err(error) },
+            };
+            read += weight(&item);
+            let is_last = matches!(item, TableEvent::End { .. });
+            items.push(item);
+            if is_last {
+                break;
+            }
+        }
+        // A client that is slow must not hold memory that was flushed.
+        if let Kind::Fetch(fetch) = &mut self.kind
+            && let Some(snapshot) = &mut fetch.snapshot
+        {
+            snapshot.memtables.clear();
+        }
+        items
     }
 }
 
 impl Fetch {
     /// The next datapoints. Within a series each reading begins from what there is then.
-    fn next(&mut self, engine: &Engine) -> Result<Option<(usize, Columns)>, TableError> {
-        engine.snapshot(&mut self.snapshot);
-        let item = self.item(now_ms());
-        // A client that is slow must not hold memory that was flushed.
-        if let Some(snapshot) = &mut self.snapshot {
-            snapshot.memtables.clear();
-        }
-        item
-    }
-
     fn item(&mut self, now_ms: i64) -> Result<Option<(usize, Columns)>, TableError> {
         while let Some(&series) = self.request.series.get(self.series) {
             let index = self.series;
