@@ -27,8 +27,10 @@ const SERIES_AHEAD: usize = 2_048;
 /// Series whose datapoints are read in one go.
 const SERIES_MAX: usize = 1_024;
 
-/// Chunks of datapoints that are read ahead of those that are written.
-const CHUNKS_AHEAD: usize = 4;
+/// Chunks that are read ahead of those that are written, and datapoints in them: series of few
+/// datapoints are written by the hundred.
+const CHUNKS_AHEAD: usize = 256;
+const POINTS_AHEAD: usize = 4 * table::CHUNK_POINTS_MAX;
 
 /// A fetch that is served.
 #[derive(Debug)]
@@ -312,7 +314,10 @@ impl Fetch {
             work.effects.push_back(Effect::Table(action));
             self.reading = Some(Reading { stream, series, last: None, is_asked: false });
         }
-        let is_held = self.chunks.len() >= CHUNKS_AHEAD || self.unsent >= UNSENT_MAX;
+        let points: usize = self.chunks.iter().map(|chunk| chunk.points.len()).sum();
+        let is_held = self.chunks.len() >= CHUNKS_AHEAD
+            || points >= POINTS_AHEAD
+            || self.unsent >= UNSENT_MAX;
         if let Some(reading) = &mut self.reading
             && !is_held
             && !std::mem::replace(&mut reading.is_asked, true)

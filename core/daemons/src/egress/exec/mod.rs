@@ -381,7 +381,7 @@ impl Exec {
                 let error = Error::new(Kind::Script, message);
                 vec![Answer::Err(error.wrap(Kind::Script, "failed."))]
             }
-            Progress::Reached => read.advance(work, request, self.inbox.len()),
+            Progress::Reached => read.advance(work, request, &self.inbox),
         };
         self.answered(config, work, request, now, id, answers);
     }

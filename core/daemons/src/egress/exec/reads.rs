@@ -7,7 +7,7 @@ use weft_gts::selector::{Selector, SelectorText};
 use weft_gts::{IdKeys, Metadata, SeriesId, SipKey};
 use weft_warpscript::error::{Error, Kind};
 use weft_warpscript::requests::{
-    Answer, Chunk, Fetch, Find, FindPurpose, Stats as StatsChunk, Target,
+    Answer, Chunk, Fetch, Find, FindPurpose, RequestId as NeedId, Stats as StatsChunk, Target,
 };
 use weft_wire::thrift::DirectoryStatsResponse;
 
@@ -28,8 +28,10 @@ const SERIES_MAX: usize = 1_024;
 /// Series that are found ahead of those whose datapoints are read.
 const SERIES_AHEAD: usize = 2_048;
 
-/// Pieces of an answer that wait for the script before more is read.
-const AHEAD: usize = 4;
+/// Pieces of an answer that wait for the script before more is read, and datapoints in them: series
+/// of few datapoints come by the hundred, so that a slice of the script has something to do.
+const AHEAD: usize = 256;
+const POINTS_AHEAD: usize = 4 * table::CHUNK_POINTS_MAX;
 
 /// Labels that tell whose a series is.
 const RESERVED: [&str; 3] = [".producer", ".owner", ".app"];
@@ -382,13 +384,13 @@ impl Read {
         }
     }
 
-    /// Does what can be done now. `ahead` pieces wait for the script. Pieces of the answer, the
-    /// last one an end or an error.
+    /// Does what can be done now, with pieces `ahead` that wait for the script. Pieces of the
+    /// answer, the last one an end or an error.
     pub(super) fn advance(
         &mut self,
         work: &mut Work,
         request: RequestId,
-        ahead: usize,
+        ahead: &[(NeedId, Answer)],
     ) -> Vec<Answer> {
         let mut answers: Vec<Answer> = Vec::new();
         answers.extend(self.hook.take().map(|hook| Answer::Chunk(Chunk::Hook(hook))));
@@ -397,7 +399,9 @@ impl Read {
             self.cancel(work);
             return answers;
         }
-        let is_held = ahead + answers.len() >= AHEAD;
+        let waiting = ahead.iter().map(|(_, answer)| answer).chain(&answers);
+        let points: usize = waiting.map(points_of).sum();
+        let is_held = ahead.len() + answers.len() >= AHEAD || points >= POINTS_AHEAD;
         if let Err(error) = self.find_more(work, request, is_held) {
             self.cancel(work);
             answers.push(Answer::Err(error));
@@ -487,6 +491,14 @@ impl Points {
         {
             work.next_of(reading.stream);
         }
+    }
+}
+
+/// Datapoints in a piece of an answer.
+fn points_of(answer: &Answer) -> usize {
+    match answer {
+        Answer::Chunk(Chunk::Points { points, .. }) => points.len(),
+        _ => 0,
     }
 }
 
