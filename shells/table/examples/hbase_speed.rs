@@ -1,6 +1,6 @@
-//! How fast the table's contract on HBase is: `hbase_speed QUORUM/ZNODE TABLE CELLS ROUNDS`. Each
-//! round puts datapoints of a series and fetches them. Prints `put SECONDS` and `scan SECONDS` for
-//! each, as `deploy/proof/HbaseSpeed.java` does of HBase's own client.
+//! How fast the table's contract on HBase is: `hbase_speed QUORUM/ZNODE TABLE`. Each line of
+//! standard input asks for something, and is answered with the seconds that it took: `put SERIES
+//! CELLS`, `scan SERIES CELLS`, as `deploy/proof/HbaseSpeed.java` does of HBase's own client.
 
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
@@ -74,8 +74,8 @@ impl Table {
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
-    let [_, place, table, cells, rounds] = arguments.as_slice() else {
-        panic!("hbase_speed QUORUM/ZNODE TABLE CELLS ROUNDS");
+    let [_, place, table] = arguments.as_slice() else {
+        panic!("hbase_speed QUORUM/ZNODE TABLE");
     };
     let (quorum, parent) = place.split_once('/').expect("QUORUM/ZNODE");
     let registry = Registry::Zookeeper { parent: format!("/{parent}") };
@@ -97,15 +97,19 @@ fn main() {
     let sink = move |event| drop(sender.send(event));
     let client = hbase::HbaseClient::new(config, 1, runtime.handle(), sink, |_| {});
     let table = Table { client, events };
-    let cells: usize = cells.parse().expect("a number of cells");
-    for round in 0..rounds.parse().expect("a number of rounds") {
-        let series = SeriesId { class_id: 0x4b00_0000 + round, labels_id: 7 };
+    for line in std::io::stdin().lines() {
+        let line = line.expect("text");
+        let mut words = line.split(' ');
+        let what = words.next().expect("a word");
+        let mut number = || words.next().expect("a number").parse::<u32>().expect("a number");
+        let series = SeriesId { class_id: i64::from(number()), labels_id: 7 };
+        let cells = number() as usize;
         let begun = Instant::now();
-        table.put(series, cells);
-        println!("put {}", begun.elapsed().as_secs_f64());
-        let begun = Instant::now();
-        let found = table.fetch(series);
-        assert_eq!(found, cells, "every datapoint is found");
-        println!("scan {}", begun.elapsed().as_secs_f64());
+        match what {
+            "put" => table.put(series, cells),
+            "scan" => assert_eq!(table.fetch(series), cells, "every datapoint is found"),
+            other => panic!("put or scan, not {other}"),
+        }
+        println!("{}", begun.elapsed().as_secs_f64());
     }
 }

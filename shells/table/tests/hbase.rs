@@ -112,6 +112,34 @@ fn hbase_without_the_endpoint_for_deletes_keeps_the_contract() {
     });
 }
 
+/// Where `WEFT_HBASE_FILTER` says that the reference's filter is in `hbase.dynamic.jars.dir`.
+#[test]
+fn hbase_with_the_references_filter_keeps_the_contract() {
+    let Some(named) = real::named() else { return };
+    if std::env::var_os("WEFT_HBASE_FILTER").is_none() {
+        eprintln!("WEFT_HBASE_FILTER is not set: skipped");
+        return;
+    }
+    let with_filter = |split_keys: &[Bytes]| {
+        let table = real::new_table(&named, split_keys);
+        let mut config = real::config(&named, &table);
+        config.columns.data.as_mut().expect("columns").row_filter_above = Some(0);
+        Harness::new(config)
+    };
+    check_all(|| with_filter(&split_keys()));
+
+    let mut harness = with_filter(&[Bytes::copy_from_slice(&rows::data_key(series(300), 7))]);
+    let ids: Vec<SeriesId> = (0..600).map(series).collect();
+    harness.put(ids.iter().map(|id| put(*id, 0..20)).collect());
+    let mut few = FetchRequest::range(ids, 2, 12);
+    few.count = Some(3);
+    let (found, result) = harness.fetch(few);
+    assert_eq!(result, Ok(()));
+    let expected: Vec<(usize, i64)> =
+        (0..600).flat_map(|index| (10..13).rev().map(move |tick| (index, tick))).collect();
+    assert_eq!(found, expected);
+}
+
 #[test]
 fn many_series_come_from_many_regions_and_a_delete_tells_how_many_went() {
     let Some(named) = real::named() else { return };

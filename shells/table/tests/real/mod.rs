@@ -10,7 +10,7 @@ use bytes::Bytes;
 use prost::Message;
 use tokio::runtime::Runtime;
 use weft_hbase::client::{ConnId, MasterCall, OpId, Operation};
-use weft_hbase::{Client, Config, Effect, Event, FrameDecoder, Registry};
+use weft_hbase::{CellBlock, Client, Config, Effect, Event, FrameDecoder, Registry};
 use weft_table::hbase::{Columns, DataColumns, HbaseConfig, MetadataColumns};
 
 /// How long an answer may take before the test fails.
@@ -67,7 +67,7 @@ struct Pair {
 }
 
 /// Makes a table of a name that was never used, with families `m` and `v`, in several regions.
-pub(crate) fn new_table((quorum, parent): &(String, String), split_keys: &[Bytes]) -> String {
+pub(crate) fn new_table(named: &(String, String), split_keys: &[Bytes]) -> String {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -80,18 +80,31 @@ pub(crate) fn new_table((quorum, parent): &(String, String), split_keys: &[Bytes
     };
     let request = CreateTable { schema, split_keys: split_keys.to_vec() };
     let call = MasterCall { method: "CreateTable", request: request.encode_to_vec().into() };
-    ask_master(quorum, parent, call);
+    ask_master(named, call);
     name
 }
 
-/// Drives a client by sockets that block: one call, one connection.
-fn ask_master(quorum: &str, parent: &str, call: MasterCall) {
-    let registry = Registry::Zookeeper { parent: parent.to_owned() };
+/// Asks the master.
+fn ask_master(named: &(String, String), call: MasterCall) {
+    ask(named, Operation::Master(call));
+}
+
+/// Carries an operation out, by sockets that block. What a scan found.
+///
+/// # Panics
+/// When it fails, or takes too long.
+pub(crate) fn ask((quorum, parent): &(String, String), operation: Operation) -> Vec<CellBlock> {
+    let registry = Registry::Zookeeper { parent: parent.clone() };
     let mut client = Client::new(Config::new(registry, "test".to_owned()), 1);
-    let mut sockets: BTreeMap<ConnId, TcpStream> = BTreeMap::new();
-    let begun = Instant::now();
-    client.submit(begun.elapsed(), OpId(1), Operation::Master(call));
+    let mut sockets: BTreeMap<ConnId, (TcpStream, FrameDecoder)> = BTreeMap::new();
+    let (begun, id) = (Instant::now(), OpId(1));
+    let is_scan = matches!(operation, Operation::Scan(_));
+    client.submit(begun.elapsed(), id, operation);
+    if is_scan {
+        client.pull(begun.elapsed(), id);
+    }
     let runtime = Runtime::new().expect("a runtime");
+    let mut found = Vec::new();
     while begun.elapsed() < PATIENCE {
         let Some(effect) = client.poll() else {
             client.handle(begun.elapsed(), read_frame(&mut sockets).unwrap_or(Event::Tick));
@@ -99,8 +112,17 @@ fn ask_master(quorum: &str, parent: &str, call: MasterCall) {
         };
         let event = match effect {
             Effect::Executed(_, result) => {
-                result.expect("the master's answer");
-                return;
+                result.expect("an answer");
+                return found;
+            }
+            Effect::Mutated(_, result) | Effect::Scanned(_, result) => {
+                result.expect("a success");
+                return found;
+            }
+            Effect::Cells(id, cells) => {
+                found.push(cells);
+                client.pull(begun.elapsed(), id);
+                continue;
             }
             Effect::ReadZnode(path) => {
                 let connect = zookeeper_client::Client::connect(quorum);
@@ -111,12 +133,12 @@ fn ask_master(quorum: &str, parent: &str, call: MasterCall) {
             }
             Effect::Connect(conn, address) => {
                 let stream = TcpStream::connect((&*address.host, address.port)).expect("a server");
-                stream.set_read_timeout(Some(Duration::from_millis(100))).expect("a socket");
-                sockets.insert(conn, stream);
+                stream.set_read_timeout(Some(Duration::from_millis(50))).expect("a socket");
+                sockets.insert(conn, (stream, FrameDecoder::default()));
                 Event::Connected(conn)
             }
             Effect::Send(conn, bytes) => {
-                let socket = sockets.get_mut(&conn).expect("a connection");
+                let (socket, _) = sockets.get_mut(&conn).expect("a connection");
                 socket.write_all(&bytes).expect("a server");
                 continue;
             }
@@ -124,20 +146,22 @@ fn ask_master(quorum: &str, parent: &str, call: MasterCall) {
         };
         client.handle(begun.elapsed(), event);
     }
-    panic!("the master does not answer");
+    panic!("HBase does not answer");
 }
 
-fn read_frame(sockets: &mut BTreeMap<ConnId, TcpStream>) -> Option<Event> {
-    let (conn, socket) = sockets.iter_mut().next()?;
-    let mut decoder = FrameDecoder::default();
-    let mut bytes = [0; 4_096];
-    loop {
-        let count = socket.read(&mut bytes).ok()?;
-        decoder.buffer().extend_from_slice(&bytes[..count]);
-        if let Some(frame) = decoder.next_frame().expect("a frame") {
-            return Some(Event::Frame(*conn, frame));
+/// The next frame that comes soon on any connection.
+fn read_frame(sockets: &mut BTreeMap<ConnId, (TcpStream, FrameDecoder)>) -> Option<Event> {
+    let mut bytes = [0; 65_536];
+    for (conn, (socket, decoder)) in sockets {
+        loop {
+            if let Some(frame) = decoder.next_frame().expect("a frame") {
+                return Some(Event::Frame(*conn, frame));
+            }
+            let Ok(count @ 1..) = socket.read(&mut bytes) else { break };
+            decoder.buffer().extend_from_slice(&bytes[..count]);
         }
     }
+    None
 }
 
 /// A client's configuration for a table of [`new_table`].
