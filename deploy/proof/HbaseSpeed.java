@@ -1,3 +1,5 @@
+import java.io.BufferedReader;
+import java.io.InputStreamReader;
 import org.apache.hadoop.conf.Configuration;
 import org.apache.hadoop.hbase.HBaseConfiguration;
 import org.apache.hadoop.hbase.TableName;
@@ -13,45 +15,58 @@ import org.apache.hadoop.hbase.client.Table;
 import org.apache.hadoop.hbase.util.Bytes;
 
 /**
- * A bare loop of HBase's own client, rows and values as those of datapoints: {@code HbaseSpeed TABLE CELLS ROUNDS}.
- * Each round puts by a buffered mutator, which batches by server and sends in the background, and scans it all. Prints
- * {@code put SECONDS} and {@code scan SECONDS} for each.
+ * A bare loop of HBase's own client, rows and values as those of datapoints: {@code HbaseSpeed TABLE}. Each line of
+ * standard input asks for something, and is answered with the seconds that it took: {@code put SERIES CELLS} by a
+ * buffered mutator, which batches by server and sends in the background; {@code scan SERIES CELLS}, which finds as
+ * many. {@code flush} empties the memory of region servers.
  */
 public final class HbaseSpeed {
     private static final byte[] FAMILY = Bytes.toBytes("v");
 
     public static void main(String[] args) throws Exception {
         TableName name = TableName.valueOf(args[0]);
-        int cells = Integer.parseInt(args[1]);
         Configuration conf = HBaseConfiguration.create();
+        BufferedReader lines = new BufferedReader(new InputStreamReader(System.in));
         try (Connection connection = ConnectionFactory.createConnection(conf); Table table = connection.getTable(name)) {
-            for (int round = 0; round < Integer.parseInt(args[2]); round++) {
-                // Series of their own, so that a scan of a round finds what it put.
-                byte[] series = Bytes.add(Bytes.toBytes("R"), Bytes.toBytes(0x4a00_0000L + round), Bytes.toBytes(7L));
+            for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+                String[] words = line.split(" ");
                 long begun = System.nanoTime();
-                try (BufferedMutator mutator = connection.getBufferedMutator(
-                        new BufferedMutatorParams(name).writeBufferSize(4L << 20))) {
-                    for (int cell = 0; cell < cells; cell++) {
-                        Put put = new Put(Bytes.add(series, Bytes.toBytes(Long.MAX_VALUE - cell)), 1_700_000_000_000L);
-                        put.addColumn(FAMILY, new byte[0], Bytes.toBytes(0x2c00_0000_0000L + cell));
-                        mutator.mutate(put);
-                    }
+                switch (words[0]) {
+                    case "put" -> put(connection, name, Long.parseLong(words[1]), Integer.parseInt(words[2]));
+                    case "scan" -> scan(table, Long.parseLong(words[1]), Integer.parseInt(words[2]));
+                    default -> connection.getAdmin().flush(name);
                 }
-                System.out.println("put " + (System.nanoTime() - begun) / 1e9);
-                begun = System.nanoTime();
-                Scan scan = new Scan().withStartRow(series).withStopRow(Bytes.add(series, new byte[] {-1}))
-                    .addFamily(FAMILY).setCaching(100_000).setMaxResultSize(2L << 20);
-                long found = 0;
-                try (ResultScanner scanner = table.getScanner(scan)) {
-                    for (Result result : scanner) {
-                        found += result.size();
-                    }
-                }
-                if (found != cells) {
-                    throw new IllegalStateException(found + " cells found, " + cells + " put");
-                }
-                System.out.println("scan " + (System.nanoTime() - begun) / 1e9);
+                System.out.println((System.nanoTime() - begun) / 1e9);
             }
+        }
+    }
+
+    private static byte[] rows(long series) {
+        return Bytes.add(Bytes.toBytes("R"), Bytes.toBytes(series), Bytes.toBytes(7L));
+    }
+
+    private static void put(Connection connection, TableName name, long series, int cells) throws Exception {
+        BufferedMutatorParams params = new BufferedMutatorParams(name).writeBufferSize(4L << 20);
+        try (BufferedMutator mutator = connection.getBufferedMutator(params)) {
+            for (int cell = 0; cell < cells; cell++) {
+                Put put = new Put(Bytes.add(rows(series), Bytes.toBytes(Long.MAX_VALUE - cell)), 1_700_000_000_000L);
+                put.addColumn(FAMILY, new byte[0], Bytes.toBytes(0x2c00_0000_0000L + cell));
+                mutator.mutate(put);
+            }
+        }
+    }
+
+    private static void scan(Table table, long series, int cells) throws Exception {
+        Scan scan = new Scan().withStartRow(rows(series)).withStopRow(Bytes.add(rows(series), new byte[] {-1}))
+            .addFamily(FAMILY).setCaching(100_000).setMaxResultSize(2L << 20);
+        long found = 0;
+        try (ResultScanner scanner = table.getScanner(scan)) {
+            for (Result result : scanner) {
+                found += result.size();
+            }
+        }
+        if (found != cells) {
+            throw new IllegalStateException(found + " cells found, " + cells + " put");
         }
     }
 }

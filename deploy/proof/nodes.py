@@ -25,7 +25,7 @@ class Node:
         local.write_text("\n".join([*lines, f"weft.home = {folder}/data"]) + "\n")
         common = ["common.conf", "hbase.conf"] if cluster.table else ["common.conf"]
         files = [*(CONF / name for name in common), cluster.home / "keys.conf", *(CONF / name for name in templates)]
-        self.files = [*files, cluster.home / "servers.conf", local]
+        self.files = [*files, cluster.home / "more.conf", cluster.home / "servers.conf", local]
         self.log = folder / "log"
         self.process = None
 
@@ -74,12 +74,13 @@ class Node:
 
 class Cluster:
     """Two ingresses, two shards of two directories, store and egress: in one process, or, where a table of
-    HBase is named, two of each."""
+    HBase is named, two of each. `more` is configuration for all of them."""
 
-    def __init__(self, weft, home, zookeeper, kafka, port, table=None):
+    def __init__(self, weft, home, zookeeper, kafka, port, table=None, more=""):
         self.weft, self.home, self.table = weft, Path(home), table
         self.home.mkdir(parents=True, exist_ok=True)
         (self.home / "keys.conf").write_text(self.run("keys", "--cluster"))
+        (self.home / "more.conf").write_text(more)
         # Names of its own: runs after each other do not see each other.
         name = f"weft-{os.getpid()}-{int(time.time())}"
         self.topics = {"data": f"{name}-data", "metadata": f"{name}-metadata"}
@@ -117,10 +118,12 @@ class Cluster:
             both = Node(self, "store-egress", ["store-egress.conf"], at, {"egress.port": at, **group})
             self.stores, self.egresses = [], [both]
         self.egress = self.egresses[0]
-        conf = ["--conf", str(CONF / "common.conf"), "--conf", str(self.home / "keys.conf")]
-        who = ["--app", "proof", "--owner", OWNER]
-        self.read = self.run("token", "read", *conf, *who).strip()
-        self.write = self.run("token", "write", *conf, *who).strip()
+        self.read, self.write = (self.token(kind, "proof", OWNER) for kind in ("read", "write"))
+
+    def token(self, kind, app, owner):
+        files = [CONF / "common.conf", self.home / "keys.conf", self.home / "more.conf"]
+        conf = [argument for file in files for argument in ("--conf", str(file))]
+        return self.run("token", kind, *conf, "--app", app, "--owner", owner).strip()
 
     def nodes(self):
         return [*self.directories, *self.stores, *self.egresses, *self.ingress]
@@ -176,8 +179,12 @@ def make_table(deploy_home, name):
 
 
 def java(deploy_home, source, *arguments):
-    """Runs a source of deploy/servers or deploy/proof on the classes of HBase that deploy/cluster has fetched; what
-    it prints."""
+    """Runs a source of deploy/servers or deploy/proof; what it prints."""
+    return subprocess.run(java_command(deploy_home, source, *arguments), check=True, capture_output=True, text=True).stdout
+
+
+def java_command(deploy_home, source, *arguments):
+    """What runs a source on the classes of HBase that deploy/cluster has fetched."""
     opens = ["java.lang", "java.lang.reflect", "java.io", "java.net", "java.nio", "java.util", "java.util.concurrent",
              "sun.nio.ch", "sun.security.action", "jdk.internal.ref"]
     command = ["java", *(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in opens)]
@@ -186,7 +193,7 @@ def java(deploy_home, source, *arguments):
     command += ["-cp", f"{deploy_home}/conf/hbase:{deploy_home}/jars/hbase/*"]
     folders = [ROOT / "deploy" / "servers", ROOT / "deploy" / "proof"]
     found = next(folder / source for folder in folders if (folder / source).exists())
-    return subprocess.run([*command, str(found), *arguments], check=True, capture_output=True, text=True).stdout
+    return [*command, str(found), *arguments]
 
 
 def eventually(what, check, seconds=30, last=None):
