@@ -61,7 +61,8 @@ def main():
             loop.stop()
     for kind, values in taken.items():
         own, bare = (cells / statistics.median(seconds) for seconds in values)
-        print(f"{kind}: {own:.0f} cells a second by the contract, {bare:.0f} by HBase's own client ({own / bare * 100:.0f} %)")
+        print(f"{kind}: {own:.0f} cells a second by the contract, {bare:.0f} by HBase's own client "
+              f"({own / bare * 100:.0f} %)")
 
 
 if __name__ == "__main__":
