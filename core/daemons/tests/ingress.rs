@@ -238,6 +238,42 @@ fn a_delete_of_a_series_that_was_written_to_since_publishes_it_again() {
     assert!(appends(effects).is_empty());
 }
 
+/// An ingress that publishes a series again, and the append of that.
+fn publishing_again() -> (Ingress, ActionId) {
+    let mut ingress = ingress();
+    step(&mut ingress, at(0), metadata_assigned());
+    let by_topic = appends(update(&mut ingress, 1, "1// a{} 1\n"));
+    step(&mut ingress, at(1), appended(the_append(&by_topic, "metadata")));
+    step(&mut ingress, at(1), appended(the_append(&by_topic, "data")));
+    let deleted = metadata_records(vec![metadata_record(4, "a", "delete")]);
+    let again = appends(step(&mut ingress, at(3), deleted));
+    (ingress, the_append(&again, "metadata"))
+}
+
+#[test]
+fn what_could_not_be_published_again_is_tried_until_it_is() {
+    let has_stopped =
+        |effects: Effects| effects.iter().any(|effect| matches!(effect, Effect::Stopped));
+    let (mut ingress, mut id) = publishing_again();
+    for ms in [4_000, 6_000] {
+        step(&mut ingress, at(ms), failed(id));
+        let due = ingress.deadline().expect("another attempt");
+        assert!(due <= at(ms + 1_000).mono, "{due:?}");
+        assert!(!has_stopped(step(&mut ingress, at(ms), Event::Stop)));
+        let effects = step(&mut ingress, at(ms + 1_000), Event::Tick);
+        id = the_append(&appends(effects), "metadata");
+    }
+    assert!(has_stopped(step(&mut ingress, at(8_000), appended(id))));
+}
+
+#[test]
+fn what_came_into_the_topic_since_is_not_published_again() {
+    let (mut ingress, id) = publishing_again();
+    step(&mut ingress, at(4_000), failed(id));
+    step(&mut ingress, at(4_000), metadata_records(vec![metadata_record(5, "a", "ingress")]));
+    assert!(!appends(step(&mut ingress, at(5_000), Event::Tick)).contains_key("metadata"));
+}
+
 #[test]
 fn a_continuation_line_belongs_to_the_series_before_it() {
     let mut ingress = ingress();

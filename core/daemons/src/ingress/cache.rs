@@ -90,6 +90,11 @@ impl Cache {
         self.newer.len() + self.older.len()
     }
 
+    /// Whether there is an entry.
+    pub(super) fn has(&self, id: SeriesId) -> bool {
+        self.newer.contains_key(&id) || self.older.contains_key(&id)
+    }
+
     /// Uses an entry: whether the metadata need not be published. With `now_ms`, an entry whose
     /// activity is older than the window does not count.
     pub(super) fn use_entry(&mut self, id: SeriesId, activity: Option<Activity>) -> bool {
@@ -160,7 +165,7 @@ impl Cache {
 
     /// Metadata by another ingress was seen in the topic.
     pub(super) fn learn(&mut self, id: SeriesId, activity_ms: Option<i64>) {
-        if !self.newer.contains_key(&id) && !self.older.contains_key(&id) {
+        if !self.has(id) {
             self.insert(id, Entry { used: None, activity_ms });
         }
     }

@@ -100,6 +100,9 @@ pub struct Ingress {
     held: VecDeque<RequestId>,
     /// Deletes that wait for a complete directory, and until when.
     unsettled: BTreeSet<(Mono, RequestId)>,
+    /// What could not be published again, and when that is tried once more.
+    unpublished: Vec<Again>,
+    unpublished_at: Option<Mono>,
     ends: Ends,
     retry_at: Option<Mono>,
     ids: ActionIds,
@@ -144,6 +147,16 @@ struct Append {
     rested_on: Vec<SeriesId>,
     /// Series with datapoints in it, or whose metadata it deletes.
     series: Vec<SeriesId>,
+    /// The record of metadata that is published again: it has to get there.
+    again: Option<Again>,
+}
+
+/// Metadata to publish again: datapoints that were acknowledged need it.
+#[derive(Clone, Debug)]
+struct Again {
+    series: SeriesId,
+    activity_ms: Option<i64>,
+    record: NewRecord,
 }
 
 impl Ingress {
@@ -169,6 +182,8 @@ impl Ingress {
             tables: Tables::new(config.ids.labels.hash(b"names") as u64),
             held: VecDeque::new(),
             unsettled: BTreeSet::new(),
+            unpublished: Vec::new(),
+            unpublished_at: None,
             ends: Ends::default(),
             retry_at: None,
             ids: ActionIds::default(),
@@ -448,6 +463,9 @@ impl Ingress {
                 self.cache.unsure(*series, now.mono);
             }
         }
+        if let (Some(again), Err(error)) = (append.again, &result) {
+            self.not_published_again(now, again, error);
+        }
         if result.is_ok() {
             let metric = Metric::add("weft_ingress_datapoints_total", append.points);
             self.effects.push_back(Effect::Metric(metric));
@@ -660,17 +678,53 @@ impl Ingress {
         match metadata.source.as_deref() {
             Some(source::INGRESS) => self.cache.learn(id, metadata.last_activity),
             Some(source::DELETE) if self.cache.deleted(id, partition, record.offset, now.mono) => {
-                let out = OutRecord::seen(&self.config, id, &metadata, metadata.last_activity);
-                let mut again = (Append::default(), Vec::new());
-                self.cache.publish(id);
-                again.0.published.push((id, metadata.last_activity));
-                add(&mut again, self.topics.metadata, out);
-                self.append(again.0, self.config.metadata_topic.clone(), again.1);
+                let activity_ms = metadata.last_activity;
+                let out = OutRecord::seen(&self.config, id, &metadata, activity_ms);
+                let record = record_of(self.topics.metadata, out);
+                self.publish_again(Again { series: id, activity_ms, record });
                 let metric = Metric::add("weft_ingress_metadata_republished_total", 1);
                 self.effects.push_back(Effect::Metric(metric));
             }
             _ => {}
         }
+    }
+
+    fn publish_again(&mut self, again: Again) {
+        let Again { series, activity_ms, record } = again.clone();
+        self.cache.publish(series);
+        let append = Append {
+            bytes: record.key.len() + record.value.len(),
+            published: vec![(series, activity_ms)],
+            again: Some(again),
+            ..Append::default()
+        };
+        self.append(append, self.config.metadata_topic.clone(), vec![record]);
+    }
+
+    /// Without it nobody finds datapoints that were acknowledged: it is tried until it succeeds.
+    fn not_published_again(&mut self, now: Now, again: Again, error: &LogError) {
+        if matches!(error, LogError::Refused(_)) {
+            let Again { series, .. } = again;
+            return self.effects.push_back(Effect::Warn(format!(
+                "ingress: metadata of series {series:?} cannot be published again: {error}; write \
+                 to it once more, or its datapoints are not found"
+            )));
+        }
+        self.unpublished.push(again);
+        self.unpublished_at.get_or_insert_with(|| now.mono.after(RETRY));
+    }
+
+    fn try_unpublished(&mut self, now: Now) {
+        if self.unpublished_at.take_if(|at| *at <= now.mono).is_none() {
+            return;
+        }
+        for again in std::mem::take(&mut self.unpublished) {
+            // What came into the topic since is newer.
+            if !self.cache.has(again.series) {
+                self.publish_again(again);
+            }
+        }
+        self.finish_stop();
     }
 
     fn ends(&mut self, now: Now, id: ActionId, result: Result<Vec<(u32, u64)>, LogError>) {
@@ -711,6 +765,7 @@ impl Ingress {
         for request in self.applied.tick(now) {
             self.advance(now, request);
         }
+        self.try_unpublished(now);
     }
 
     fn answer(&mut self, request: RequestId, head: ResponseHead, body: Bytes) {
@@ -767,7 +822,8 @@ impl Ingress {
     }
 
     fn finish_stop(&mut self) {
-        if self.stopping && self.requests.is_empty() && self.appends.is_empty() {
+        let has_published = self.appends.is_empty() && self.unpublished.is_empty();
+        if self.stopping && self.requests.is_empty() && has_published {
             self.effects.push_back(Effect::Stopped);
         }
     }
@@ -809,7 +865,8 @@ impl Machine for Ingress {
         let ends = (self.ends.asked.is_none() && self.cache.wants_ends())
             .then(|| self.ends.due.unwrap_or_default());
         let unsettled = self.unsettled.first().map(|(until, _)| *until);
-        [ends, self.retry_at, self.applied.deadline(), unsettled].into_iter().flatten().min()
+        let dues = [ends, self.retry_at, self.applied.deadline(), unsettled, self.unpublished_at];
+        dues.into_iter().flatten().min()
     }
 }
 
@@ -828,8 +885,12 @@ fn upload_request(upload: Upload) -> Request {
 
 /// Adds a record to an append.
 fn add(append: &mut (Append, Vec<NewRecord>), partitions: Option<u32>, record: OutRecord) {
+    let record = record_of(partitions, record);
+    append.0.bytes += record.key.len() + record.value.len();
+    append.1.push(record);
+}
+
+fn record_of(partitions: Option<u32>, record: OutRecord) -> NewRecord {
     let OutRecord { key, value, .. } = record;
-    append.0.bytes += key.len() + value.len();
-    let partition = partition(&key, partitions.unwrap_or(1));
-    append.1.push(NewRecord { partition, key, value });
+    NewRecord { partition: partition(&key, partitions.unwrap_or(1)), key, value }
 }
