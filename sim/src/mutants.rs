@@ -55,6 +55,10 @@ mutants! {
     MissingShard "answer-without-missing-shard" "A shard that fails counts as one that found nothing.",
     NodeClock "cell-time-of-node-clock" "Cells get the time of the node that writes them.",
     PartialPut "partial-put-is-done" "A write that failed in part counts as done.",
+    StreamBroken "broken-stream-is-whole" "A stream of the table that breaks off counts as complete.",
+    FailedDelete "failed-delete-is-done" "A delete that failed in part counts as done.",
+    UnboundedDelete "delete-without-bound" "A delete takes cells with newer timestamps than its own.",
+    FailedRow "failed-metadata-row-is-done" "Metadata rows that failed in part count as written.",
     UnknownAppend "unknown-append-is-done" "An append without an answer counts as done.",
     OldAssignment "old-assignment-obeyed" "The log does what was asked for an earlier assignment.",
     #[cfg(weft_mutants)]
@@ -211,6 +215,15 @@ impl Meddler {
                 }
                 Meddled::Pass(Effect::Table(TableAction::Put { id, puts }))
             }
+            (
+                Mutant::UnboundedDelete,
+                Component::Store,
+                Effect::Table(TableAction::Delete { id, series, start, end, cell_from, .. }),
+            ) => {
+                let cell_until = i64::MAX;
+                let delete = TableAction::Delete { id, series, start, end, cell_from, cell_until };
+                Meddled::Pass(Effect::Table(delete))
+            }
             (_, _, effect) => Meddled::Pass(effect),
         }
     }
@@ -242,6 +255,19 @@ impl Meddler {
                 Component::Store,
                 Event::Table(TableEvent::Written { id, result: Err(_) }),
             ) => Some(Event::Table(TableEvent::Written { id, result: Ok(()) })),
+            (
+                Mutant::FailedRow,
+                Component::Directory,
+                Event::Table(TableEvent::Written { id, result: Err(_) }),
+            ) => Some(Event::Table(TableEvent::Written { id, result: Ok(()) })),
+            (
+                Mutant::FailedDelete,
+                Component::Store,
+                Event::Table(TableEvent::Deleted { id, result: Err(_) }),
+            ) => Some(Event::Table(TableEvent::Deleted { id, result: Ok(0) })),
+            (Mutant::StreamBroken, _, Event::Table(TableEvent::End { id, result: Err(_) })) => {
+                Some(Event::Table(TableEvent::End { id, result: Ok(()) }))
+            }
             (
                 Mutant::UnknownAppend,
                 Component::Ingress,

@@ -1,12 +1,17 @@
-//! A model of the table: cells with timestamps, tombstones of a moment, streams.
+//! A model of the table: cells with timestamps, marks of deletes, streams.
+//!
+//! As the real one does, it writes and deletes in part, down to single cells; a delete leaves marks
+//! that hide what is written later with an older timestamp, until a major compaction takes them
+//! away; a stream is not of one moment: what is written while it goes on may be in it or not.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::{Bound, RangeInclusive};
 
 use bytes::Bytes;
 use weft_daemons::contract::ActionId;
 use weft_daemons::contract::table::{
-    CHUNK_POINTS_MAX, CHUNK_ROWS_MAX, CellTime, FetchRequest, MetaPut, SeriesPut, TableAction,
-    TableError, TableEvent,
+    CHUNK_POINTS_MAX, CellTime, FetchRequest, MetaPut, SeriesPut, Slice, TableAction, TableError,
+    TableEvent,
 };
 use weft_daemons::select::Selection;
 use weft_gts::{Columns, PointRef, SeriesId};
@@ -33,12 +38,14 @@ pub struct TableModel {
     cells: BTreeMap<(SeriesId, i64), Vec<Cell>>,
     /// Metadata rows and their cells' timestamps.
     rows: BTreeMap<SeriesId, (i64, Bytes)>,
-    /// Up to which timestamp a delete took a row.
-    row_tombstones: BTreeMap<SeriesId, i64>,
+    /// Up to which timestamp deletes hide a row, whether it was there or not.
+    row_marks: BTreeMap<SeriesId, Mark>,
     streams: BTreeMap<(Address, ActionId), Stream>,
     /// Up to which timestamp a delete took cells of a datapoint: what comes late with such a
-    /// timestamp is not seen (until a compaction, which never comes here).
-    tombstones: BTreeMap<(SeriesId, i64), i64>,
+    /// timestamp is not seen until a compaction.
+    marks: BTreeMap<(SeriesId, i64), Mark>,
+    /// When the last major compaction was, milliseconds.
+    compacted_ms: i64,
     /// Series with cells that carry their datapoint's time.
     timed: BTreeSet<SeriesId>,
     /// How datapoints were at the last flush that have changed since.
@@ -54,18 +61,37 @@ pub struct TableModel {
     written: BTreeMap<(SeriesId, i64), BTreeSet<i64>>,
 }
 
+/// What a delete leaves.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    /// The newest timestamp that it hides.
+    until_ms: i64,
+    /// When it was made, milliseconds.
+    made_ms: i64,
+}
+
+/// How old marks are when a major compaction takes them away, and how long it is until the next
+/// one: longer than any call may be on its way.
+const COMPACTION_MS: i64 = 300_000;
+
+/// Metadata rows of one answer.
+const ROWS: usize = 50;
+
 /// A datapoint as it was.
 #[derive(Debug)]
 struct Before {
     cells: Option<Vec<Cell>>,
-    tombstone: Option<i64>,
+    mark: Option<Mark>,
     written: Option<BTreeSet<i64>>,
 }
 
+/// What is left of a stream.
 #[derive(Debug)]
 enum Stream {
-    Points(Vec<(usize, Columns)>),
-    Rows(Vec<Vec<(SeriesId, Bytes)>>),
+    /// Chunks of the series before `next`, the last first. A series is read when its turn comes.
+    Points { request: FetchRequest, next: usize, chunks: Vec<Columns> },
+    /// Rows behind `last`.
+    Rows { slice: Slice, last: Option<SeriesId> },
 }
 
 impl TableModel {
@@ -74,40 +100,42 @@ impl TableModel {
         Self::default()
     }
 
-    /// Does all of an action, or for a write the parts that `keep` says yes to: then the answer is
-    /// an error. `None` for what has no answer.
+    /// Does all of an action, or for a write the parts that `keep` says yes to, datapoint by
+    /// datapoint (for rows the tick is 0): then the answer is an error. `None` for what has no
+    /// answer.
     pub fn submit(
         &mut self,
         wall_ms: i64,
         from: Address,
         action: TableAction,
-        mut keep: impl FnMut(SeriesId) -> bool,
+        mut keep: impl FnMut(SeriesId, i64) -> bool,
     ) -> Option<TableEvent> {
+        self.compact(wall_ms);
         let mut whole = true;
-        let mut kept = |series: SeriesId| {
-            let keeps = keep(series);
+        let mut kept = |series: SeriesId, tick: i64| {
+            let keeps = keep(series, tick);
             whole &= keeps;
             keeps
         };
         match action {
             TableAction::Put { id, puts } => {
                 for put in puts {
-                    if kept(put.series) {
-                        self.put(from, &put);
-                    }
+                    self.put(from, &put, |tick| kept(put.series, tick));
                 }
                 Some(TableEvent::Written { id, result: outcome(whole, ()) })
             }
             TableAction::Delete { id, series, start, end, cell_from, cell_until } => {
                 let mut gone = 0;
-                if kept(series) && start <= end {
-                    gone = self.delete(series, start..=end, cell_from..=cell_until);
+                if start <= end {
+                    let cells = cell_from..=cell_until;
+                    gone =
+                        self.delete(wall_ms, series, start..=end, cells, |tick| kept(series, tick));
                 }
                 Some(TableEvent::Deleted { id, result: outcome(whole, gone) })
             }
             TableAction::PutMeta { id, rows } => {
                 for put in rows {
-                    if kept(put.series) {
+                    if kept(put.series, 0) {
                         self.put_row(put);
                     }
                 }
@@ -115,38 +143,29 @@ impl TableModel {
             }
             TableAction::DeleteMeta { id, series } => {
                 for (series, cell_until_ms) in series {
-                    if kept(series) {
-                        self.delete_row(series, cell_until_ms);
+                    if kept(series, 0) {
+                        self.delete_row(wall_ms, series, cell_until_ms);
                     }
                 }
                 Some(TableEvent::Written { id, result: outcome(whole, ()) })
             }
             TableAction::Flush { id } => {
-                let result = outcome(kept(SeriesId { class_id: 0, labels_id: 0 }), ());
+                let result = outcome(kept(SeriesId { class_id: 0, labels_id: 0 }, 0), ());
                 if result.is_ok() && !self.forgets_to_flush {
                     self.unflushed.clear();
                 }
                 Some(TableEvent::Flushed { id, result })
             }
             TableAction::Fetch { id, request } => {
-                let mut chunks = self.fetch(wall_ms, &request);
-                chunks.reverse();
-                self.streams.insert((from, id), Stream::Points(chunks));
+                let stream = Stream::Points { request, next: 0, chunks: Vec::new() };
+                self.streams.insert((from, id), stream);
                 None
             }
             TableAction::ScanMeta { id, slice } => {
-                let mine = self
-                    .rows
-                    .iter()
-                    .filter(|(series, _)| series.in_slice(slice.modulus, slice.remainder));
-                let rows: Vec<_> = mine.map(|(id, (_, row))| (*id, row.clone())).collect();
-                let mut chunks: Vec<Vec<_>> =
-                    rows.chunks(CHUNK_ROWS_MAX.min(50)).map(<[_]>::to_vec).collect();
-                chunks.reverse();
-                self.streams.insert((from, id), Stream::Rows(chunks));
+                self.streams.insert((from, id), Stream::Rows { slice, last: None });
                 None
             }
-            TableAction::Next { id } => self.next(from, id),
+            TableAction::Next { id } => self.next(wall_ms, from, id),
             TableAction::Cancel { id } => {
                 self.streams.remove(&(from, id));
                 None
@@ -159,6 +178,15 @@ impl TableModel {
         self.streams.remove(&(from, id))?;
         let error = TableError::Unavailable("a region is moving".to_owned());
         Some(TableEvent::End { id, result: Err(error) })
+    }
+
+    /// The series whose datapoints or row a stream comes to next, if any.
+    pub fn reads_next(&self, from: Address, id: ActionId) -> Option<SeriesId> {
+        match self.streams.get(&(from, id))? {
+            Stream::Points { chunks, .. } if !chunks.is_empty() => None,
+            Stream::Points { request, next, .. } => request.series.get(*next).copied(),
+            Stream::Rows { slice, last } => self.rows_after(*slice, *last).next().map(|(id, _)| id),
+        }
     }
 
     /// What reads see of a series, oldest first.
@@ -190,10 +218,10 @@ impl TableModel {
 
     /// The power goes where the table is part of the process: of what was not flushed some is lost.
     pub fn lose_unflushed(&mut self, mut is_lost: impl FnMut() -> bool) {
-        for (place, Before { cells, tombstone, written }) in std::mem::take(&mut self.unflushed) {
+        for (place, Before { cells, mark, written }) in std::mem::take(&mut self.unflushed) {
             if is_lost() {
                 restore(&mut self.cells, place, cells);
-                restore(&mut self.tombstones, place, tombstone);
+                restore(&mut self.marks, place, mark);
                 restore(&mut self.written, place, written);
             }
         }
@@ -203,43 +231,60 @@ impl TableModel {
     fn touch(&mut self, place: (SeriesId, i64)) {
         self.unflushed.entry(place).or_insert_with(|| Before {
             cells: self.cells.get(&place).cloned(),
-            tombstone: self.tombstones.get(&place).copied(),
+            mark: self.marks.get(&place).copied(),
             written: self.written.get(&place).cloned(),
         });
     }
 
     fn put_row(&mut self, put: MetaPut) {
-        let deleted = self.row_tombstones.get(&put.series);
+        let mark = self.row_marks.get(&put.series);
         let newest = self.rows.get(&put.series).map(|(cell_ms, _)| *cell_ms);
-        if deleted.is_none_or(|until| *until < put.cell_ms)
+        if mark.is_none_or(|mark| mark.until_ms < put.cell_ms)
             && newest.is_none_or(|newest| newest <= put.cell_ms)
         {
             self.rows.insert(put.series, (put.cell_ms, put.row));
         }
     }
 
-    fn delete_row(&mut self, series: SeriesId, cell_until_ms: i64) {
-        if self.rows.get(&series).is_some_and(|(cell_ms, _)| *cell_ms <= cell_until_ms) {
+    fn delete_row(&mut self, made_ms: i64, series: SeriesId, until_ms: i64) {
+        if self.rows.get(&series).is_some_and(|(cell_ms, _)| *cell_ms <= until_ms) {
             self.rows.remove(&series);
-            let until = self.row_tombstones.entry(series).or_insert(i64::MIN);
-            *until = (*until).max(cell_until_ms);
+        }
+        mark(&mut self.row_marks, series, Mark { until_ms, made_ms });
+    }
+
+    /// A major compaction, when it is time: marks go, and with them what is not seen any more.
+    fn compact(&mut self, wall_ms: i64) {
+        if wall_ms < self.compacted_ms + COMPACTION_MS {
+            return;
+        }
+        self.compacted_ms = wall_ms;
+        let stays = |mark: &Mark| mark.made_ms > wall_ms - COMPACTION_MS;
+        // What carries its datapoint's time stays hidden here: the oracle knows of no compaction
+        // (README.md, "What is not promised").
+        self.marks.retain(|(series, _), mark| stays(mark) || self.timed.contains(series));
+        self.row_marks.retain(|_, mark| stays(mark));
+        for versions in self.cells.values_mut() {
+            let newest = versions.iter().map(|cell| cell.time_ms).max();
+            versions.retain(|cell| Some(cell.time_ms) == newest);
         }
     }
 
-    fn put(&mut self, by: Address, put: &SeriesPut) {
+    fn put(&mut self, by: Address, put: &SeriesPut, mut kept: impl FnMut(i64) -> bool) {
         if matches!(put.cell_time, CellTime::OfDatapoint(_)) {
             self.timed.insert(put.series);
         }
-        for point in put.points.iter() {
+        for point in put.points.iter().filter(|point| kept(point.tick)) {
+            // Timestamps before the epoch do not exist.
             let time_ms = match put.cell_time {
-                CellTime::At(ms) => ms,
-                CellTime::OfDatapoint(per_ms) => point.tick.div_euclid(per_ms),
+                CellTime::At(ms) => ms.max(0),
+                CellTime::OfDatapoint(per_ms) => point.tick.max(0) / per_ms,
             };
             let expires_ms = put.ttl_ms.map_or(i64::MAX, |ttl| time_ms.saturating_add(ttl));
             let place = (put.series, point.tick);
             self.touch(place);
             self.written.entry(place).or_default().insert(time_ms);
-            if self.tombstones.get(&place).is_some_and(|until| time_ms <= *until) {
+            if self.marks.get(&place).is_some_and(|mark| time_ms <= mark.until_ms) {
                 continue;
             }
             let versions = self.cells.entry(place).or_default();
@@ -254,25 +299,29 @@ impl TableModel {
 
     fn delete(
         &mut self,
+        made_ms: i64,
         series: SeriesId,
-        ticks: std::ops::RangeInclusive<i64>,
-        times: std::ops::RangeInclusive<i64>,
+        ticks: RangeInclusive<i64>,
+        times: RangeInclusive<i64>,
+        mut kept: impl FnMut(i64) -> bool,
     ) -> u64 {
+        // The regions of the range are asked, whatever they have.
+        kept(*ticks.start());
+        kept(*ticks.end());
         let places: Vec<_> = self
             .cells
             .range((series, *ticks.start())..=(series, *ticks.end()))
             .map(|(place, _)| *place)
             .collect();
         let mut gone = 0;
-        for place in places {
+        for place in places.into_iter().filter(|(_, tick)| kept(*tick)) {
             self.touch(place);
             let Some(versions) = self.cells.get_mut(&place) else { continue };
             let before = versions.len();
             versions.retain(|cell| !times.contains(&cell.time_ms));
             if versions.len() < before {
                 gone += 1;
-                let until = self.tombstones.entry(place).or_insert(i64::MIN);
-                *until = (*until).max(*times.end());
+                mark(&mut self.marks, place, Mark { until_ms: *times.end(), made_ms });
             }
             if versions.is_empty() {
                 self.cells.remove(&place);
@@ -281,50 +330,76 @@ impl TableModel {
         gone
     }
 
-    fn fetch(&self, wall_ms: i64, request: &FetchRequest) -> Vec<(usize, Columns)> {
-        let mut chunks = Vec::new();
-        for (index, series) in request.series.iter().enumerate() {
-            let all = self.visible(*series, wall_ms);
-            let after: Vec<&PointRef> = all
-                .iter()
-                .filter(|point| point.tick > request.end)
-                .take(request.post_boundary as usize)
-                .collect();
-            let mut selection = Selection::new(request, index);
-            let within = all.iter().rev().filter(|point| {
-                (request.start..=request.end).contains(&point.tick) && selection.takes(point.tick)
-            });
-            let before = all
-                .iter()
-                .rev()
-                .filter(|point| point.tick < request.start)
-                .take(request.pre_boundary as usize);
-            let found: Vec<&PointRef> = after.into_iter().chain(within).chain(before).collect();
-            for part in found.chunks(CHUNK_POINTS_MAX) {
-                let mut points = Columns::default();
-                for point in part {
-                    let value = point.value.clone();
-                    points.push(point.tick, point.location, point.elevation, value);
-                }
-                chunks.push((index, points));
+    /// What a fetch finds of a series, in chunks.
+    fn fetch(&self, wall_ms: i64, request: &FetchRequest, index: usize) -> Vec<Columns> {
+        let all = self.visible(request.series[index], wall_ms);
+        let after: Vec<&PointRef> = all
+            .iter()
+            .filter(|point| point.tick > request.end)
+            .take(request.post_boundary as usize)
+            .collect();
+        let mut selection = Selection::new(request, index);
+        let within = all.iter().rev().filter(|point| {
+            (request.start..=request.end).contains(&point.tick) && selection.takes(point.tick)
+        });
+        let before = all
+            .iter()
+            .rev()
+            .filter(|point| point.tick < request.start)
+            .take(request.pre_boundary as usize);
+        let found: Vec<&PointRef> = after.into_iter().chain(within).chain(before).collect();
+        let chunk = |part: &[&PointRef]| {
+            let mut points = Columns::default();
+            for point in part {
+                let value = point.value.clone();
+                points.push(point.tick, point.location, point.elevation, value);
             }
-        }
-        chunks
+            points
+        };
+        found.chunks(CHUNK_POINTS_MAX).map(chunk).collect()
     }
 
-    fn next(&mut self, from: Address, id: ActionId) -> Option<TableEvent> {
-        let stream = self.streams.get_mut(&(from, id))?;
-        let event = match stream {
-            Stream::Points(chunks) => {
-                chunks.pop().map(|(series, points)| TableEvent::Points { id, series, points })
-            }
-            Stream::Rows(chunks) => chunks.pop().map(|rows| TableEvent::Rows { id, rows }),
-        };
-        Some(event.unwrap_or_else(|| {
-            self.streams.remove(&(from, id));
-            TableEvent::End { id, result: Ok(()) }
-        }))
+    fn rows_after(
+        &self,
+        slice: Slice,
+        last: Option<SeriesId>,
+    ) -> impl Iterator<Item = (SeriesId, &Bytes)> {
+        let from = last.map_or(Bound::Unbounded, Bound::Excluded);
+        let rows = self.rows.range((from, Bound::Unbounded));
+        rows.filter(move |(series, _)| series.in_slice(slice.modulus, slice.remainder))
+            .map(|(series, (_, row))| (*series, row))
     }
+
+    fn next(&mut self, wall_ms: i64, from: Address, id: ActionId) -> Option<TableEvent> {
+        let mut stream = self.streams.remove(&(from, id))?;
+        let event = match &mut stream {
+            Stream::Points { request, next, chunks } => {
+                while chunks.is_empty() && *next < request.series.len() {
+                    *chunks = self.fetch(wall_ms, request, *next);
+                    chunks.reverse();
+                    *next += 1;
+                }
+                let series = next.saturating_sub(1);
+                chunks.pop().map(|points| TableEvent::Points { id, series, points })
+            }
+            Stream::Rows { slice, last } => {
+                let rows = self.rows_after(*slice, *last).take(ROWS);
+                let rows: Vec<_> = rows.map(|(series, row)| (series, row.clone())).collect();
+                *last = rows.last().map(|(series, _)| *series);
+                (!rows.is_empty()).then_some(TableEvent::Rows { id, rows })
+            }
+        };
+        let Some(event) = event else { return Some(TableEvent::End { id, result: Ok(()) }) };
+        self.streams.insert((from, id), stream);
+        Some(event)
+    }
+}
+
+/// What was marked before stays marked.
+fn mark<K: Ord>(marks: &mut BTreeMap<K, Mark>, place: K, new: Mark) {
+    let known = marks.entry(place).or_insert(new);
+    known.until_ms = known.until_ms.max(new.until_ms);
+    known.made_ms = known.made_ms.max(new.made_ms);
 }
 
 fn newest(versions: &[Cell], wall_ms: i64) -> Option<&PointRef> {

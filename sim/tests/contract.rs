@@ -224,7 +224,7 @@ impl table::TableHarness for Table {
             match self.queue.pop(until_ns).expect("an event") {
                 AtTable::Asks(action) => {
                     let (wall_ms, from) = (self.queue.wall_ms(), address(self.life));
-                    if let Some(event) = self.model.submit(wall_ms, from, action, |_| true) {
+                    if let Some(event) = self.model.submit(wall_ms, from, action, |_, _| true) {
                         let delay = self.queue.delay();
                         self.queue.push(delay, AtTable::Tells(event));
                     }

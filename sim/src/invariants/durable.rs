@@ -154,7 +154,7 @@ mod tests {
         }
         let cell_time = CellTime::At(1);
         let puts = vec![SeriesPut { series: SERIES, points: columns, cell_time, ttl_ms: None }];
-        table.submit(0, FROM, TableAction::Put { id: ActionId(1), puts }, |_| true);
+        table.submit(0, FROM, TableAction::Put { id: ActionId(1), puts }, |_, _| true);
         table
     }
 

@@ -112,7 +112,7 @@ mod tests {
         for (cell_ms, ok) in [(99, false), (101, true)] {
             let cell_time = CellTime::At(cell_ms);
             let puts = vec![SeriesPut { series, points: points.clone(), cell_time, ttl_ms: None }];
-            table.submit(0, from, TableAction::Put { id: ActionId(1), puts }, |_| true);
+            table.submit(0, from, TableAction::Put { id: ActionId(1), puts }, |_, _| true);
             assert_eq!(check(&history, 3, 0..1, &log, &table).is_ok(), ok);
         }
     }

@@ -254,6 +254,15 @@ impl World {
         let regions = self.params.regions;
         let is_full = self.full_until > self.now_ns;
         let is_moved = |until: &u64| *until > self.now_ns;
+        // A read waits for a region that is on its way.
+        if let TableAction::Next { id } = action
+            && let Some(series) = self.table.reads_next(from, id)
+            && let Some(until) = self.moved.get(&region_of(series, 0, regions)).copied()
+            && until > self.now_ns
+        {
+            *self.stats.action_faults.entry("read waits").or_default() += 1;
+            return self.schedule_at(until, Happening::AtTable(from, action, call));
+        }
         let moved: Vec<bool> = (0..regions)
             .map(|region| is_full || self.moved.get(&region).is_some_and(is_moved))
             .collect();
@@ -266,8 +275,8 @@ impl World {
             let number = partition(&series.to_bytes(), partitions);
             log.owner(&DATA_TOPIC.into(), &STORE_GROUP.into(), number) == Some(from)
         };
-        let keep = |series: SeriesId| {
-            let region = (series.class_id as u64 % u64::from(regions)) as usize;
+        let keep = |series: SeriesId, tick: i64| {
+            let region = region_of(series, tick, regions) as usize;
             // Cells with their datapoint's time have no order but that in which they arrive: a
             // call that another one has overtaken is lost, and so is that of a store that does not
             // know yet that the partition is another's (README.md, "What is not promised").
@@ -383,7 +392,7 @@ impl World {
                 let series = SeriesId { class_id, labels_id: 1 };
                 let rows = vec![MetaPut { series, row: Bytes::from_static(b"junk"), cell_ms: 1 }];
                 let action = TableAction::PutMeta { id: ActionId(u64::MAX), rows };
-                self.table.submit(wall_ms, nobody, action, |_| true);
+                self.table.submit(wall_ms, nobody, action, |_, _| true);
                 return;
             }
         };
@@ -424,4 +433,10 @@ fn with_id(action: LogAction, id: ActionId) -> LogAction {
         }
         other => other,
     }
+}
+
+/// The region of a datapoint. A series lies in two: regions are split within series, too.
+const fn region_of(series: SeriesId, tick: i64, regions: u32) -> u32 {
+    let place = (series.class_id as u64).wrapping_add((tick as u64 >> 3) & 1);
+    (place % regions as u64) as u32
 }
