@@ -58,8 +58,9 @@ impl World {
             Kind::LogFailover => {
                 self.log_down_until = self.now_ns + lasts_ns.min(8 * SECOND);
                 self.log.lose_unsynced();
-                // Clocks of servers are seconds apart, at worst.
-                self.log.fail_over(jump_ns / 5 / MS as i64);
+                // Clocks of servers are seconds apart, of some more.
+                let apart_ns = if other.is_multiple_of(2) { jump_ns / 5 } else { jump_ns };
+                self.log.fail_over(apart_ns / MS as i64);
             }
             Kind::Slow => self.slow_until = self.now_ns + lasts_ns,
             Kind::Evict if self.nodes[node].up => self.evict(node),
