@@ -13,19 +13,17 @@ pub mod marks;
 pub mod mutants;
 pub mod node;
 pub mod odd;
+pub mod panics;
 pub mod params;
 pub mod random;
 pub mod table;
 pub mod trace;
 pub mod world;
 
-use invariants::Violation;
+use invariants::{Violation, liveness};
 use mutants::Mutant;
 use params::{MS, NODES_MIN, Params, SECOND};
 use world::{EPOCH_MS, Stats, World};
-
-/// How long everything may take to come to rest after the faults.
-const LIVENESS_NS: u64 = 900 * SECOND;
 
 /// Updates that a run must have acknowledged.
 const ACKNOWLEDGED_MIN: u64 = 200;
@@ -71,17 +69,19 @@ pub fn run(params: Params, options: Options) -> Outcome {
     #[cfg(weft_mutants)]
     mutants::plant(options.mutant);
     let mut world = World::new(params, options.mutant, options.trace);
-    let finished = safety(&mut world, options.steps) && liveness(&mut world);
-    if finished {
-        let wall_ms = EPOCH_MS + (world.now_ns / MS) as i64;
-        world.checks.finish(&world.log, &world.table, wall_ms);
-        enough(&mut world);
-    }
+    let ran = panics::catch(|| {
+        if safety(&mut world, options.steps) && comes_to_rest(&mut world) {
+            let wall_ms = EPOCH_MS + (world.now_ns / MS) as i64;
+            world.checks.finish(&world.log, &world.table, wall_ms);
+            enough(&mut world);
+        }
+    });
+    world.checks.judge("panic", ran);
     Outcome {
         violation: world.checks.violation().cloned(),
         virtual_ns: world.now_ns,
         hash: world.trace.hash(),
-        acknowledged: world.clients().acknowledged,
+        acknowledged: world.acknowledged(),
         stats: world.stats.clone(),
         trace: world.trace.lines().to_vec(),
         params: world.params,
@@ -106,10 +106,10 @@ fn has_seen_enough(world: &mut World) -> bool {
 }
 
 /// The faults are over: everything comes to rest, then everybody reads everything.
-fn liveness(world: &mut World) -> bool {
+fn comes_to_rest(world: &mut World) -> bool {
     world.calm_down();
     world.clients().resting = true;
-    if !comes_to(world, World::is_quiet, "consumers do not reach the end of the log") {
+    if !waits_for(world, 0) {
         return false;
     }
     let tenants = world.clients().tenants();
@@ -118,32 +118,26 @@ fn liveness(world: &mut World) -> bool {
             world.schedule_client(SECOND, clients::Step::Scan(tenant, fetch));
         }
     }
-    let all = move |world: &mut World| world.clients().scanned.len() == 2 * tenants;
-    comes_to_mut(world, all, "reads do not succeed")
+    waits_for(world, 2 * tenants)
 }
 
-fn comes_to(world: &mut World, is_there: impl Fn(&World) -> bool, what: &str) -> bool {
-    comes_to_mut(world, |world| is_there(world), what)
-}
-
-fn comes_to_mut(world: &mut World, is_there: impl Fn(&mut World) -> bool, what: &str) -> bool {
-    let end = world.now_ns + LIVENESS_NS;
-    while world.now_ns < end {
+/// Lets things happen until everything rests and so many last reads have succeeded.
+fn waits_for(world: &mut World, reads: usize) -> bool {
+    let began_ns = world.now_ns;
+    loop {
         // Looking at everything after every event would cost more than the events.
         for _ in 0..64 {
             if !world.step() {
                 return false;
             }
         }
-        if is_there(world) {
+        let rest = world.rest(reads);
+        if rest.is_complete() {
             return !world.checks.has_failed();
         }
+        let waited_ns = world.now_ns - began_ns;
+        world.checks.judge("liveness", liveness::check(&rest, waited_ns));
     }
-    let minutes = LIVENESS_NS / (60 * SECOND);
-    let behind = world.behind().unwrap_or_else(|| "no group is behind".to_owned());
-    let what = format!("{what} within {minutes} minutes after the faults: {behind}");
-    world.checks.fail("liveness", what);
-    false
 }
 
 /// A run that did little proves little.

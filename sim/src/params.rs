@@ -56,6 +56,8 @@ pub struct Params {
     pub extras: bool,
     /// Scripts at a time.
     pub scripts_max: usize,
+    /// How often a client that had to send an update again deletes one of its series and leaves it.
+    pub leaves: f64,
     /// Time between two records or rows that nobody understands, nanoseconds.
     pub junk_period_ns: u64,
 }
@@ -176,6 +178,7 @@ impl Params {
             ],
             junk_period_ns: random.between(20, 500) * SECOND,
             extras: random.chance(0.5),
+            leaves: 0.0,
             scripts_max: *random.pick(&[1, 100]),
         };
         params.draw_newer(&mut random, scale);
@@ -189,6 +192,9 @@ impl Params {
         }
         for weight in &mut self.faults.weights[crate::faults::OLDER..] {
             *weight = if random.chance(0.5) { 0 } else { random.between(1, 5) };
+        }
+        if random.chance(0.5) {
+            self.leaves = 0.1 + random.below(500) as f64 / 1e3;
         }
     }
 }

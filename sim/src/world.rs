@@ -29,6 +29,7 @@ use crate::clients::{Clients, Step as ClientStep};
 use crate::coord::CoordModel;
 use crate::faults::Kind;
 use crate::invariants::Checks;
+use crate::invariants::liveness::Rest;
 use crate::log::{LogModel, Step as LogStep};
 use crate::mutants::{Meddler, Mutant};
 use crate::node::{Component, Host, directory_path};
@@ -333,16 +334,21 @@ impl World {
         }
     }
 
-    /// Whether everything that was appended is done by those who consume it, nobody waits, and no
-    /// write is on its way.
-    pub fn is_quiet(&self) -> bool {
-        self.clients.as_ref().is_none_or(Clients::is_idle)
-            && self.behind().is_none()
-            && !self.happenings.values().any(Happening::is_late_write)
+    /// What is not at rest: everything that was appended is to be done by those who consume it,
+    /// nobody is to wait, no write to be on its way, and so many last reads to have succeeded.
+    pub fn rest(&self, reads: usize) -> Rest {
+        let clients = self.clients.as_ref();
+        let scanned = clients.map_or(0, |clients| clients.scanned.len());
+        Rest {
+            behind: self.behind(),
+            unanswered: clients.map_or(0, Clients::unanswered),
+            is_written: self.happenings.values().any(Happening::is_late_write),
+            unread: reads.saturating_sub(scanned),
+        }
     }
 
     /// A group that has not committed everything that was appended: which, and how far it is.
-    pub fn behind(&self) -> Option<String> {
+    fn behind(&self) -> Option<String> {
         let directories = (0..self.params.modulus)
             .map(|remainder| (METADATA_TOPIC, format!("directory-{remainder}")));
         let groups = directories.chain([(DATA_TOPIC, STORE_GROUP.to_owned())]);
@@ -364,6 +370,11 @@ impl World {
     /// Never while the world does not step.
     pub const fn clients(&mut self) -> &mut Clients {
         self.clients.as_mut().expect("the clients are only away while they step")
+    }
+
+    /// Updates that were acknowledged.
+    pub fn acknowledged(&self) -> u64 {
+        self.clients.as_ref().map_or(0, |clients| clients.acknowledged)
     }
 
     /// Schedules a step of the clients.

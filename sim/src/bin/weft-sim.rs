@@ -152,6 +152,7 @@ fn run_all(cli: &Cli, first: u64, count: u64, options: Options) -> Total {
     let jobs = if cli.jobs == 0 { cores } else { cli.jobs };
     let jobs = if cli.trace { 1 } else { jobs };
     let (next, total) = (AtomicU64::new(0), Mutex::new(Total::default()));
+    let began = Instant::now();
     let shows_progress = std::io::stderr().is_terminal() && count > 1;
     std::thread::scope(|scope| {
         for _ in 0..jobs {
@@ -169,8 +170,7 @@ fn run_all(cli: &Cli, first: u64, count: u64, options: Options) -> Total {
                     if let Ok(mut total) = total.lock() {
                         add(&mut total, cli, &seed, again);
                         if shows_progress {
-                            eprint!("\r{} of {count} seeds", total.seeds);
-                            let _ = std::io::stderr().flush();
+                            progress(&total, count, began.elapsed());
                         }
                     }
                 }
@@ -181,6 +181,20 @@ fn run_all(cli: &Cli, first: u64, count: u64, options: Options) -> Total {
         eprintln!();
     }
     total.into_inner().unwrap_or_default()
+}
+
+/// How many seeds are done, and how long the rest takes if it is like them.
+fn progress(total: &Total, count: u64, took: Duration) {
+    const WIDTH: usize = 32;
+    let done = (total.seeds * WIDTH as u64 / count) as usize;
+    let left = took.as_secs() * (count - total.seeds) / total.seeds;
+    let (bar, failed) = ("█".repeat(done) + &"░".repeat(WIDTH - done), total.failed.len());
+    let (minutes, seconds) = (left / 60, left % 60);
+    eprint!(
+        "\r{bar} {} of {count} seeds, {failed} failed, {minutes}:{seconds:02} left ",
+        total.seeds
+    );
+    let _ = std::io::stderr().flush();
 }
 
 fn add(total: &mut Total, cli: &Cli, seed: &Seed, again: Option<u64>) {

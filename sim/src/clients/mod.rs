@@ -17,7 +17,7 @@ use weft_wire::thrift::{ReadToken, WriteToken};
 
 use crate::node::{Component, token_keys};
 use crate::odd::{self, Refusal};
-use crate::params::{MIX, Params, SECOND};
+use crate::params::{MIX, MS, Params, SECOND};
 use crate::random::Random;
 use crate::world::World;
 pub use names::{app, class, class_of_all, metadata_of};
@@ -146,6 +146,11 @@ pub struct Clients {
     pause_ns: u64,
     ticks: u64,
     series: usize,
+    leaves: f64,
+    /// What a worker is about to delete whole, and leave.
+    leaving: BTreeMap<usize, SeriesName>,
+    /// Series that nobody writes any more.
+    left: BTreeSet<SeriesName>,
     /// Everything that was ever sent, by its value.
     pub writes: BTreeMap<i64, Write>,
     /// Values of each datapoint.
@@ -213,6 +218,9 @@ impl Clients {
             pause_ns: params.pause_ns,
             ticks: params.ticks,
             series: params.series,
+            leaves: params.leaves,
+            leaving: BTreeMap::new(),
+            left: BTreeSet::new(),
             writes: BTreeMap::new(),
             by_point: BTreeMap::new(),
             deletes: Vec::new(),
@@ -235,9 +243,9 @@ impl Clients {
             .collect()
     }
 
-    /// Whether nobody waits for an answer.
-    pub fn is_idle(&self) -> bool {
-        self.requests.is_empty()
+    /// How many wait for an answer.
+    pub fn unanswered(&self) -> usize {
+        self.requests.len()
     }
 
     /// How many tenants there are.
@@ -252,7 +260,7 @@ impl Clients {
                 if self.resting {
                     return;
                 }
-                let operation = self.choose(world.now_ns, worker / WORKERS);
+                let operation = self.choose(world.now_ns, worker);
                 self.send(world, worker, operation, 1, false);
             }
             Step::Scan(tenant, fetch) => {
@@ -363,8 +371,30 @@ impl Clients {
             self.scanned.insert((tenant, is_fetch));
             return;
         }
-        let pause = self.random.delay(self.pause_ns);
+        let leaves = request.tries > 1 && self.leaves(request.worker, &request.operation);
+        let pause = self.random.delay(if leaves { MS } else { self.pause_ns });
         world.schedule_client(pause, Step::Begin(request.worker));
+    }
+
+    /// Whether a worker now deletes a series that it has written, whole, and writes it no more: what
+    /// an earlier try of the update left on its way comes late then, and nothing after it.
+    fn leaves(&mut self, worker: usize, operation: &Operation) -> bool {
+        let Operation::Update { values, .. } = operation else { return false };
+        if self.leaves == 0.0 || !self.random.chance(self.leaves) {
+            return false;
+        }
+        let value = self.random.pick(values);
+        let Some(series) = self.writes.get(value).map(|write| write.series.clone()) else {
+            return false;
+        };
+        let left = self.left.iter().filter(|left| left.tenant == series.tenant).count();
+        // The others have to do with the rest.
+        if 2 * (left + 1) > self.series {
+            return false;
+        }
+        self.left.insert(series.clone());
+        self.leaving.insert(worker, series);
+        true
     }
 
     /// After an unknown outcome: the same once more, or something else.

@@ -1,11 +1,15 @@
 //! What clients do next, drawn from the seed.
 
-use super::{Clients, DeleteSent, Operation, SeriesName, Write};
+use super::{Clients, DeleteSent, Operation, SeriesName, WORKERS, Write};
 use crate::clients::names::{class, named};
 use crate::odd;
 
 impl Clients {
-    pub(super) fn choose(&mut self, now_ns: u64, tenant: usize) -> Operation {
+    pub(super) fn choose(&mut self, now_ns: u64, worker: usize) -> Operation {
+        let tenant = worker / WORKERS;
+        if let Some(series) = self.leaving.remove(&worker) {
+            return self.delete(now_ns, series, "deleteall".to_owned());
+        }
         let total: u64 = self.mix.iter().sum();
         let mut left = self.random.below(total);
         let kind = self.mix.iter().position(|weight| {
@@ -13,7 +17,7 @@ impl Clients {
             left = left.saturating_sub(*weight);
             is_it
         });
-        let series = SeriesName { tenant, series: self.random.index(self.series) };
+        let series = self.pick(tenant);
         match kind.unwrap_or(0) {
             0 => self.update(now_ns, tenant, false),
             1 => {
@@ -38,6 +42,14 @@ impl Clients {
         }
     }
 
+    /// A series that is still written.
+    fn pick(&mut self, tenant: usize) -> SeriesName {
+        let drawn = self.random.index(self.series);
+        let mut all = (drawn..self.series).chain(0..drawn);
+        let is_left = |series: &usize| self.left.contains(&SeriesName { tenant, series: *series });
+        SeriesName { tenant, series: all.find(|series| !is_left(series)).unwrap_or(drawn) }
+    }
+
     fn tick(&mut self, tenant: usize) -> i64 {
         let step = self.random.below(self.ticks) as i64;
         // Cells that carry their datapoint's time lie in the past of every delete.
@@ -55,8 +67,10 @@ impl Clients {
                 body.push_str("neither tick nor class\n");
             }
             let again = last.filter(|_| self.random.chance(0.4));
-            let index = again.unwrap_or_else(|| self.random.index(self.series));
-            let series = SeriesName { tenant, series: index };
+            let series = match again {
+                Some(series) => SeriesName { tenant, series },
+                None => self.pick(tenant),
+            };
             let tick = self.tick(tenant);
             let value = self.write(now_ns, &series, tick);
             if again.is_some() {
@@ -64,7 +78,7 @@ impl Clients {
             } else {
                 body.push_str(&format!("{tick}// {} {value}\n", named(&series)));
             }
-            last = Some(index);
+            last = Some(series.series);
             values.push(value);
         }
         // More than a machine takes before it has read some of it.
@@ -74,7 +88,7 @@ impl Clients {
 
     /// A script that writes one datapoint.
     fn script(&mut self, now_ns: u64, tenant: usize) -> Operation {
-        let series = SeriesName { tenant, series: self.random.index(self.series) };
+        let series = self.pick(tenant);
         let tick = self.tick(tenant);
         let value = self.write(now_ns, &series, tick);
         let body = format!(

@@ -14,9 +14,9 @@
 //! | [`phantoms`] | what is read was written |
 //! | [`reads`] | on the one-process platform a read sees what was acknowledged before it |
 //! | [`bounded`] | a machine never wants more at once than it has a bound for |
+//! | [`liveness`] | after the faults everything comes to rest, and everybody can read |
 //!
-//! That everything comes to rest after the faults is checked in [`crate::run`]: it is about the
-//! end of a run, not about something that happens.
+//! A machine that panics fails its seed as well ([`crate::panics`]).
 
 pub mod acknowledged;
 pub mod barrier;
@@ -24,6 +24,7 @@ pub mod bounded;
 pub mod durable;
 pub mod findable;
 pub mod history;
+pub mod liveness;
 pub mod offsets;
 pub mod ownership;
 pub mod phantoms;
