@@ -34,16 +34,61 @@ pub enum Kind {
     Isolate,
     /// The disks of the log and the table are full.
     DiskFull,
+    /// The disk of the log is full.
+    LogFull,
+    /// The disk of the table is full.
+    TableFull,
+    /// The leader of one partition is gone: what goes there waits or fails, the rest goes on.
+    LeaderDown,
+    /// The coordinator of the log's groups moves: nothing is committed, nobody joins or leaves.
+    CoordinatorMove,
+    /// Every member of every group gives up what it has and is given something else.
+    RebalanceAll,
+    /// The table answers nobody; what it was asked may be done later.
+    TableHang,
+    /// The table takes thirty times as long.
+    TableSlow,
+    /// The log takes thirty times as long.
+    LogSlow,
+    /// Coordination is down for everybody: when it is down for long, sessions expire.
+    CoordDown,
+    /// A session of coordination expires although its node is in contact.
+    SessionExpired,
+    /// A region of the table is split, or two are merged: it is closed meanwhile.
+    RegionSplit,
+    /// The table compacts: marks of deletes go, and everything takes longer.
+    Compaction,
+    /// A node has no time for its process: it takes long over each thing.
+    NodeSlow,
+    /// A node's wall clock runs too fast or too slowly.
+    ClockDrift,
+    /// A node's wall clock goes back by minutes.
+    ClockBack,
+    /// What a node says reaches no other node, though it hears them.
+    Mute,
+    /// All nodes are restarted one after the other, with another configuration.
+    Rolling,
+    /// Two processes die at once.
+    CrashTwo,
+    /// The power goes: all processes die at once.
+    PowerCut,
+    /// A process dies, and dies again soon after it has begun, several times.
+    CrashLoop,
+    /// Clients send many requests at once.
+    Burst,
 }
 
 /// How many kinds there are.
-pub const KINDS: usize = 14;
+pub const KINDS: usize = ALL.len();
 
 /// How many of them there were at first.
 pub const OLDER: usize = 12;
 
+/// How many there were when the table wrote in part.
+pub const OLD: usize = 14;
+
 /// All kinds, in the order of their weights.
-pub const ALL: [Kind; KINDS] = [
+pub const ALL: [Kind; 35] = [
     Kind::Crash,
     Kind::Restart,
     Kind::Pause,
@@ -58,6 +103,27 @@ pub const ALL: [Kind; KINDS] = [
     Kind::Evict,
     Kind::Isolate,
     Kind::DiskFull,
+    Kind::LogFull,
+    Kind::TableFull,
+    Kind::LeaderDown,
+    Kind::CoordinatorMove,
+    Kind::RebalanceAll,
+    Kind::TableHang,
+    Kind::TableSlow,
+    Kind::LogSlow,
+    Kind::CoordDown,
+    Kind::SessionExpired,
+    Kind::RegionSplit,
+    Kind::Compaction,
+    Kind::NodeSlow,
+    Kind::ClockDrift,
+    Kind::ClockBack,
+    Kind::Mute,
+    Kind::Rolling,
+    Kind::CrashTwo,
+    Kind::PowerCut,
+    Kind::CrashLoop,
+    Kind::Burst,
 ];
 
 /// A fault that was drawn.

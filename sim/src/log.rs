@@ -99,6 +99,8 @@ struct Group {
     epochs: BTreeMap<u32, u64>,
     starts: BTreeMap<u32, u64>,
     start: Option<Start>,
+    /// By how much the order of the members is turned.
+    turn: usize,
 }
 
 #[derive(Debug)]
@@ -225,7 +227,6 @@ impl LogModel {
                     .map(|(partition, _)| *partition)
                     .collect();
                 group.owners.retain(|_, owner| *owner != member);
-                group.moving.retain(|_, next| *next != member);
                 group.members.remove(&member);
                 for partition in &lost {
                     self.cursors.remove(&(member.clone(), *partition));
@@ -248,6 +249,30 @@ impl LogModel {
     /// A member that was evicted is in contact again.
     pub fn rejoin(&mut self, member: Member, start: Start) -> Vec<Out> {
         self.join(member, start)
+    }
+
+    /// Everybody in every group gives up what it has, and is given what another one had.
+    pub fn rebalance_all(&mut self) -> Vec<Out> {
+        let mut out = Vec::new();
+        let keys: Vec<_> = self.groups.keys().cloned().collect();
+        for key in keys {
+            let Some(group) = self.groups.get_mut(&key) else { continue };
+            group.turn += 1;
+            // Who keeps what it had gives it up as well, and is given it again.
+            let kept: Vec<(u32, Member)> =
+                group.owners.iter().map(|(number, owner)| (*number, owner.clone())).collect();
+            let mut leaving: BTreeMap<Member, Vec<u32>> = BTreeMap::new();
+            for (number, owner) in kept {
+                if group.moving.insert(number, owner.clone()).is_none() {
+                    leaving.entry(owner).or_default().push(number);
+                }
+            }
+            for (owner, numbers) in leaving {
+                out.extend(self.take_away(&key, owner, numbers));
+            }
+            out.extend(self.rebalance(&key));
+        }
+        out
     }
 
     /// Another server takes over, whose clock is so far from the true time.
@@ -414,7 +439,7 @@ impl LogModel {
         let mut free: BTreeMap<Member, Vec<u32>> = BTreeMap::new();
         let mut leaving: BTreeMap<Member, Vec<u32>> = BTreeMap::new();
         for partition in 0..count {
-            let next = &members[partition as usize % members.len()];
+            let next = &members[(partition as usize + group.turn) % members.len()];
             match group.owners.get(&partition) {
                 Some(owner) if owner == next => {
                     // An owner that is being told to give it up gets it again after that.
@@ -437,16 +462,20 @@ impl LogModel {
             out.extend(self.give(key, &member, &partitions));
         }
         for (owner, partitions) in leaving {
-            for partition in &partitions {
-                self.cursors.remove(&(owner.clone(), *partition));
-            }
-            let (topic, group) = key.clone();
-            let revoked = LogEvent::Revoked { topic, group, partitions: partitions.clone() };
-            out.push(Out::Tell(owner.address, revoked));
-            let handover = Step::Handover(key.0.clone(), key.1.clone(), partitions);
-            out.push(Out::Later(200 * MS, handover));
+            out.extend(self.take_away(key, owner, partitions));
         }
         out
+    }
+
+    /// An owner is told that it loses partitions, and then they are handed over.
+    fn take_away(&mut self, key: &(Topic, Topic), owner: Member, numbers: Vec<u32>) -> [Out; 2] {
+        for partition in &numbers {
+            self.cursors.remove(&(owner.clone(), *partition));
+        }
+        let (topic, group) = key.clone();
+        let revoked = LogEvent::Revoked { topic, group, partitions: numbers.clone() };
+        let handover = Step::Handover(key.0.clone(), key.1.clone(), numbers);
+        [Out::Tell(owner.address, revoked), Out::Later(200 * MS, handover)]
     }
 
     fn handover(&mut self, topic: Topic, group: Topic, partitions: &[u32]) -> Vec<Out> {
@@ -454,9 +483,13 @@ impl LogModel {
         let Some(state) = self.groups.get_mut(&key) else { return Vec::new() };
         let mut gained: BTreeMap<Member, Vec<u32>> = BTreeMap::new();
         for partition in partitions {
-            if let Some(next) = state.moving.remove(partition) {
+            let Some(next) = state.moving.remove(partition) else { continue };
+            if state.members.contains(&next) {
                 state.owners.insert(*partition, next.clone());
                 gained.entry(next).or_default().push(*partition);
+            } else {
+                // Who was to have it is gone, and nobody is left who could have it.
+                state.owners.remove(partition);
             }
         }
         let gained: Vec<_> = gained.into_iter().collect();

@@ -16,7 +16,7 @@ use weft_wire::envelope::Envelope;
 use weft_wire::token::{TokenAuthority, TokenKeys};
 use weft_wire::znode::{DIRECTORY_SERVICE, ServiceInstance};
 
-use crate::params::{NodeKind, Params};
+use crate::params::{NodeKind, Params, Settings};
 use crate::world::{DATA_TOPIC, METADATA_TOPIC, STORE_GROUP};
 
 /// What a machine is.
@@ -148,20 +148,21 @@ fn scripts() -> weft_warpscript::Config {
 /// The machines of a node, and, for a directory, the name under which it registers.
 pub fn machines(
     params: &Params,
+    settings: Settings,
     kind: NodeKind,
     instance: &str,
     seed: u64,
 ) -> Vec<(Component, Box<dyn Host>)> {
     let mut machines: Vec<(Component, Box<dyn Host>)> = Vec::new();
-    let commit_period = Duration::from_millis(params.commit_period_ms);
+    let commit_period = Duration::from_millis(settings.commit_period_ms);
     if kind.store {
         let config = StoreConfig {
             topic: DATA_TOPIC.into(),
             group: STORE_GROUP.into(),
             envelope: Envelope::default(),
             commit_period,
-            call_time_max: Duration::from_millis(params.call_time_max_ms),
-            put_points_max: 64,
+            call_time_max: Duration::from_millis(settings.call_time_max_ms),
+            put_points_max: settings.put_points_max,
             unit: weft_gts::TimeUnit::Microseconds,
         };
         machines.push((Component::Store, host(Store::new(config))));
@@ -177,8 +178,7 @@ pub fn machines(
             wait_for_applied: params.embedded,
             delete_metadata_only: params.extras,
             delete_by_activity: params.extras,
-            // Small, so that requests make several records.
-            data_batch_bytes_max: 400,
+            data_batch_bytes_max: settings.record_bytes_max,
             ..IngressConfig::minimal(id_keys(), TokenAuthority::new(token_keys()))
         };
         machines.push((Component::Ingress, host(Ingress::new(config))));

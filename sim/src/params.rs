@@ -30,10 +30,10 @@ pub struct Params {
     pub safety_ns: u64,
     /// Typical time of a message, nanoseconds.
     pub latency_ns: u64,
-    /// Commit period of consumers, milliseconds.
-    pub commit_period_ms: u64,
-    /// When a table call is taken for hung, milliseconds.
-    pub call_time_max_ms: u64,
+    /// What nodes are configured with.
+    pub settings: Settings,
+    /// What they are configured with after a rolling restart; after the next one again as before.
+    pub newer: Settings,
     /// How long a session of log or coordination lasts without contact, nanoseconds.
     pub session_ns: u64,
     /// Tenants.
@@ -60,6 +60,19 @@ pub struct Params {
     pub leaves: f64,
     /// Time between two records or rows that nobody understands, nanoseconds.
     pub junk_period_ns: u64,
+}
+
+/// What a node is configured with: others may have an older or a newer configuration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Commit period of consumers, milliseconds.
+    pub commit_period_ms: u64,
+    /// When a table call is taken for hung, milliseconds.
+    pub call_time_max_ms: u64,
+    /// Bytes of data that ingress puts into one record.
+    pub record_bytes_max: usize,
+    /// Datapoints that a store puts at once.
+    pub put_points_max: usize,
 }
 
 /// Which components a node runs.
@@ -156,8 +169,14 @@ impl Params {
             regions: random.between(1, 4) as u32,
             safety_ns,
             latency_ns: random.between(1, 8) * MS / 2,
-            commit_period_ms: *random.pick(&[100, 500, 1_000, 3_000]),
-            call_time_max_ms: *random.pick(&[5_000, 20_000, 60_000]),
+            settings: Settings {
+                commit_period_ms: *random.pick(&[100, 500, 1_000, 3_000]),
+                call_time_max_ms: *random.pick(&[5_000, 20_000, 60_000]),
+                // Small, so that requests make several records.
+                record_bytes_max: 400,
+                put_points_max: 64,
+            },
+            newer: Settings::default(),
             session_ns: random.between(5, 20) * SECOND,
             tenants: random.between(2, 4) as usize,
             series: random.between(2, 12) as usize,
@@ -190,12 +209,21 @@ impl Params {
         if random.chance(0.5) {
             self.faults.read_hang = scale * 0.02 * random.below(1_000) as f64 / 1e3;
         }
-        for weight in &mut self.faults.weights[crate::faults::OLDER..] {
+        for weight in &mut self.faults.weights[crate::faults::OLDER..crate::faults::OLD] {
             *weight = if random.chance(0.5) { 0 } else { random.between(1, 5) };
         }
         if random.chance(0.5) {
             self.leaves = 0.1 + random.below(500) as f64 / 1e3;
         }
+        for weight in &mut self.faults.weights[crate::faults::OLD..] {
+            *weight = if random.chance(0.6) { 0 } else { random.between(1, 4) };
+        }
+        self.newer = Settings {
+            commit_period_ms: *random.pick(&[100, 500, 1_000, 3_000]),
+            call_time_max_ms: *random.pick(&[5_000, 20_000, 60_000]),
+            record_bytes_max: *random.pick(&[300, 400, 4_000]),
+            put_points_max: *random.pick(&[1, 8, 64, 500]),
+        };
     }
 }
 

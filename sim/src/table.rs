@@ -255,9 +255,13 @@ impl TableModel {
 
     /// A major compaction, when it is time: marks go, and with them what is not seen any more.
     fn compact(&mut self, wall_ms: i64) {
-        if wall_ms < self.compacted_ms + COMPACTION_MS {
-            return;
+        if wall_ms >= self.compacted_ms + COMPACTION_MS {
+            self.compact_now(wall_ms);
         }
+    }
+
+    /// A major compaction, whether it is time or not.
+    pub fn compact_now(&mut self, wall_ms: i64) {
         self.compacted_ms = wall_ms;
         let stays = |mark: &Mark| mark.made_ms > wall_ms - COMPACTION_MS;
         // What carries its datapoint's time stays hidden here: the oracle knows of no compaction

@@ -13,6 +13,7 @@ mod machines;
 mod marks;
 mod nodes;
 mod peers;
+mod regions;
 mod requests;
 mod servers;
 
@@ -33,10 +34,12 @@ use crate::invariants::liveness::Rest;
 use crate::log::{LogModel, Step as LogStep};
 use crate::mutants::{Meddler, Mutant};
 use crate::node::{Component, Host, directory_path};
-use crate::params::{Params, SECOND};
+use crate::params::{MS, Params, SECOND, Settings};
 use crate::random::Random;
 use crate::table::TableModel;
 use crate::trace::Trace;
+use faults::Drift;
+use regions::Regions;
 
 /// The topic of datapoints and deletes.
 pub const DATA_TOPIC: &str = "data";
@@ -87,6 +90,8 @@ enum Happening {
     Session(usize, Server, u32),
     Healed(usize, Server),
     Start(usize),
+    Roll(usize),
+    DiesAgain(usize, u32),
     GiveUpStop(usize, u32),
     GoneFromLog(usize, u32),
     Rejoin(usize, u32),
@@ -123,9 +128,18 @@ struct Node {
     skew_ns: i64,
     /// How fast its clocks run, in billionths.
     rate: u64,
+    /// What is wrong with that by now, besides.
+    drift: Drift,
     paused_until: u64,
+    /// Until when it takes long over each thing.
+    slow_until: u64,
+    /// How often it dies again when it begins.
+    doomed: u32,
+    settings: Settings,
     /// What came while it stood still.
     frozen: VecDeque<Happening>,
+    /// Whether that is being taken in.
+    thaws: bool,
     slots: Vec<Slot>,
     instance: String,
 }
@@ -226,8 +240,21 @@ pub struct World {
     moved: BTreeMap<u32, u64>,
     log_down_until: u64,
     slow_until: u64,
-    /// Until when neither log nor table take anything.
-    full_until: u64,
+    table_slow_until: u64,
+    log_slow_until: u64,
+    /// Until when the table answers nobody.
+    table_hung_until: u64,
+    /// Until when partitions of the log have no leader.
+    leaders_down: BTreeMap<u32, u64>,
+    /// Until when the log's groups have no coordinator.
+    coordinator_down_until: u64,
+    /// Until when the log takes nothing.
+    log_full_until: u64,
+    /// Until when the table takes nothing.
+    table_full_until: u64,
+    regions: Regions,
+    /// Whether nodes get the newer configuration.
+    has_newer: bool,
     calm: bool,
 }
 
@@ -268,7 +295,15 @@ impl World {
             moved: BTreeMap::new(),
             log_down_until: 0,
             slow_until: 0,
-            full_until: 0,
+            table_slow_until: 0,
+            log_slow_until: 0,
+            table_hung_until: 0,
+            leaders_down: BTreeMap::new(),
+            coordinator_down_until: 0,
+            log_full_until: 0,
+            table_full_until: 0,
+            regions: Regions::new(params.regions),
+            has_newer: false,
             calm: false,
             params,
         };
@@ -286,8 +321,13 @@ impl World {
                 born_ns: 0,
                 skew_ns,
                 rate,
+                drift: Drift::default(),
                 paused_until: 0,
+                slow_until: 0,
+                doomed: 0,
+                settings: world.params.settings,
                 frozen: VecDeque::new(),
+                thaws: false,
                 slots: Vec::new(),
                 instance: String::new(),
             });
@@ -322,7 +362,13 @@ impl World {
         let cut: Vec<(usize, Server)> = self.cut.keys().copied().collect();
         self.log_down_until = 0;
         self.slow_until = 0;
-        self.full_until = 0;
+        self.table_slow_until = 0;
+        self.log_slow_until = 0;
+        self.table_hung_until = 0;
+        self.leaders_down.clear();
+        self.coordinator_down_until = 0;
+        self.log_full_until = 0;
+        self.table_full_until = 0;
         self.moved.clear();
         self.cut_peers.clear();
         for (node, server) in cut {
@@ -331,7 +377,14 @@ impl World {
         }
         for node in &mut self.nodes {
             node.paused_until = 0;
+            node.slow_until = 0;
+            node.doomed = 0;
         }
+    }
+
+    /// The true time, milliseconds.
+    pub const fn wall_ms(&self) -> i64 {
+        EPOCH_MS + (self.now_ns / MS) as i64
     }
 
     /// What is not at rest: everything that was appended is to be done by those who consume it,
@@ -423,9 +476,17 @@ impl World {
         if until > self.now_ns {
             return self.schedule_at(until, Happening::Thaw(node));
         }
-        for happening in std::mem::take(&mut self.nodes[node].frozen) {
+        self.nodes[node].thaws = true;
+        while let Some(happening) = self.nodes[node].frozen.pop_front() {
             self.happen(happening);
+            // It may stand still again over what it was told.
+            let until = self.nodes[node].paused_until;
+            if until > self.now_ns && !self.nodes[node].frozen.is_empty() {
+                self.schedule_at(until, Happening::Thaw(node));
+                break;
+            }
         }
+        self.nodes[node].thaws = false;
     }
 
     fn happen(&mut self, happening: Happening) {
@@ -437,6 +498,9 @@ impl World {
             Happening::AtCoord(from, action) => self.at_coord(from, action),
             Happening::AtTable(from, action, call) => self.at_table(from, action, call),
             Happening::LogStep(step) => {
+                if let Some(at) = self.log_waits(&step) {
+                    return self.schedule_at(at, Happening::LogStep(step));
+                }
                 let nodes: Vec<bool> =
                     (0..self.nodes.len()).map(|n| self.is_reachable(n, Server::Log)).collect();
                 let out = self.log.step(step, |address| nodes[address.node]);
@@ -446,12 +510,18 @@ impl World {
             Happening::Session(node, server, life) => self.session_check(node, server, life),
             Happening::Healed(node, server) => self.healed(node, server),
             Happening::Start(node) => self.start(node),
+            Happening::Roll(node) => self.roll(node),
+            Happening::DiesAgain(node, life) => self.dies_again(node, life),
             Happening::GiveUpStop(node, life) => {
                 if self.nodes[node].life == life && self.nodes[node].up {
                     self.down(node, true);
                 }
             }
             Happening::GoneFromLog(node, life) => {
+                if self.coordinator_down_until > self.now_ns {
+                    let at = self.coordinator_down_until;
+                    return self.schedule_at(at, Happening::GoneFromLog(node, life));
+                }
                 let gone = |address: Address| address.node == node && address.life == life;
                 let out = self.log.evict(gone, false);
                 self.log_out(out);

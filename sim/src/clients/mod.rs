@@ -44,6 +44,8 @@ pub enum Step {
     Scan(usize, bool),
     /// Somebody writes what nobody understands.
     Junk,
+    /// Workers send so many requests at once, besides what they do.
+    Burst(u64),
 }
 
 /// A series of a tenant.
@@ -151,6 +153,8 @@ pub struct Clients {
     leaving: BTreeMap<usize, SeriesName>,
     /// Series that nobody writes any more.
     left: BTreeSet<SeriesName>,
+    /// Requests of a worker that are under way besides the one that it always has.
+    surplus: BTreeMap<usize, u64>,
     /// Everything that was ever sent, by its value.
     pub writes: BTreeMap<i64, Write>,
     /// Values of each datapoint.
@@ -221,6 +225,7 @@ impl Clients {
             leaves: params.leaves,
             leaving: BTreeMap::new(),
             left: BTreeSet::new(),
+            surplus: BTreeMap::new(),
             writes: BTreeMap::new(),
             by_point: BTreeMap::new(),
             deletes: Vec::new(),
@@ -257,7 +262,10 @@ impl Clients {
     pub fn step(&mut self, world: &mut World, step: Step) {
         match step {
             Step::Begin(worker) => {
-                if self.resting {
+                let surplus = self.surplus.entry(worker).or_default();
+                if self.resting || *surplus > 0 {
+                    // Who has done what it was to do besides has nothing more to do.
+                    *surplus = surplus.saturating_sub(1);
                     return;
                 }
                 let operation = self.choose(world.now_ns, worker);
@@ -274,6 +282,17 @@ impl Clients {
                 }
             }
             Step::Response(request, action) => self.response(world, request, action),
+            Step::Burst(requests) => {
+                for _ in 0..requests {
+                    if self.resting {
+                        return;
+                    }
+                    let worker = self.random.index(self.tenants.len() * WORKERS);
+                    *self.surplus.entry(worker).or_default() += 1;
+                    let operation = self.choose(world.now_ns, worker);
+                    self.send(world, worker, operation, 1, false);
+                }
+            }
             Step::Junk => {
                 if !self.resting {
                     world.junk(self.random.fork());

@@ -3,7 +3,7 @@
 use weft_daemons::contract::{CoordEvent, Event};
 
 use super::{Address, Happening, Server, World};
-use crate::log::{Member, Out};
+use crate::log::{Member, Out, Step as LogStep};
 use crate::params::SECOND;
 
 impl World {
@@ -15,7 +15,12 @@ impl World {
     /// When the link is whole again.
     pub(super) fn whole_at(&self, node: usize, server: Server) -> u64 {
         let cut = self.cut.get(&(node, server)).copied().unwrap_or(0);
-        let down = if server == Server::Log { self.log_down_until } else { 0 };
+        let down = match server {
+            Server::Log => self.log_down_until,
+            // Nothing is answered before it is well again, not even what was asked before.
+            Server::Table => self.table_hung_until,
+            Server::Coord => 0,
+        };
         cut.max(down).max(self.now_ns)
     }
 
@@ -24,9 +29,30 @@ impl World {
         self.net.delay(self.params.latency_ns) * slow
     }
 
+    /// How long a message to a server, or from it, takes.
+    pub(super) fn latency_of(&mut self, server: Server) -> u64 {
+        let slow_until = match server {
+            Server::Table => self.table_slow_until,
+            Server::Log => self.log_slow_until,
+            Server::Coord => 0,
+        };
+        let slow = if slow_until > self.now_ns { 30 } else { 1 };
+        self.latency() * slow
+    }
+
+    /// Until when what the log does on its own has to wait, if it has.
+    pub(super) fn log_waits(&self, step: &LogStep) -> Option<u64> {
+        let until = match step {
+            LogStep::Pump(_, partition) => self.leaders_down.get(partition).copied()?,
+            LogStep::Handover(..) => self.coordinator_down_until,
+            LogStep::Flush => return None,
+        };
+        (until > self.now_ns).then_some(until)
+    }
+
     /// When a message on an ordered link arrives.
     pub(super) fn ordered(&mut self, address: Address, server: Server, to_server: bool) -> u64 {
-        let at = self.whole_at(address.node, server) + self.latency();
+        let at = self.whole_at(address.node, server) + self.latency_of(server);
         let last = self.order.entry((address, server, to_server)).or_default();
         *last = at.max(*last + 1);
         *last
@@ -98,6 +124,10 @@ impl World {
     pub(super) fn rejoin(&mut self, node: usize, life: u32) {
         if !self.nodes[node].up || self.nodes[node].life != life {
             return;
+        }
+        if self.coordinator_down_until > self.now_ns {
+            let at = self.coordinator_down_until;
+            return self.schedule_at(at, Happening::Rejoin(node, life));
         }
         if !self.is_reachable(node, Server::Log) {
             let at = self.whole_at(node, Server::Log);

@@ -14,7 +14,7 @@ impl World {
     /// Whether a node stands still, or has not taken in yet what came while it did.
     pub(super) fn is_frozen(&self, node: usize) -> bool {
         let state = &self.nodes[node];
-        state.paused_until > self.now_ns || !state.frozen.is_empty()
+        state.paused_until > self.now_ns || !state.thaws && !state.frozen.is_empty()
     }
 
     pub(super) fn lives(&self, address: Address) -> bool {
@@ -26,7 +26,8 @@ impl World {
     pub(super) fn clock(&self, node: usize) -> Now {
         let state = &self.nodes[node];
         let lived = u128::from(self.now_ns - state.born_ns) * u128::from(state.rate);
-        let wall_ns = EPOCH_MS * 1_000_000 + self.now_ns as i64 + state.skew_ns;
+        let wall_ns =
+            EPOCH_MS * 1_000_000 + self.now_ns as i64 + state.skew_ns + state.drift.by(self.now_ns);
         Now { mono: Mono((lived / 1_000_000_000) as u64), wall: Wall(wall_ns) }
     }
 
@@ -97,6 +98,11 @@ impl World {
     }
 
     pub(super) fn drain(&mut self, from: Address) {
+        if self.nodes[from.node].slow_until > self.now_ns {
+            let busy_ns = self.net.between(MS, 20 * MS);
+            let state = &mut self.nodes[from.node];
+            state.paused_until = state.paused_until.max(self.now_ns + busy_ns);
+        }
         let component = self.nodes[from.node].slots[from.slot].component;
         for count in 0.. {
             if let Err(what) = bounded::check_effects(component, count) {

@@ -25,7 +25,8 @@ impl World {
         let instance = self.nodes[node].instance.clone();
         let kind = self.params.nodes[node];
         self.trace.line(self.now_ns, format_args!("n{node}.{life} starts"));
-        let hosts = machines(&self.params, kind, &instance, seed);
+        let settings = self.nodes[node].settings;
+        let hosts = machines(&self.params, settings, kind, &instance, seed);
         self.nodes[node].slots = hosts
             .into_iter()
             .map(|(component, host)| Slot {
@@ -35,6 +36,11 @@ impl World {
                 subscriptions: Vec::new(),
             })
             .collect();
+        if self.nodes[node].doomed > 0 {
+            self.nodes[node].doomed -= 1;
+            let soon = self.random.between(10 * MS, 4 * SECOND);
+            self.schedule(soon, Happening::DiesAgain(node, life));
+        }
         let early = self.meddler.mutant() == Some(Mutant::RegisterBeforeLoaded);
         for slot in 0..self.nodes[node].slots.len() {
             let address = Address { node, life, slot };

@@ -92,11 +92,12 @@ impl World {
         if !self.lives(from) && !is_call {
             return;
         }
-        if self.full_until > self.now_ns
-            && let Some(event) = no_space(&action)
+        if self.log_full_until > self.now_ns
+            && let Some(event) = refused(&action, "no space left on the device")
         {
             return self.log_out(vec![Out::Answer(from, event)]);
         }
+        let Some(action) = self.without_leader(from, action) else { return };
         let wall_ms = EPOCH_MS + (self.now_ns / MS) as i64;
         let commit = match &action {
             LogAction::Commit { topic, group, partition, position, epoch, .. } => {
@@ -126,6 +127,58 @@ impl World {
         self.log_out(out);
     }
 
+    /// What of an action a log does that has no leader for some partitions, or no coordinator of its
+    /// groups; what it does not do is answered, or comes back when it can be done.
+    fn without_leader(&mut self, from: Address, action: LogAction) -> Option<LogAction> {
+        if self.coordinator_down_until > self.now_ns {
+            match &action {
+                LogAction::Commit { .. } => {
+                    let moved = refused(&action, "the coordinator has moved")?;
+                    self.log_out(vec![Out::Answer(from, moved)]);
+                    return None;
+                }
+                LogAction::Subscribe { group, .. } if !group.is_empty() => {
+                    let at = self.coordinator_down_until;
+                    self.schedule_at(at, Happening::AtLog(from, action));
+                    return None;
+                }
+                _ => {}
+            }
+        }
+        let now_ns = self.now_ns;
+        let down =
+            |partition: &u32| self.leaders_down.get(partition).is_some_and(|until| *until > now_ns);
+        match action {
+            LogAction::Ends { id, .. } if self.leaders_down.keys().any(down) => {
+                let result = Err(LogError::Unavailable("a partition has no leader".to_owned()));
+                self.log_out(vec![Out::Answer(from, LogEvent::Ends { id, result })]);
+                None
+            }
+            LogAction::Append { id, topic, records } => {
+                let all = records.len();
+                let records: Vec<NewRecord> =
+                    records.into_iter().filter(|record| !down(&record.partition)).collect();
+                let action = |id, records| LogAction::Append { id, topic, records };
+                if records.len() == all {
+                    return Some(action(id, records));
+                }
+                *self.stats.action_faults.entry("no leader").or_default() += 1;
+                let is_partial = !records.is_empty();
+                let error = "a partition has no leader".to_owned();
+                let error = if is_partial {
+                    LogError::Unknown(error)
+                } else {
+                    LogError::Unavailable(error)
+                };
+                let event = LogEvent::Appended { id, result: Err(error) };
+                self.log_out(vec![Out::Answer(from, event)]);
+                // What has a leader is appended; that is nobody's answer.
+                is_partial.then(|| action(ActionId(u64::MAX), records))
+            }
+            action => Some(action),
+        }
+    }
+
     pub(super) fn log_out(&mut self, out: Vec<Out>) {
         for out in out {
             match out {
@@ -134,7 +187,7 @@ impl World {
                     self.schedule_at(at, Happening::Deliver(to, Event::Log(event)));
                 }
                 Out::Answer(to, event) => {
-                    let at = self.whole_at(to.node, Server::Log) + self.latency();
+                    let at = self.whole_at(to.node, Server::Log) + self.latency_of(Server::Log);
                     self.schedule_at(at, Happening::Deliver(to, Event::Log(event)));
                 }
                 Out::Later(delay, step) => self.schedule(delay, Happening::LogStep(step)),
@@ -152,7 +205,8 @@ impl World {
                 | TableAction::Cancel { .. }
                 | TableAction::ScanMeta { .. }
         );
-        if is_write && self.chance(hang, "table hangs") {
+        let hangs = self.table_hung_until > self.now_ns;
+        if is_write && (hangs || self.chance(hang, "table hangs")) {
             return self.hang(from, action, call);
         }
         let read_hang = self.params.faults.read_hang;
@@ -182,7 +236,7 @@ impl World {
             return self.schedule(LIBRARY_NS, Happening::Deliver(from, Event::Table(event)));
         }
         let at = if is_write {
-            self.now_ns + wait + self.latency()
+            self.now_ns + wait + self.latency_of(Server::Table)
         } else {
             self.ordered(from, Server::Table, true)
         };
@@ -208,12 +262,12 @@ impl World {
     /// Cells with their datapoint's time have no order of their own: there, what comes late does
     /// hide newer values (README.md, "What is not promised").
     fn hang(&mut self, from: Address, action: TableAction, call: TableCall) {
-        self.checks.excuse(Some(from.node), self.params.call_time_max_ms * MS);
+        self.checks.excuse(Some(from.node), self.call_time_max_ns());
         if self.is_timed(&action) || self.chance.chance(0.4) {
             return;
         }
         let prompt = self.chance.next() as u32 & self.chance.next() as u32;
-        let at = self.now_ns + self.latency();
+        let at = self.now_ns + self.latency_of(Server::Table);
         let first = TableCall { is_answered: false, regions: prompt, ..call };
         self.schedule_at(at, Happening::AtTable(from, action.clone(), first));
         let delay = self.net.between(SECOND, 90 * SECOND);
@@ -242,7 +296,7 @@ impl World {
         };
         if let Some(id) = broken {
             if let Some(event) = self.table.break_stream(from, id) {
-                let at = self.now_ns + self.latency();
+                let at = self.now_ns + self.latency_of(Server::Table);
                 self.schedule_at(at, Happening::Deliver(from, Event::Table(event)));
             }
             return;
@@ -251,19 +305,19 @@ impl World {
             action,
             TableAction::Fetch { .. } | TableAction::Next { .. } | TableAction::ScanMeta { .. }
         );
-        let regions = self.params.regions;
-        let is_full = self.full_until > self.now_ns;
+        let regions = self.regions;
+        let is_full = self.table_full_until > self.now_ns;
         let is_moved = |until: &u64| *until > self.now_ns;
         // A read waits for a region that is on its way.
         if let TableAction::Next { id } = action
             && let Some(series) = self.table.reads_next(from, id)
-            && let Some(until) = self.moved.get(&region_of(series, 0, regions)).copied()
+            && let Some(until) = self.moved.get(&regions.of(series, 0)).copied()
             && until > self.now_ns
         {
             *self.stats.action_faults.entry("read waits").or_default() += 1;
             return self.schedule_at(until, Happening::AtTable(from, action, call));
         }
-        let moved: Vec<bool> = (0..regions)
+        let moved: Vec<bool> = (0..regions.end())
             .map(|region| is_full || self.moved.get(&region).is_some_and(is_moved))
             .collect();
         let is_partial = is_write && self.chance(faults.put_partial, "write partial");
@@ -276,7 +330,7 @@ impl World {
             log.owner(&DATA_TOPIC.into(), &STORE_GROUP.into(), number) == Some(from)
         };
         let keep = |series: SeriesId, tick: i64| {
-            let region = region_of(series, tick, regions) as usize;
+            let region = regions.of(series, tick) as usize;
             // Cells with their datapoint's time have no order but that in which they arrive: a
             // call that another one has overtaken is lost, and so is that of a store that does not
             // know yet that the partition is another's (README.md, "What is not promised").
@@ -299,7 +353,7 @@ impl World {
         if let Some(event) = event
             && call.is_answered
         {
-            let at = self.whole_at(from.node, Server::Table) + self.latency();
+            let at = self.whole_at(from.node, Server::Table) + self.latency_of(Server::Table);
             self.schedule_at(at, Happening::Deliver(from, Event::Table(event)));
         }
     }
@@ -415,9 +469,9 @@ fn coord_lost(action: &CoordAction) -> CoordEvent {
     }
 }
 
-/// What a log whose disk is full says to what it would have to keep.
-fn no_space(action: &LogAction) -> Option<LogEvent> {
-    let error = || LogError::Unavailable("no space left on the device".to_owned());
+/// What a log says to what it would have to keep and cannot.
+fn refused(action: &LogAction, why: &str) -> Option<LogEvent> {
+    let error = || LogError::Unavailable(why.to_owned());
     match action {
         LogAction::Append { id, .. } => Some(LogEvent::Appended { id: *id, result: Err(error()) }),
         LogAction::Commit { id, .. } => Some(LogEvent::Committed { id: *id, result: Err(error()) }),
@@ -433,10 +487,4 @@ fn with_id(action: LogAction, id: ActionId) -> LogAction {
         }
         other => other,
     }
-}
-
-/// The region of a datapoint. A series lies in two: regions are split within series, too.
-const fn region_of(series: SeriesId, tick: i64, regions: u32) -> u32 {
-    let place = (series.class_id as u64).wrapping_add((tick as u64 >> 3) & 1);
-    (place % regions as u64) as u32
 }
