@@ -78,6 +78,20 @@ fn codec(criterion: &mut Criterion) {
         group.bench_function(format!("encode {name}"), |bencher| {
             bencher.iter_with_large_drop(encode);
         });
+        if let ValueRef::Long(_) = points[0].1 {
+            let ticks: Vec<i64> = points.iter().map(|(tick, _)| *tick).collect();
+            let longs: Vec<i64> = points
+                .iter()
+                .map(|(_, value)| if let ValueRef::Long(long) = value { *long } else { 0 })
+                .collect();
+            group.bench_function(format!("encode {name} at once"), |bencher| {
+                bencher.iter_with_large_drop(|| {
+                    let mut encoder = Encoder::new(BASE);
+                    encoder.add_longs(&ticks, &longs, usize::MAX);
+                    encoder
+                });
+            });
+        }
         let encoder = encode();
         group.bench_function(format!("decode {name}"), |bencher| {
             bencher.iter(|| {

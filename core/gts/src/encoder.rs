@@ -16,7 +16,7 @@ use crate::layout::{
     BOOLEAN_FALSE, BOOLEAN_TRUE, CONTINUATION, DELETE_MARKER, ENCRYPTED, STRING_BINARY,
     TYPE_BOOLEAN, TYPE_DOUBLE, TYPE_LONG, TYPE_STRING, VALUE_IDENTICAL,
 };
-use crate::{Columns, Decimal, NO_ELEVATION, NO_LOCATION, ValueRef, WrapKey, utf8, varint};
+use crate::{Column, Columns, Decimal, NO_ELEVATION, NO_LOCATION, ValueRef, WrapKey, utf8, varint};
 
 /// Collects datapoints as bytes.
 #[derive(Clone, Debug)]
@@ -120,8 +120,68 @@ impl Encoder {
         self.out.len()
     }
 
+    /// Appends integers without a place, one for each tick, until there are `size_max` bytes.
+    ///
+    /// Returns how many were appended.
+    pub fn add_longs(&mut self, ticks: &[i64], longs: &[i64], size_max: usize) -> usize {
+        self.add_numbers(ticks, longs, size_max, |last, window, long| {
+            TYPE_LONG | last.put_long(window, long)
+        })
+    }
+
+    /// [`Encoder::add_longs`] for doubles.
+    pub fn add_doubles(&mut self, ticks: &[i64], doubles: &[f64], size_max: usize) -> usize {
+        self.add_numbers(ticks, doubles, size_max, |last, window, double| {
+            TYPE_DOUBLE | last.put_double(window, double)
+        })
+    }
+
+    #[inline(always)]
+    fn add_numbers<N: Copy>(
+        &mut self,
+        ticks: &[i64],
+        numbers: &[N],
+        size_max: usize,
+        put: impl Fn(&mut Last, &mut Window<'_>, N) -> u8,
+    ) -> usize {
+        // A copy stays in registers.
+        let mut last = self.last;
+        last.put_no_place();
+        let mut added = 0;
+        for (tick, number) in ticks.iter().zip(numbers) {
+            let mut window = self.out.window(0);
+            window.skip(1);
+            let flags = last.put_tick(&mut window, self.base, *tick);
+            let flags = flags | put(&mut last, &mut window, *number);
+            window.set(0, flags);
+            let length = window.len();
+            self.out.advance(length);
+            added += 1;
+            if self.out.len() >= size_max {
+                break;
+            }
+        }
+        if added > 0 {
+            self.last = last;
+            self.count += added as u64;
+        }
+        added
+    }
+
     /// Appends every datapoint of `columns`.
     pub fn add_columns(&mut self, columns: &Columns) {
+        let has_places = !columns.locations.is_empty() || !columns.elevations.is_empty();
+        match &columns.values {
+            Column::Long(longs) if !has_places => {
+                self.add_longs(&columns.ticks, longs, usize::MAX);
+                return;
+            }
+            Column::Double(doubles) if !has_places => {
+                self.add_doubles(&columns.ticks, doubles, usize::MAX);
+                return;
+            }
+            _ => {}
+        }
         for index in 0..columns.len() {
             let (location, elevation) = (columns.location(index), columns.elevation(index));
             self.add(columns.ticks[index], location, elevation, &columns.values.get(index));

@@ -181,6 +181,45 @@ proptest! {
     }
 
     #[test]
+    fn numbers_at_once_are_the_same_bytes(
+        before in points(),
+        numbers in vec((any::<i64>(), prop_oneof![any::<i64>(), -3i64..3]), 0..40),
+        near: bool,
+        is_double: bool,
+        size_max in 0usize..400,
+    ) {
+        let ticks: Vec<i64> =
+            numbers.iter().map(|(tick, _)| if near { tick >> 40 } else { *tick }).collect();
+        let longs: Vec<i64> = numbers.iter().map(|(_, number)| *number).collect();
+        let doubles: Vec<f64> = longs.iter().map(|long| *long as f64 / 4.0).collect();
+        let (mut once, mut each) = (encode(7, &before), encode(7, &before));
+        let added = if is_double {
+            once.add_doubles(&ticks, &doubles, size_max)
+        } else {
+            once.add_longs(&ticks, &longs, size_max)
+        };
+        for (index, tick) in ticks.iter().enumerate() {
+            if index > 0 && each.size() >= size_max {
+                break;
+            }
+            let value = match is_double {
+                true => ValueRef::Double(doubles[index]),
+                false => ValueRef::Long(longs[index]),
+            };
+            each.add(*tick, NO_LOCATION, NO_ELEVATION, value);
+        }
+        prop_assert_eq!(once.bytes(), each.bytes());
+        prop_assert_eq!(once.count(), each.count());
+        prop_assert_eq!(added as u64, each.count() - before.len() as u64);
+        // What comes after rests on the same memory.
+        for encoder in [&mut once, &mut each] {
+            encoder.add(8, 1, 2, ValueRef::Long(3));
+            encoder.add(9, NO_LOCATION, NO_ELEVATION, ValueRef::Double(3.0));
+        }
+        prop_assert_eq!(once.bytes(), each.bytes());
+    }
+
+    #[test]
     fn series_have_one_type_and_every_point(points in points()) {
         let encoder = encode(0, &points);
         let columns = encoder.decoder().series_columns().expect("well formed");

@@ -20,6 +20,17 @@ const VALUES: [u8; 256] = {
     values
 };
 
+/// Two characters for each twelve bits.
+const PAIRS: &[[u8; 2]; 1 << 12] = &{
+    let mut pairs = [[0; 2]; 1 << 12];
+    let mut bits = 0;
+    while bits < pairs.len() {
+        pairs[bits] = [ALPHABET[bits >> 6], ALPHABET[bits & 0x3f]];
+        bits += 1;
+    }
+    pairs
+};
+
 /// A text that is not order-preserving Base64.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("byte 0x{byte:02x} at {position} is not of the order-preserving Base64 alphabet")]
@@ -40,11 +51,17 @@ pub fn encode(data: &[u8]) -> String {
 /// Appends the encoding of `data`.
 pub fn encode_into(out: &mut Vec<u8>, data: &[u8]) {
     out.reserve(encoded_len(data.len()));
-    for chunk in data.chunks(3) {
+    let (chunks, rest) = data.as_chunks::<3>();
+    out.extend(chunks.iter().flat_map(|&[first, second, third]| {
+        let group = u32::from_be_bytes([0, first, second, third]);
+        let [left, right] = [PAIRS[group as usize >> 12], PAIRS[group as usize & 0xfff]];
+        [left[0], left[1], right[0], right[1]]
+    }));
+    if !rest.is_empty() {
         let mut group = [0; 4];
-        group[1..=chunk.len()].copy_from_slice(chunk);
+        group[1..=rest.len()].copy_from_slice(rest);
         let group = u32::from_be_bytes(group);
-        for index in 0..=chunk.len() {
+        for index in 0..=rest.len() {
             out.push(ALPHABET[(group >> (18 - 6 * index) & 0x3f) as usize]);
         }
     }

@@ -9,7 +9,7 @@ use weft_wire::opb64;
 use weft_wire::thrift::GtsWrapper;
 use weft_wire::wrapper::{SYSTEM_UNKNOWN, WrapOptions};
 
-use super::{Format, FormatError, FormatOptions, Point};
+use super::{Format, FormatError, FormatOptions, Numbers, Point};
 
 /// Collects datapoints into encoders, and writes a line for each.
 #[derive(Debug)]
@@ -62,18 +62,49 @@ impl EncodedSink {
         Ok(())
     }
 
+    /// Whether many numbers can be added at once: a value of `pack` has other ends than its size.
+    pub(super) fn takes_numbers(&self) -> bool {
+        self.options.format != Format::Pack
+    }
+
+    /// Adds datapoints without places, one for each tick.
+    pub(super) fn add_numbers(&mut self, out: &mut Vec<u8>, ticks: &[i64], numbers: Numbers<'_>) {
+        let size_max = self.options.encoder_size_max;
+        let mut added = 0;
+        while added < ticks.len() {
+            let ticks = &ticks[added..];
+            added += match numbers {
+                Numbers::Long(longs) => self.encoder.add_longs(ticks, &longs[added..], size_max),
+                Numbers::Double(doubles) => {
+                    self.encoder.add_doubles(ticks, &doubles[added..], size_max)
+                }
+            };
+            if self.encoder.size() >= size_max {
+                self.write(out);
+            }
+        }
+    }
+
     /// Writes what was collected, when there is anything.
     pub(super) fn end(&mut self, out: &mut Vec<u8>) -> Result<(), FormatError> {
         if self.encoder.count() == 0 {
             return Ok(());
         }
-        let encoder = std::mem::replace(&mut self.encoder, Encoder::new(0));
-        match self.options.format {
-            Format::Wrapper => self.write_wrapper(out, &encoder),
-            Format::Pack => self.write_packed(out, encoder)?,
-            _ => self.write_raw(out, &encoder),
+        if self.options.format == Format::Pack {
+            let encoder = std::mem::replace(&mut self.encoder, Encoder::new(0));
+            return self.write_packed(out, encoder);
         }
+        self.write(out);
         Ok(())
+    }
+
+    /// Writes a line of `raw` or `wrapper` and begins the next one.
+    fn write(&mut self, out: &mut Vec<u8>) {
+        match self.options.format {
+            Format::Wrapper => self.write_wrapper(out, &self.encoder),
+            _ => self.write_raw(out, &self.encoder),
+        }
+        self.encoder.reset(0);
     }
 
     fn write_raw(&self, out: &mut Vec<u8>, encoder: &Encoder) {

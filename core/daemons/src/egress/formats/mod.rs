@@ -332,8 +332,12 @@ impl SeriesWriter {
 
 impl Sink {
     /// Whether it writes numbers faster than other values.
-    const fn takes_numbers(&self) -> bool {
-        matches!(self, Self::Text(_) | Self::Json(_))
+    fn takes_numbers(&self) -> bool {
+        match self {
+            Self::Text(_) | Self::Json(_) => true,
+            Self::Encoded(sink) => sink.takes_numbers(),
+            Self::Tsv(_) | Self::Null => false,
+        }
     }
 
     /// Adds datapoints without places, one for each tick.
@@ -351,7 +355,8 @@ impl Sink {
             (Self::Json(sink), Numbers::Double(doubles)) => {
                 sink.add_numbers(out, ticks, doubles, NumberLine::put_double);
             }
-            _ => {}
+            (Self::Encoded(sink), numbers) => sink.add_numbers(out, ticks, numbers),
+            (Self::Tsv(_) | Self::Null, _) => {}
         }
     }
 
@@ -473,7 +478,7 @@ mod tests {
         fn numbers_are_written_like_other_values(
             ticks in prop::collection::vec(any::<i64>(), 1..20),
             is_double: bool,
-            format in prop::sample::select(vec!["text", "fulltext", "json", "tsv", "raw"]),
+            format in prop::sample::select(vec!["text", "fulltext", "json", "tsv", "raw", "wrapper"]),
             count in prop::option::of(0u64..25),
             split in any::<prop::sample::Index>(),
         ) {
