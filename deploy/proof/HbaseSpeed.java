@@ -18,7 +18,7 @@ import org.apache.hadoop.hbase.util.Bytes;
  * A bare loop of HBase's own client, rows and values as those of datapoints: {@code HbaseSpeed TABLE}. Each line of
  * standard input asks for something, and is answered with the seconds that it took: {@code put SERIES CELLS} by a
  * buffered mutator, which batches by server and sends in the background; {@code scan SERIES CELLS}, which finds as
- * many. {@code flush} empties the memory of region servers.
+ * many; {@code all CELLS} scans all series. {@code flush} empties the memory of region servers.
  */
 public final class HbaseSpeed {
     private static final byte[] FAMILY = Bytes.toBytes("v");
@@ -33,7 +33,8 @@ public final class HbaseSpeed {
                 long begun = System.nanoTime();
                 switch (words[0]) {
                     case "put" -> put(connection, name, Long.parseLong(words[1]), Integer.parseInt(words[2]));
-                    case "scan" -> scan(table, Long.parseLong(words[1]), Integer.parseInt(words[2]));
+                    case "scan" -> scan(table, rows(Long.parseLong(words[1])), Integer.parseInt(words[2]));
+                    case "all" -> scan(table, Bytes.toBytes("R"), Integer.parseInt(words[1]));
                     default -> connection.getAdmin().flush(name);
                 }
                 System.out.println((System.nanoTime() - begun) / 1e9);
@@ -56,8 +57,8 @@ public final class HbaseSpeed {
         }
     }
 
-    private static void scan(Table table, long series, int cells) throws Exception {
-        Scan scan = new Scan().withStartRow(rows(series)).withStopRow(Bytes.add(rows(series), new byte[] {-1}))
+    private static void scan(Table table, byte[] prefix, int cells) throws Exception {
+        Scan scan = new Scan().withStartRow(prefix).withStopRow(Bytes.add(prefix, new byte[] {-1}))
             .addFamily(FAMILY).setCaching(100_000).setMaxResultSize(2L << 20);
         long found = 0;
         try (ResultScanner scanner = table.getScanner(scan)) {

@@ -39,9 +39,20 @@ impl Selection {
         self.is_done
     }
 
-    /// Whether every datapoint is taken.
-    pub const fn takes_all(&self) -> bool {
-        self.left.is_none() && self.is_unthinned() && self.skip == 0 && !self.is_done
+    /// Takes as many of the next `count` datapoints as are wanted, from the first on: how many. `None`
+    /// where each must be looked at.
+    pub fn take_run(&mut self, count: usize) -> Option<usize> {
+        if !self.is_unthinned() || self.skip > 0 {
+            return None;
+        }
+        if self.is_done {
+            return Some(0);
+        }
+        let Some(left) = &mut self.left else { return Some(count) };
+        let taken = count.min(usize::try_from(*left).unwrap_or(usize::MAX));
+        *left -= taken as u64;
+        self.is_done = *left == 0;
+        Some(taken)
     }
 
     /// How many more datapoints are looked at, at most; `None` when that is not known.
@@ -120,6 +131,25 @@ mod tests {
         assert_eq!(taken(|r| r.timestep = 7), [20, 13, 6]);
         assert_eq!(taken(|r| (r.timestep, r.step) = (5, 2)), [20, 10, 0]);
         assert_eq!(taken(|r| (r.skip, r.step) = (1, 10)), [19, 9]);
+    }
+
+    #[test]
+    fn runs_are_taken_as_one_by_one() {
+        let mut request = FetchRequest::range(Vec::new(), 0, 100);
+        assert_eq!(Selection::new(&request, 0).take_run(7), Some(7));
+        request.count = Some(10);
+        let mut selection = Selection::new(&request, 0);
+        assert_eq!((selection.take_run(7), selection.is_done()), (Some(7), false));
+        assert!(selection.takes(5));
+        assert_eq!((selection.take_run(7), selection.is_done()), (Some(2), true));
+        assert_eq!((selection.take_run(7), selection.takes(1)), (Some(0), false));
+        request.skip = 1;
+        let mut selection = Selection::new(&request, 0);
+        assert_eq!(selection.take_run(7), None);
+        assert!(!selection.takes(5));
+        assert_eq!(selection.take_run(7), Some(7));
+        request.step = 2;
+        assert_eq!(Selection::new(&request, 0).take_run(7), None);
     }
 
     #[test]

@@ -50,13 +50,15 @@ pub fn encode(data: &[u8]) -> String {
 
 /// Appends the encoding of `data`.
 pub fn encode_into(out: &mut Vec<u8>, data: &[u8]) {
-    out.reserve(encoded_len(data.len()));
-    let (chunks, rest) = data.as_chunks::<3>();
-    out.extend(chunks.iter().flat_map(|&[first, second, third]| {
-        let group = u32::from_be_bytes([0, first, second, third]);
-        let [left, right] = [PAIRS[group as usize >> 12], PAIRS[group as usize & 0xfff]];
-        [left[0], left[1], right[0], right[1]]
-    }));
+    let (groups, rest) = data.as_chunks::<3>();
+    let start = out.len();
+    out.resize(start + 4 * groups.len(), 0);
+    let (characters, _) = out[start..].as_chunks_mut::<4>();
+    for (characters, &[first, second, third]) in characters.iter_mut().zip(groups) {
+        let group = u32::from_be_bytes([0, first, second, third]) as usize;
+        let (left, right) = (PAIRS[group >> 12], PAIRS[group & 0xfff]);
+        *characters = [left[0], left[1], right[0], right[1]];
+    }
     if !rest.is_empty() {
         let mut group = [0; 4];
         group[1..=rest.len()].copy_from_slice(rest);

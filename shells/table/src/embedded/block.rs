@@ -81,8 +81,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<Cells, Damaged> {
     if ticks.windows(2).any(|pair| pair[0] <= pair[1]) {
         return Err(Damaged("ticks that do not go down"));
     }
-    let cell_ms = Runs::of(&ints::read(&mut input, count)?);
-    let ttl_ms = Runs::of(&ints::read(&mut input, count)?);
+    let cell_ms = ints::read_runs(&mut input, count)?;
+    let ttl_ms = ints::read_runs(&mut input, count)?;
     let mut optional = |bit| match has & bit {
         0 => Ok(Vec::new()),
         _ => ints::read(&mut input, count),

@@ -11,7 +11,7 @@ use weft_files::{Damage, Random, SimulatedDisk};
 use weft_gts::{Columns, NO_ELEVATION, NO_LOCATION, SeriesId, Value};
 
 use super::check::check_blocks;
-use super::engine::{Engine, Snapshot};
+use super::engine::{Engine, FAN_IN, Snapshot};
 use super::file::Tombstone;
 use super::memtable::Memtable;
 use super::merge::window;
@@ -218,7 +218,7 @@ fn run(seed: u64) {
                     disorder: true,
                     ..Damage::default()
                 });
-                let _ = world.engine.merge(0);
+                let _ = world.engine.merge(0, FAN_IN);
             }
             16 => {
                 world.disk.crash();
@@ -280,7 +280,7 @@ fn a_check_finds_every_flipped_bit() {
             world.delete();
             world.flush();
         }
-        let _ = world.engine.merge(0);
+        let _ = world.engine.merge(0, FAN_IN);
         let disk = world.disk.clone();
         let look = || check_blocks(&disk, Path::new(FOLDER)).expect("a disk that reads");
         assert_eq!(look().damage, Vec::<String>::new(), "seed {seed}");
@@ -311,7 +311,7 @@ fn a_copy_is_what_there_was() {
         let go_on = || {
             // In the middle of it.
             if !merged.replace(true) {
-                let _ = world.engine.merge(0);
+                let _ = world.engine.merge(0, FAN_IN);
             }
             Ok(())
         };
@@ -333,7 +333,7 @@ fn a_full_disk_loses_nothing() {
         for _ in 0..20 {
             world.put();
             world.flush();
-            let _ = world.engine.merge(0);
+            let _ = world.engine.merge(0, FAN_IN);
         }
         assert_eq!(world.held(&mut None), world.now, "seed {seed}");
         world.disk.set_damage(Damage::default());
@@ -359,11 +359,11 @@ fn merging_leaves_out_what_is_dead_when_nothing_older_is_left() {
     put(2, Some(1_000));
     put(3, None);
     put(4, Some(10));
-    assert_eq!(engine.merge(100), Ok(true));
+    assert_eq!(engine.merge(100, FAN_IN), Ok(true));
     let mut snapshot = None;
     engine.snapshot(&mut snapshot);
     let range = (i64::MIN, i64::MAX);
     let found = read(&mut snapshot, series(1), range, false, 9).expect("a good disk");
     assert_eq!(found.into_keys().collect::<Vec<i64>>(), [2, 3]);
-    assert_eq!(engine.merge(100), Ok(false));
+    assert_eq!(engine.merge(100, FAN_IN), Ok(false));
 }

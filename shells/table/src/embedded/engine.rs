@@ -28,7 +28,11 @@ use super::memtable::Memtable;
 use super::merge::window;
 
 /// Files of about the same size that are merged.
-const FAN_IN: usize = 4;
+pub(super) const FAN_IN: usize = 4;
+
+/// The same, while flushes follow each other: what is merged later is merged less often, and reads
+/// can bear some more files for a while.
+pub(super) const FAN_IN_BUSY: usize = 12;
 
 /// Files below are all of about the same size.
 const SMALL_BYTES: u64 = 1 << 20;
@@ -247,11 +251,11 @@ impl Engine {
         }
     }
 
-    /// Merges files of like size, when there are enough. Whether it did.
-    pub(super) fn merge(&self, now_ms: i64) -> Result<bool, TableError> {
+    /// Merges files of like size, when there are at least `fan_in` of them. Whether it did.
+    pub(super) fn merge(&self, now_ms: i64, fan_in: usize) -> Result<bool, TableError> {
         let list = self.state().list.clone();
-        let Some(range) = mergeable(&list.iter().map(|file| file.bytes).collect::<Vec<u64>>())
-        else {
+        let bytes: Vec<u64> = list.iter().map(|file| file.bytes).collect();
+        let Some(range) = mergeable(&bytes, fan_in) else {
             return Ok(false);
         };
         let inputs = &list[range.clone()];
@@ -287,7 +291,7 @@ impl Engine {
 
 /// Neighbours of about the same size, or smaller than those before them; sizes are the oldest
 /// first.
-fn mergeable(bytes: &[u64]) -> Option<std::ops::Range<usize>> {
+fn mergeable(bytes: &[u64], fan_in: usize) -> Option<std::ops::Range<usize>> {
     let level = |bytes: u64| (bytes.max(SMALL_BYTES) / SMALL_BYTES).ilog2() / FAN_IN.ilog2();
     // From the youngest on: as long as files do not become larger by a level, they belong together.
     let mut end = bytes.len();
@@ -298,7 +302,7 @@ fn mergeable(bytes: &[u64]) -> Option<std::ops::Range<usize>> {
             start -= 1;
         }
         let sum: u64 = bytes[start..end].iter().sum();
-        if end - start >= FAN_IN && sum <= MERGE_BYTES_MAX {
+        if end - start >= fan_in && sum <= MERGE_BYTES_MAX {
             return Some(start..end);
         }
         end -= 1;
@@ -418,7 +422,10 @@ mod tests {
 
     #[test]
     fn files_of_like_size_are_merged() {
-        let mega = |sizes: &[u64]| mergeable(&sizes.iter().map(|s| s << 20).collect::<Vec<u64>>());
+        let of = |sizes: &[u64], fan_in| {
+            mergeable(&sizes.iter().map(|s| s << 20).collect::<Vec<u64>>(), fan_in)
+        };
+        let mega = |sizes: &[u64]| of(sizes, FAN_IN);
         assert_eq!(mega(&[1, 1, 1]), None);
         assert_eq!(mega(&[1, 1, 1, 1]), Some(0..4));
         assert_eq!(mega(&[64, 16, 4, 1]), None);
@@ -426,5 +433,7 @@ mod tests {
         assert_eq!(mega(&[4, 4, 4, 4, 1]), Some(0..4), "younger and smaller ones wait");
         assert_eq!(mega(&[1, 1, 1, 4]), Some(0..4), "smaller ones go with the larger after them");
         assert_eq!(mega(&[40 << 10, 40 << 10, 40 << 10, 40 << 10]), None, "too large");
+        assert_eq!(of(&[1; 11], FAN_IN_BUSY), None);
+        assert_eq!(of(&[1; 12], FAN_IN_BUSY), Some(0..12));
     }
 }

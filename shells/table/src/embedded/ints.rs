@@ -21,6 +21,7 @@ use rustc_hash::FxBuildHasher;
 use weft_gts::varint;
 
 use super::cursor::{Cursor, Damaged};
+use super::runs::Runs;
 
 const CONSTANT: u8 = 0;
 const LINEAR: u8 = 1;
@@ -116,6 +117,18 @@ pub(super) fn read(input: &mut Cursor<'_>, count: usize) -> Result<Vec<i64>, Dam
     }
 }
 
+/// Reads a column of `count` numbers that are all alike more often than not.
+pub(super) fn read_runs(input: &mut Cursor<'_>, count: usize) -> Result<Runs, Damaged> {
+    let mut ahead = input.clone();
+    if count > 0 && ahead.byte()? == CONSTANT {
+        *input = ahead;
+        let mut runs = Runs::default();
+        runs.push(input.signed()?, count);
+        return Ok(runs);
+    }
+    read(input, count).map(|values| Runs::of(&values))
+}
+
 fn summed(first: i64, mut deltas: Vec<i64>) -> Vec<i64> {
     let mut sum = first;
     for delta in &mut deltas {
@@ -192,12 +205,29 @@ fn unsqueeze(input: &mut Cursor<'_>, count: usize) -> Result<Vec<i64>, Damaged> 
     let least = input.signed()?;
     let length = input.length()?;
     let bytes = unpack_bytes(input.take(length)?, count * width)?;
-    let numbers = bytes.chunks_exact(width).map(|chunk| {
+    Ok(match width {
+        1 => widened::<1>(&bytes, least),
+        2 => widened::<2>(&bytes, least),
+        3 => widened::<3>(&bytes, least),
+        4 => widened::<4>(&bytes, least),
+        5 => widened::<5>(&bytes, least),
+        6 => widened::<6>(&bytes, least),
+        7 => widened::<7>(&bytes, least),
+        _ => widened::<8>(&bytes, least),
+    })
+}
+
+/// Numbers of so many bytes; that the compiler knows how many is worth a copy of this for each.
+fn widened<const WIDTH: usize>(bytes: &[u8], least: i64) -> Vec<i64> {
+    let (numbers, _) = bytes.as_chunks::<WIDTH>();
+    // Room for one more: differences get their first value in front.
+    let mut widened = Vec::with_capacity(numbers.len() + 1);
+    widened.extend(numbers.iter().map(|bytes| {
         let mut number = [0; 8];
-        number[..width].copy_from_slice(chunk);
+        number[..WIDTH].copy_from_slice(bytes);
         least.wrapping_add(i64::from_le_bytes(number))
-    });
-    Ok(numbers.collect())
+    }));
+    widened
 }
 
 /// What LZ4 made smaller, which must have been `length` bytes.
@@ -266,9 +296,27 @@ fn read_packs(input: &mut Cursor<'_>, count: usize) -> Result<Vec<i64>, Damaged>
 
 fn unpack(bytes: &[u8], width: u32, length: usize, least: i64, numbers: &mut Vec<i64>) {
     let mask = u64::MAX >> (64 - width);
+    // Where eight bytes are at hand and hold a number wherever it begins in the first of them, it is
+    // cut out of these at once.
+    let at_once = if width > 57 || bytes.len() < 8 {
+        0
+    } else {
+        length.min((bytes.len() - 8) * 8 / width as usize + 1)
+    };
+    numbers.extend((0..at_once).map(|index| {
+        let bit = index * width as usize;
+        let word = bytes[bit / 8..].first_chunk().map_or(0, |word| u64::from_le_bytes(*word));
+        least.wrapping_add((word >> (bit % 8) & mask) as i64)
+    }));
+    let bit = at_once * width as usize;
+    let (bytes, skip) = (&bytes[bit / 8..], bit as u32 % 8);
     let mut words = bytes.chunks(8);
     let (mut bits, mut held) = (0_u128, 0);
-    numbers.extend((0..length).map(|_| {
+    if let Some(&first) = bytes.first() {
+        words = bytes[1..].chunks(8);
+        (bits, held) = (u128::from(first >> skip), 8 - skip);
+    }
+    numbers.extend((at_once..length).map(|_| {
         if held < width {
             let mut word = [0; 8];
             if let Some(bytes) = words.next() {

@@ -257,8 +257,8 @@ impl Fetch {
             (Some(_), Some(_)) => read.expiry_ms(0) > now_ms,
             _ => read.cell_ms.least().saturating_add(read.ttl_ms.least()) > now_ms,
         };
-        if all_live && part.takes_all() {
-            return read.points.slice(rows);
+        if all_live && let Some(taken) = part.take_run(rows.len()) {
+            return read.points.slice(rows.start..rows.start + taken);
         }
         let mut places = Vec::new();
         for row in rows {
@@ -308,10 +308,15 @@ impl Part {
         }
     }
 
-    const fn takes_all(&self) -> bool {
+    /// [`Selection::take_run`].
+    fn take_run(&mut self, count: usize) -> Option<usize> {
         match self {
-            Self::Range { selection, .. } => selection.takes_all(),
-            Self::Post { .. } | Self::Pre { .. } => false,
+            Self::Range { selection, .. } => selection.take_run(count),
+            Self::Post { left, .. } | Self::Pre { left, .. } => {
+                let taken = count.min(usize::try_from(*left).unwrap_or(usize::MAX));
+                *left -= taken as u64;
+                Some(taken)
+            }
         }
     }
 

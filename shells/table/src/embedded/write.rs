@@ -1,10 +1,11 @@
 //! The threads that write: one takes writes in, one flushes, one merges.
 
-use std::sync::mpsc::{Receiver, Sender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
 
 use weft_daemons::contract::{ActionId, TableAction, TableError, TableEvent};
 
-use super::engine::Engine;
+use super::engine::{Engine, FAN_IN, FAN_IN_BUSY};
 use super::file::Tombstone;
 use super::metadata::Metadata;
 use super::{Sink, Warn, now_ms};
@@ -17,6 +18,15 @@ pub(super) enum Job {
 
 /// What the thread that flushes is told: to flush what is frozen, and whom to tell.
 pub(super) struct Flush(Option<(ActionId, Sink)>);
+
+/// What the thread that merges is told after a flush.
+pub(super) struct Flushed {
+    /// Whether the memtable was full: data come fast.
+    was_full: bool,
+}
+
+/// How long no memtable must have become full before everything is merged that can be.
+const QUIET: Duration = Duration::from_secs(2);
 
 /// Takes writes in until it is told to close.
 pub(super) fn run(
@@ -125,7 +135,7 @@ fn flush(engine: &Engine, flushes: &Sender<Flush>, id: ActionId, sink: Sink) {
 pub(super) fn run_flushes(
     engine: &Engine,
     flushes: &Receiver<Flush>,
-    merges: &Sender<()>,
+    merges: &Sender<Flushed>,
     warn: &Warn,
 ) {
     while let Ok(Flush(asked)) = flushes.recv() {
@@ -133,27 +143,45 @@ pub(super) fn run_flushes(
         if let Err(error) = &result {
             warn(&format!("the table cannot be flushed: {error}"));
         }
-        let _ = merges.send(());
+        let _ = merges.send(Flushed { was_full: asked.is_none() });
         if let Some((id, sink)) = asked {
             sink(TableEvent::Flushed { id, result });
         }
     }
 }
 
-/// Merges files until nobody can ask for it any more.
-pub(super) fn run_merges(engine: &Engine, merges: &Receiver<()>, warn: &Warn) {
-    while merges.recv().is_ok() {
-        // One look serves all who asked.
-        while merges.try_recv().is_ok() {}
+/// Merges files until nobody can ask for it any more. While memtables become full soon after each
+/// other only what has become much is merged, and the rest once there is time.
+pub(super) fn run_merges(engine: &Engine, merges: &Receiver<Flushed>, warn: &Warn) {
+    while let Ok(mut flushed) = merges.recv() {
+        let mut busy_until = None;
         loop {
-            match engine.merge(now_ms()) {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(error) => {
-                    warn(&format!("files of the table cannot be merged: {error}"));
-                    break;
-                }
+            // One look serves all who asked.
+            for more in merges.try_iter() {
+                flushed.was_full |= more.was_full;
             }
+            if flushed.was_full {
+                busy_until = Some(Instant::now() + QUIET);
+            }
+            let left = busy_until.and_then(|until| until.checked_duration_since(Instant::now()));
+            let Some(left) = left else { break };
+            merge_all(engine, FAN_IN_BUSY, warn);
+            match merges.recv_timeout(left) {
+                Ok(next) => flushed = next,
+                Err(RecvTimeoutError::Timeout) => break,
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+        merge_all(engine, FAN_IN, warn);
+    }
+}
+
+fn merge_all(engine: &Engine, fan_in: usize, warn: &Warn) {
+    loop {
+        match engine.merge(now_ms(), fan_in) {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => return warn(&format!("files of the table cannot be merged: {error}")),
         }
     }
 }
