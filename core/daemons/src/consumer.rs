@@ -14,6 +14,9 @@ use crate::time::{Mono, Now};
 /// Bytes queued for one partition before delivery is paused; it resumes at half of that.
 const QUEUE_BYTES_MAX: usize = 16 << 20;
 
+/// Records for which memory is kept where none waits.
+const QUEUE_KEPT: usize = 1_024;
+
 /// How long to wait before a failed commit is tried again.
 const COMMIT_RETRY: Duration = Duration::from_millis(200);
 
@@ -101,6 +104,9 @@ impl Consumer {
         let state = self.partitions.get_mut(&partition)?;
         let record = state.queue.pop_front()?;
         state.queued_bytes -= size(&record);
+        if state.queue.is_empty() {
+            state.queue.shrink_to(QUEUE_KEPT);
+        }
         if state.paused && state.queued_bytes <= QUEUE_BYTES_MAX / 2 {
             state.paused = false;
             let (topic, group, epoch) = (self.topic.clone(), self.group.clone(), state.epoch);

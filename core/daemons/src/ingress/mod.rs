@@ -65,6 +65,9 @@ use upload::Upload;
 /// How often the metadata topic's ends are asked for while there is traffic.
 const ENDS_PERIOD: Duration = Duration::from_secs(1);
 
+/// What a record on its way takes besides its bytes, about.
+const RECORD_BYTES: usize = 256;
+
 /// Bytes on their way into the log for all requests together.
 const IN_FLIGHT_MAX: usize = 128 << 20;
 
@@ -886,7 +889,7 @@ fn upload_request(upload: Upload) -> Request {
 /// Adds a record to an append.
 fn add(append: &mut (Append, Vec<NewRecord>), partitions: Option<u32>, record: OutRecord) {
     let record = record_of(partitions, record);
-    append.0.bytes += record.key.len() + record.value.len();
+    append.0.bytes += record.key.len() + record.value.len() + RECORD_BYTES;
     append.1.push(record);
 }
 

@@ -11,6 +11,9 @@ use weft_files::{Appendable, Files};
 use super::LogOpenError;
 use super::segment::{Segment, write_record, write_synced};
 
+/// Bytes of memory that are kept for what is pending.
+const PENDING_KEPT: usize = 1 << 20;
+
 /// A partition.
 #[derive(Debug)]
 pub(crate) struct Partition {
@@ -144,6 +147,8 @@ impl Partition {
         }
         let written = self.write_pending();
         self.pending.clear();
+        // A burst is no reason to keep its memory.
+        self.pending.shrink_to(PENDING_KEPT);
         if written.is_err() {
             // What is on disk is not known: the file is cut to what was durable when it is
             // opened again.
