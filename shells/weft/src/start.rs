@@ -40,6 +40,9 @@ pub(crate) fn start(conf: &[PathBuf], from: Option<From>) -> Result<(), String> 
         warn("configuration", &line);
     }
     info("start", &format!("{} ({})", choice.words(), choice.reason));
+    if let Err(error) = weft_memory::watch() {
+        warn("start", &format!("memory is not given back after bursts: {error}"));
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -24,7 +24,6 @@ use weft_gts::{Column, Columns, Decimal, NO_ELEVATION, NO_LOCATION, Value, varin
 use super::cells::Cells;
 use super::cursor::{Cursor, Damaged};
 use super::ints;
-use super::runs::Runs;
 
 /// Cells in a block; few in tests, so that these have many blocks.
 pub(super) const BLOCK_CELLS: usize = if cfg!(test) { 64 } else { 8_192 };
