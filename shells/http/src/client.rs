@@ -1,6 +1,8 @@
 //! Requests to other processes over HTTP/1.1. Connections are used again.
 
 use std::collections::BTreeMap;
+use std::io;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,6 +12,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use weft_daemons::contract::RequestHead;
@@ -36,7 +39,7 @@ pub enum ClientError {
     Slow(String, Duration),
     /// The connection failed.
     #[error("{0}: {1}")]
-    Io(String, #[source] std::io::Error),
+    Io(String, #[source] io::Error),
     /// What came is not HTTP, or broke off.
     #[error("{0}: {1}")]
     Http(String, #[source] hyper::Error),
@@ -46,13 +49,28 @@ pub enum ClientError {
 }
 
 /// A client. Clones share connections.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Client {
     idle: Arc<Idle>,
+    dial: Dial,
     patience: Patience,
 }
 
-type Idle = Mutex<BTreeMap<String, Vec<SendRequest<Full<Bytes>>>>>;
+/// A connection that requests go to.
+type Connection = SendRequest<Full<Bytes>>;
+
+type Idle = Mutex<BTreeMap<String, Vec<Connection>>>;
+
+/// Makes a connection to `host:port`.
+type Dial = Arc<dyn Fn(String) -> Pin<Box<dyn Future<Output = Dialled> + Send>> + Send + Sync>;
+
+type Dialled = Result<Connection, ClientError>;
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").field("idle", &self.idle).finish_non_exhaustive()
+    }
+}
 
 /// A response whose body has not ended.
 #[derive(Debug)]
@@ -63,13 +81,33 @@ pub struct ClientResponse {
     body: Incoming,
     patience: Duration,
     /// Goes back to the others at the end of the body.
-    connection: Option<(Arc<Idle>, SendRequest<Full<Bytes>>)>,
+    connection: Option<(Arc<Idle>, Connection)>,
 }
 
 impl Client {
     /// A client without connections.
     pub fn new(patience: Patience) -> Self {
-        Self { idle: Arc::default(), patience }
+        Self::over(patience, |address: String| async move {
+            let stream = TcpStream::connect(address).await?;
+            let _ = stream.set_nodelay(true);
+            Ok(stream)
+        })
+    }
+
+    /// A client over what `connect` gives for `host:port`: in tests, a network that is not there.
+    pub fn over<S, F>(
+        patience: Patience,
+        connect: impl Fn(String) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        F: Future<Output = io::Result<S>> + Send + 'static,
+    {
+        let dial = move |address: String| -> Pin<Box<dyn Future<Output = Dialled> + Send>> {
+            let stream = connect(address.clone());
+            Box::pin(open(address, stream, patience.connect))
+        };
+        Self { idle: Arc::default(), dial: Arc::new(dial), patience }
     }
 
     /// Posts a form to `host:port`. What fails on a connection that was used before is tried
@@ -97,7 +135,7 @@ impl Client {
         {
             return Ok(response);
         }
-        let connection = self.connect(address).await?;
+        let connection = (self.dial)(address.to_owned()).await?;
         self.send(address, connection, make()?).await
     }
 
@@ -130,11 +168,11 @@ impl Client {
                 },
             }
         }
-        let connection = self.connect(address).await?;
+        let connection = (self.dial)(address.to_owned()).await?;
         self.send(address, connection, request).await
     }
 
-    fn take_idle(&self, address: &str) -> Option<SendRequest<Full<Bytes>>> {
+    fn take_idle(&self, address: &str) -> Option<Connection> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let connections = idle.get_mut(address)?;
         let usable = std::iter::from_fn(|| connections.pop()).find(SendRequest::is_ready);
@@ -144,27 +182,10 @@ impl Client {
         usable
     }
 
-    async fn connect(&self, address: &str) -> Result<SendRequest<Full<Bytes>>, ClientError> {
-        let time = self.patience.connect;
-        let stream = timeout(time, TcpStream::connect(address))
-            .await
-            .map_err(|_| ClientError::Slow(address.to_owned(), time))?
-            .map_err(|error| ClientError::Io(address.to_owned(), error))?;
-        let _ = stream.set_nodelay(true);
-        let (sender, connection) = handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| ClientError::Http(address.to_owned(), error))?;
-        tokio::spawn(async move {
-            // Its end shows in the request that uses it.
-            let _ = connection.await;
-        });
-        Ok(sender)
-    }
-
     async fn send(
         &self,
         address: &str,
-        mut connection: SendRequest<Full<Bytes>>,
+        mut connection: Connection,
         request: Request<Full<Bytes>>,
     ) -> Result<ClientResponse, ClientError> {
         let response = self
@@ -184,7 +205,7 @@ impl Client {
         &self,
         address: &str,
         response: Response<Incoming>,
-        connection: SendRequest<Full<Bytes>>,
+        connection: Connection,
     ) -> ClientResponse {
         ClientResponse {
             status: response.status().as_u16(),
@@ -194,6 +215,31 @@ impl Client {
             connection: Some((self.idle.clone(), connection)),
         }
     }
+}
+
+/// Begins HTTP over a connection that is to come in so much time.
+async fn open<S>(
+    address: String,
+    stream: impl Future<Output = io::Result<S>>,
+    time: Duration,
+) -> Dialled
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let stream = match timeout(time, stream).await {
+        Err(_) => return Err(ClientError::Slow(address, time)),
+        Ok(Err(error)) => return Err(ClientError::Io(address, error)),
+        Ok(Ok(stream)) => stream,
+    };
+    let (sender, connection) = match handshake(TokioIo::new(stream)).await {
+        Ok(both) => both,
+        Err(error) => return Err(ClientError::Http(address, error)),
+    };
+    tokio::spawn(async move {
+        // Its end shows in the request that uses it.
+        let _ = connection.await;
+    });
+    Ok(sender)
 }
 
 impl ClientResponse {

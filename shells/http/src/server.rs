@@ -12,6 +12,7 @@ use hyper::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderName, HeaderValue, 
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -68,9 +69,35 @@ pub struct BuiltIn {
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
 }
 
+/// Where connections come from: TCP, or in tests a network that is not there.
+pub trait Listener: Send + 'static {
+    /// A connection.
+    type Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static;
+
+    /// Waits for the next one.
+    fn accept(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+
+    /// Where it listens.
+    fn address(&self) -> io::Result<SocketAddr>;
+}
+
+impl Listener for TcpListener {
+    type Stream = TcpStream;
+
+    async fn accept(&self) -> io::Result<TcpStream> {
+        let (stream, _) = Self::accept(self).await?;
+        let _ = stream.set_nodelay(true);
+        Ok(stream)
+    }
+
+    fn address(&self) -> io::Result<SocketAddr> {
+        self.local_addr()
+    }
+}
+
 /// A server that listens.
-pub struct Server {
-    listener: TcpListener,
+pub struct Server<L = TcpListener> {
+    listener: L,
     shared: Arc<Shared>,
 }
 
@@ -91,12 +118,25 @@ impl Server {
         responder: Responder,
     ) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
-        Ok(Self { listener, shared: Arc::new(Shared { limits, route, built_in, responder }) })
+        Ok(Self::new(listener, limits, route, built_in, responder))
+    }
+}
+
+impl<L: Listener> Server<L> {
+    /// Takes connections from `listener`, once [`Server::run`] runs.
+    pub fn new(
+        listener: L,
+        limits: Limits,
+        route: Route,
+        built_in: BuiltIn,
+        responder: Responder,
+    ) -> Self {
+        Self { listener, shared: Arc::new(Shared { limits, route, built_in, responder }) }
     }
 
     /// Where it listens.
     pub fn address(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+        self.listener.address()
     }
 
     /// Serves until it is dropped.
@@ -105,7 +145,7 @@ impl Server {
         loop {
             let Ok(permit) = connections.clone().acquire_owned().await else { return };
             match self.listener.accept().await {
-                Ok((stream, _)) => {
+                Ok(stream) => {
                     let shared = self.shared.clone();
                     tokio::spawn(serve(stream, shared, Arc::new(permit)));
                 }
@@ -117,8 +157,10 @@ impl Server {
 }
 
 /// Serves a connection; who keeps `permit` counts as one.
-async fn serve(stream: TcpStream, shared: Arc<Shared>, permit: Arc<OwnedSemaphorePermit>) {
-    let _ = stream.set_nodelay(true);
+async fn serve<S>(stream: S, shared: Arc<Shared>, permit: Arc<OwnedSemaphorePermit>)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     let limits = shared.limits;
     let service = service_fn(move |request| {
         let (shared, permit) = (shared.clone(), permit.clone());
