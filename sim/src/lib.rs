@@ -20,19 +20,12 @@ pub mod table;
 pub mod trace;
 pub mod world;
 
-use invariants::{Violation, liveness};
+use clients::Look;
+use invariants::enough::Did;
+use invariants::{Violation, enough, liveness, registration};
 use mutants::Mutant;
-use params::{MS, NODES_MIN, Params, SECOND};
+use params::{MS, Params, SECOND};
 use world::{EPOCH_MS, Stats, World};
-
-/// Updates that a run must have acknowledged.
-const ACKNOWLEDGED_MIN: u64 = 200;
-
-/// Faults that a run must have had.
-const FAULTS_MIN: u64 = 20;
-
-/// Virtual time that a run must have had.
-const VIRTUAL_MIN_NS: u64 = 600 * SECOND;
 
 /// How to run a world.
 #[derive(Clone, Copy, Debug, Default)]
@@ -73,7 +66,10 @@ pub fn run(params: Params, options: Options) -> Outcome {
         if safety(&mut world, options.steps) && comes_to_rest(&mut world) {
             let wall_ms = EPOCH_MS + (world.now_ns / MS) as i64;
             world.checks.finish(&world.log, &world.table, wall_ms);
-            enough(&mut world);
+            let answers = world.rolled();
+            world.checks.final_answers(&answers);
+            let did = did(&mut world);
+            world.checks.judge("enough", enough::check(&did));
         }
     });
     world.checks.judge("panic", ran);
@@ -92,7 +88,7 @@ pub fn run(params: Params, options: Options) -> Outcome {
 fn safety(world: &mut World, steps: u64) -> bool {
     let end = world.params.safety_ns;
     // A run goes on until it has seen enough, but not for ever.
-    while world.now_ns < end || !has_seen_enough(world) && world.now_ns < 4 * end {
+    while world.now_ns < end || !did(world).has_seen_enough() && world.now_ns < 4 * end {
         if !world.step() || steps > 0 && world.stats.events >= steps {
             return false;
         }
@@ -100,9 +96,14 @@ fn safety(world: &mut World, steps: u64) -> bool {
     !world.checks.has_failed()
 }
 
-fn has_seen_enough(world: &mut World) -> bool {
-    world.clients().acknowledged >= ACKNOWLEDGED_MIN
-        && world.stats.faults.values().sum::<u64>() >= FAULTS_MIN
+fn did(world: &mut World) -> Did {
+    Did {
+        acknowledged: world.clients().acknowledged,
+        faults: world.stats.faults.values().sum(),
+        virtual_ns: world.now_ns,
+        nodes: world.params.nodes.len(),
+        embedded: world.params.embedded,
+    }
 }
 
 /// The faults are over: everything comes to rest, then everybody reads everything.
@@ -114,11 +115,29 @@ fn comes_to_rest(world: &mut World) -> bool {
     }
     let tenants = world.clients().tenants();
     for tenant in 0..tenants {
-        for fetch in [false, true] {
-            world.schedule_client(SECOND, clients::Step::Scan(tenant, fetch));
+        for look in [Look::Find, Look::Fetch, Look::Script] {
+            world.schedule_client(SECOND, clients::Step::Scan(tenant, look));
         }
     }
-    waits_for(world, 2 * tenants)
+    world.call_roll();
+    waits_for(world, 3 * tenants) && is_registered(world)
+}
+
+/// Lets things happen until everybody who serves is registered, and nobody else.
+fn is_registered(world: &mut World) -> bool {
+    let end_ns = world.now_ns + registration::LIMIT_NS;
+    loop {
+        let result = registration::check(&world.registered(), &world.directories());
+        if result.is_ok() {
+            return !world.checks.has_failed();
+        }
+        if world.now_ns > end_ns {
+            world.checks.judge("registration", result);
+        }
+        if !world.step() {
+            return false;
+        }
+    }
 }
 
 /// Lets things happen until everything rests and so many last reads have succeeded.
@@ -137,24 +156,5 @@ fn waits_for(world: &mut World, reads: usize) -> bool {
         }
         let waited_ns = world.now_ns - began_ns;
         world.checks.judge("liveness", liveness::check(&rest, waited_ns));
-    }
-}
-
-/// A run that did little proves little.
-fn enough(world: &mut World) {
-    let acknowledged = world.clients().acknowledged;
-    let faults: u64 = world.stats.faults.values().sum();
-    let nodes = world.params.nodes.len();
-    if acknowledged < ACKNOWLEDGED_MIN
-        || faults < FAULTS_MIN
-        || world.now_ns < VIRTUAL_MIN_NS
-        || nodes < NODES_MIN && !world.params.embedded
-    {
-        let seconds = world.now_ns / SECOND;
-        let what = format!(
-            "{seconds} virtual seconds, {nodes} nodes, {acknowledged} acknowledged updates, \
-             {faults} faults"
-        );
-        world.checks.fail("enough", what);
     }
 }

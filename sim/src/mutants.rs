@@ -1,15 +1,16 @@
 //! Bugs put in on purpose, between the machines and the world: a simulator that does not find them
 //! proves nothing. No machine knows of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use weft_daemons::contract::log::{LogAction, LogError, LogEvent};
+use weft_daemons::contract::http::HttpAction;
+use weft_daemons::contract::log::{LogAction, LogError, LogEvent, Topic};
 use weft_daemons::contract::peer::Answer;
 use weft_daemons::contract::table::{CellTime, TableAction, TableEvent};
 use weft_daemons::contract::{
     ActionId, CoordAction, CoordEvent, Effect, Event, NoTask, PeerAction, PeerEvent,
 };
-use weft_wire::thrift::decode_metadata;
+use weft_wire::thrift::{KafkaDataMessage, KafkaDataMessageType, decode_metadata};
 
 use crate::node::Component;
 use crate::world::{Address, DATA_TOPIC, METADATA_TOPIC, STORE_GROUP};
@@ -61,6 +62,15 @@ mutants! {
     FailedRow "failed-metadata-row-is-done" "Metadata rows that failed in part count as written.",
     UnknownAppend "unknown-append-is-done" "An append without an answer counts as done.",
     OldAssignment "old-assignment-obeyed" "The log does what was asked for an earlier assignment.",
+    SilentlySkipped "bad-record-skipped-silently" "What a store does not understand is passed over and nobody is told.",
+    StoredNotSaid "stored-lines-not-said" "A line is refused, and what was stored before it is not said.",
+    ScanStopsEarly "scan-stops-early" "A scan of metadata rows ends early, and counts as complete.",
+    FirstMessageLost "first-message-lost" "The first message to each topic is lost.",
+    DeleteIdle "delete-does-nothing" "A delete is answered and does not reach the log.",
+    RowsLost "metadata-rows-lost" "Metadata rows count as written and are not.",
+    RowUnbounded "row-delete-without-bound" "A delete of a metadata row takes newer ones, and hides those that come.",
+    UpdateLost "attributes-lost" "Directories do not see changes of attributes.",
+    SessionUnnoticed "session-end-unnoticed" "A directory does not notice that its session has ended.",
     #[cfg(weft_mutants)]
     CacheBefore "cache-before-acknowledged" "Metadata count as known as soon as they are sent.",
     #[cfg(weft_mutants)]
@@ -71,6 +81,12 @@ mutants! {
     StaleBatches "stale-batches" "Batches that were on their way when a consumer began again are taken.",
     #[cfg(weft_mutants)]
     ClockBeginsAnew "clock-begins-anew" "The clock of cells begins anew with each owner of a partition.",
+    #[cfg(weft_mutants)]
+    StaysPaused "stays-paused" "A partition that begins again stays paused.",
+    #[cfg(weft_mutants)]
+    NotPublishedAgain "not-published-again" "Metadata that could not be published again are not tried once more.",
+    #[cfg(weft_mutants)]
+    HungScan "hung-scan-waited-for" "A directory waits for ever for a scan that hangs.",
     #[cfg(weft_mutants)]
     ClockGoesBack "clock-goes-back" "Cells have their records' timestamps even where the log's clock went back.",
     #[cfg(weft_mutants)]
@@ -88,6 +104,9 @@ pub fn plant(mutant: Option<Mutant>) {
         Some(Mutant::StaleBatches) => Planted::StaleBatches,
         Some(Mutant::ClockBeginsAnew) => Planted::ClockBeginsAnew,
         Some(Mutant::ClockGoesBack) => Planted::ClockGoesBack,
+        Some(Mutant::StaysPaused) => Planted::StaysPaused,
+        Some(Mutant::NotPublishedAgain) => Planted::NotPublishedAgain,
+        Some(Mutant::HungScan) => Planted::HungScan,
         Some(Mutant::LateForgotten) => Planted::LateForgotten,
         _ => Planted::Nothing,
     });
@@ -98,12 +117,27 @@ pub fn named(name: &str) -> Option<Mutant> {
     ALL.iter().copied().find(|mutant| mutant.name() == name)
 }
 
+/// Where a message of the metadata topic says it comes from.
+fn source_of(value: &[u8]) -> Option<String> {
+    value.get(16..).map(decode_metadata)?.ok()?.source
+}
+
+/// Whether a message of the data topic is a delete.
+fn deletes(value: &[u8]) -> bool {
+    let message = KafkaDataMessage::decode(value);
+    message.is_ok_and(|message| message.kind == KafkaDataMessageType::Delete)
+}
+
 /// What a mutant remembers.
 #[derive(Debug, Default)]
 pub struct Meddler {
     mutant: Option<Mutant>,
     last_call: BTreeMap<Address, TableAction>,
     deleted: BTreeMap<Address, bool>,
+    /// Topics that somebody has written to.
+    written: BTreeSet<Topic>,
+    /// Who has been in contact with coordination.
+    connected: BTreeSet<Address>,
 }
 
 /// What becomes of an effect.
@@ -113,6 +147,8 @@ pub enum Meddled {
     Pass(Effect<NoTask>),
     /// The machine is told this at once, and the effect happens later, if at all.
     Fake(Event<NoTask>, Option<Effect<NoTask>>),
+    /// Nothing.
+    Nothing,
 }
 
 impl Meddler {
@@ -224,12 +260,64 @@ impl Meddler {
                 let delete = TableAction::Delete { id, series, start, end, cell_from, cell_until };
                 Meddled::Pass(Effect::Table(delete))
             }
+            (Mutant::SilentlySkipped, Component::Store, Effect::Warn(text))
+                if text.contains("is passed over") =>
+            {
+                Meddled::Nothing
+            }
+            (
+                Mutant::StoredNotSaid,
+                Component::Ingress,
+                Effect::Http(HttpAction::Head { request, mut head }),
+            ) => {
+                head.headers.retain(|(name, _)| name != "X-Weft-Stored");
+                Meddled::Pass(Effect::Http(HttpAction::Head { request, head }))
+            }
+            (
+                Mutant::FirstMessageLost,
+                Component::Ingress,
+                Effect::Log(LogAction::Append { id, topic, records }),
+            ) => {
+                if !self.written.insert(topic.clone()) {
+                    return Meddled::Pass(Effect::Log(LogAction::Append { id, topic, records }));
+                }
+                let result = Ok(records.iter().map(|record| (record.partition, 0)).collect());
+                Meddled::Fake(Event::Log(LogEvent::Appended { id, result }), None)
+            }
+            (
+                Mutant::DeleteIdle,
+                Component::Ingress,
+                Effect::Log(LogAction::Append { id, topic, records }),
+            ) if &*topic == DATA_TOPIC && records.iter().all(|record| deletes(&record.value)) => {
+                let result = Ok(records.iter().map(|record| (record.partition, 0)).collect());
+                Meddled::Fake(Event::Log(LogEvent::Appended { id, result }), None)
+            }
+            (
+                Mutant::RowsLost,
+                Component::Directory,
+                Effect::Table(TableAction::PutMeta { id, .. }),
+            ) => Meddled::Fake(Event::Table(TableEvent::Written { id, result: Ok(()) }), None),
+            (
+                Mutant::RowUnbounded,
+                Component::Directory,
+                Effect::Table(TableAction::DeleteMeta { id, mut series }),
+            ) => {
+                for (_, until_ms) in &mut series {
+                    *until_ms = i64::MAX;
+                }
+                Meddled::Pass(Effect::Table(TableAction::DeleteMeta { id, series }))
+            }
             (_, _, effect) => Meddled::Pass(effect),
         }
     }
 
     /// Meddles with what a machine is told: `None` keeps it from it.
-    pub fn event(&self, component: Component, event: Event<NoTask>) -> Option<Event<NoTask>> {
+    pub fn event(
+        &mut self,
+        component: Component,
+        to: Address,
+        event: Event<NoTask>,
+    ) -> Option<Event<NoTask>> {
         let Some(mutant) = self.mutant else { return Some(event) };
         match (mutant, component, event) {
             (Mutant::LostWatch, _, Event::Coord(CoordEvent::Changed { .. })) => None,
@@ -238,12 +326,38 @@ impl Meddler {
                 Component::Ingress,
                 Event::Log(LogEvent::Records { topic, group, partition, epoch, mut records }),
             ) if &*topic == METADATA_TOPIC => {
-                records.retain(|record| {
-                    let metadata = record.value.get(16..).map(decode_metadata);
-                    let source = metadata.and_then(Result::ok).and_then(|m| m.source);
-                    source.as_deref() != Some("delete")
-                });
+                records.retain(|record| source_of(&record.value).as_deref() != Some("delete"));
                 Some(Event::Log(LogEvent::Records { topic, group, partition, epoch, records }))
+            }
+            (
+                Mutant::UpdateLost,
+                Component::Directory,
+                Event::Log(LogEvent::Records { topic, group, partition, epoch, mut records }),
+            ) => {
+                for record in &mut records {
+                    if source_of(&record.value).is_some_and(|of| of.contains("metadata.update")) {
+                        record.value = bytes::Bytes::new();
+                    }
+                }
+                Some(Event::Log(LogEvent::Records { topic, group, partition, epoch, records }))
+            }
+            (
+                Mutant::SessionUnnoticed,
+                Component::Directory,
+                Event::Coord(CoordEvent::Changed { .. } | CoordEvent::Disconnected),
+            ) => None,
+            (
+                Mutant::SessionUnnoticed,
+                Component::Directory,
+                Event::Coord(CoordEvent::Connected),
+            ) if !self.connected.insert(to) => None,
+            (
+                Mutant::ScanStopsEarly,
+                Component::Directory,
+                Event::Table(TableEvent::Rows { id, mut rows }),
+            ) => {
+                rows.truncate(rows.len() / 2);
+                Some(Event::Table(TableEvent::Rows { id, rows }))
             }
             (
                 Mutant::MissingShard,

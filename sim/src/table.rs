@@ -40,6 +40,8 @@ pub struct TableModel {
     rows: BTreeMap<SeriesId, (i64, Bytes)>,
     /// Up to which timestamp deletes hide a row, whether it was there or not.
     row_marks: BTreeMap<SeriesId, Mark>,
+    /// The newest timestamps with which each row was ever written, and deleted.
+    row_times: BTreeMap<SeriesId, (Option<i64>, Option<i64>)>,
     streams: BTreeMap<(Address, ActionId), Stream>,
     /// Up to which timestamp a delete took cells of a datapoint: what comes late with such a
     /// timestamp is not seen until a compaction.
@@ -216,6 +218,11 @@ impl TableModel {
         times.is_some_and(|times| times.range(time_ms..).next().is_some())
     }
 
+    /// The newest timestamps with which a row was ever written, and deleted.
+    pub fn row_times(&self, series: SeriesId) -> (Option<i64>, Option<i64>) {
+        self.row_times.get(&series).copied().unwrap_or_default()
+    }
+
     /// The power goes where the table is part of the process: of what was not flushed some is lost.
     pub fn lose_unflushed(&mut self, mut is_lost: impl FnMut() -> bool) {
         for (place, Before { cells, mark, written }) in std::mem::take(&mut self.unflushed) {
@@ -237,6 +244,8 @@ impl TableModel {
     }
 
     fn put_row(&mut self, put: MetaPut) {
+        let (written, _) = self.row_times.entry(put.series).or_default();
+        *written = Some(put.cell_ms).max(*written);
         let mark = self.row_marks.get(&put.series);
         let newest = self.rows.get(&put.series).map(|(cell_ms, _)| *cell_ms);
         if mark.is_none_or(|mark| mark.until_ms < put.cell_ms)
@@ -247,6 +256,8 @@ impl TableModel {
     }
 
     fn delete_row(&mut self, made_ms: i64, series: SeriesId, until_ms: i64) {
+        let (_, deleted) = self.row_times.entry(series).or_default();
+        *deleted = Some(until_ms).max(*deleted);
         if self.rows.get(&series).is_some_and(|(cell_ms, _)| *cell_ms <= until_ms) {
             self.rows.remove(&series);
         }

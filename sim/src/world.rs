@@ -21,7 +21,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 
 use weft_daemons::contract::http::{HttpAction, RequestId};
-use weft_daemons::contract::log::{LogAction, Start, Topic};
+use weft_daemons::contract::log::{LogAction, LogEvent, Start, Topic};
 use weft_daemons::contract::table::TableAction;
 use weft_daemons::contract::{ActionId, CoordAction, Event, NoTask};
 use weft_gts::SeriesId;
@@ -39,6 +39,7 @@ use crate::random::Random;
 use crate::table::TableModel;
 use crate::trace::Trace;
 use faults::Drift;
+use peers::Roll;
 use regions::Regions;
 
 /// The topic of datapoints and deletes.
@@ -91,6 +92,7 @@ enum Happening {
     Healed(usize, Server),
     Start(usize),
     Roll(usize),
+    AskDirectory(usize),
     DiesAgain(usize, u32),
     GiveUpStop(usize, u32),
     GoneFromLog(usize, u32),
@@ -102,9 +104,11 @@ enum Happening {
 }
 
 impl Happening {
-    /// Whether it will still change what the log or the table holds.
-    const fn is_late_write(&self) -> bool {
+    /// Whether it will still change what the log or the table holds, or what is known of it.
+    const fn is_late(&self) -> bool {
         match self {
+            Self::Deliver(_, Event::Log(LogEvent::Records { .. }))
+            | Self::LogStep(LogStep::Pump(..)) => true,
             Self::AtLog(_, action) => matches!(action, LogAction::Append { .. }),
             Self::AtTable(_, action, ..) => matches!(
                 action,
@@ -253,6 +257,8 @@ pub struct World {
     /// Until when the table takes nothing.
     table_full_until: u64,
     regions: Regions,
+    /// What directories say in the end, by their nodes.
+    rolls: BTreeMap<usize, Roll>,
     /// Whether nodes get the newer configuration.
     has_newer: bool,
     calm: bool,
@@ -303,6 +309,7 @@ impl World {
             log_full_until: 0,
             table_full_until: 0,
             regions: Regions::new(params.regions),
+            rolls: BTreeMap::new(),
             has_newer: false,
             calm: false,
             params,
@@ -395,8 +402,9 @@ impl World {
         Rest {
             behind: self.behind(),
             unanswered: clients.map_or(0, Clients::unanswered),
-            is_written: self.happenings.values().any(Happening::is_late_write),
-            unread: reads.saturating_sub(scanned),
+            is_written: self.happenings.values().any(Happening::is_late)
+                || self.nodes.iter().any(|node| !node.frozen.is_empty()),
+            unread: reads.saturating_sub(scanned) + self.unrolled(),
         }
     }
 
@@ -445,9 +453,18 @@ impl World {
         born.map(|node| node.born_ns).min().unwrap_or(0)
     }
 
-    /// The remainders that are registered completely.
-    pub fn registered(&self) -> usize {
-        self.coord.children_data(&directory_path()).len()
+    /// What is registered: names and data.
+    pub fn registered(&self) -> Vec<(String, String)> {
+        let path = directory_path();
+        let all = self.coord.children_data(&path).into_iter();
+        all.map(|(name, data)| (name.to_owned(), String::from_utf8_lossy(data).into_owned()))
+            .collect()
+    }
+
+    /// The directories that live: their names and remainders.
+    pub fn directories(&self) -> Vec<(String, u32)> {
+        let living = self.nodes.iter().zip(&self.params.nodes).filter(|(node, _)| node.up);
+        living.filter_map(|(node, kind)| Some((node.instance.clone(), kind.directory?.0))).collect()
     }
 
     fn schedule(&mut self, delay: u64, happening: Happening) {
@@ -511,6 +528,7 @@ impl World {
             Happening::Healed(node, server) => self.healed(node, server),
             Happening::Start(node) => self.start(node),
             Happening::Roll(node) => self.roll(node),
+            Happening::AskDirectory(node) => self.ask_directory(node),
             Happening::DiesAgain(node, life) => self.dies_again(node, life),
             Happening::GiveUpStop(node, life) => {
                 if self.nodes[node].life == life && self.nodes[node].up {

@@ -195,6 +195,8 @@ impl Consumer {
         *state = Partition::new(epoch, position);
         let (topic, group) = (self.topic.clone(), self.group.clone());
         self.actions.push_back(LogAction::Seek { topic, group, partition, offset, epoch });
+        #[cfg(weft_mutants)]
+        let was_paused = was_paused && !crate::mutants::is(crate::mutants::Planted::StaysPaused);
         if was_paused {
             let (topic, group) = (self.topic.clone(), self.group.clone());
             self.actions.push_back(LogAction::Resume { topic, group, partition, epoch });

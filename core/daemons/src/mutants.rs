@@ -23,6 +23,12 @@ pub enum Planted {
     ClockGoesBack,
     /// An ingress forgets what may reach the log late.
     LateForgotten,
+    /// A partition that begins again stays paused.
+    StaysPaused,
+    /// Metadata that could not be published again are not tried once more.
+    NotPublishedAgain,
+    /// A directory waits for ever for a scan that hangs.
+    HungScan,
 }
 
 static PLANTED: AtomicU8 = AtomicU8::new(0);

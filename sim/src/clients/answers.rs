@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use weft_gts::text::{ParseOptions, TextValue, parse_line};
 
-use super::{Clients, Operation, Request, SeriesName};
-use crate::clients::names::series_of_line;
+use super::{Clients, How, Operation, Request, SeriesName};
+use crate::clients::names::{attributes_of_line, series_of_line};
 use crate::invariants::reads::Settled;
+use crate::invariants::refusals::{self, Meant};
 use crate::invariants::{phantoms, reads, tenancy};
 use crate::marks;
 use crate::odd;
@@ -24,7 +25,11 @@ impl Clients {
         });
         let is_script = matches!(
             request.operation,
-            Operation::Exec | Operation::Unwritable | Operation::Script { .. }
+            Operation::Exec
+                | Operation::Unwritable
+                | Operation::Limited { .. }
+                | Operation::Script { .. }
+                | Operation::Delete { how: How::Script, .. }
         );
         match known {
             Some(known) => world.mark(component, known.message),
@@ -39,23 +44,16 @@ impl Clients {
         let what =
             format!("{:?} was refused: {status} {text}, {stored:?} stored", request.operation);
         world.trace.line(world.now_ns, format_args!("client: {what}"));
-        let is_meant = match &request.operation {
-            _ if status == 503 || request.breaks => true,
-            Operation::Odd(refusal) => known.is_some_and(|known| {
-                (known.status, known.message) == (refusal.status, refusal.message)
-            }),
-            Operation::Update { values, good: Some(good), .. } if status == 400 => {
-                let values = values[..*good].to_vec();
-                if stored == Some(values.len()) {
-                    self.acknowledge(world, &values);
-                }
-                stored == Some(values.len())
-            }
-            _ => status >= 500,
-        };
-        if !is_meant {
-            world.checks.fail("refusals", what);
+        let meant = request.operation.meant();
+        if let (Operation::Update { values, .. }, Meant::BadLine(good), 400) =
+            (&request.operation, meant, status)
+            && stored == Some(good)
+        {
+            self.acknowledge(world, &values[..good]);
         }
+        let message = known.map(|known| known.message);
+        let result = refusals::check_refused(meant, request.breaks, status, message, stored);
+        world.checks.judge("refusals", result.map_err(|how| format!("{what} ({how})")));
     }
 
     pub(super) fn check_find(&self, world: &mut World, tenant: usize, request: &Request) {
@@ -70,7 +68,10 @@ impl Clients {
         let born = world.directories_born_ns();
         world.checks.found(tenant, &found, born.min(request.began_ns));
         if request.scan {
-            return world.checks.final_find(tenant, &found);
+            let described = text
+                .lines()
+                .filter_map(|line| Some((series_of_line(line)?.series, attributes_of_line(line)?)));
+            return world.checks.final_find(tenant, described.collect());
         }
         if self.embedded {
             let must = self.settled(tenant, request.began_ns);
@@ -111,6 +112,9 @@ impl Clients {
                 Ok(write) => points.insert((write.series.clone(), write.tick), value),
                 Err(what) => return world.checks.fail("no-phantom", what),
             };
+        }
+        if request.scan {
+            return world.checks.final_script(tenant, &points);
         }
         self.check_settled(world, tenant, request.began_ns, &points);
     }

@@ -15,6 +15,7 @@ use weft_daemons::contract::http::{HttpAction, RequestId};
 use weft_gts::Labels;
 use weft_wire::thrift::{ReadToken, WriteToken};
 
+use crate::invariants::refusals::{self, Meant};
 use crate::node::{Component, token_keys};
 use crate::odd::{self, Refusal};
 use crate::params::{MIX, MS, Params, SECOND};
@@ -40,12 +41,41 @@ pub enum Step {
     Response(RequestId, HttpAction),
     /// Patience ends.
     TimeOut(RequestId),
-    /// Reads everything of a tenant, after the faults: find, then fetch.
-    Scan(usize, bool),
+    /// Reads everything of a tenant, after the faults.
+    Scan(usize, Look),
     /// Somebody writes what nobody understands.
     Junk,
     /// Workers send so many requests at once, besides what they do.
     Burst(u64),
+}
+
+/// How everything is read, after the faults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Look {
+    /// A find.
+    Find,
+    /// A fetch.
+    Fetch,
+    /// A script that fetches.
+    Script,
+}
+
+impl Look {
+    const fn operation(self) -> Operation {
+        match self {
+            Self::Find => Operation::Find,
+            Self::Fetch => Operation::Fetch,
+            Self::Script => Operation::Exec,
+        }
+    }
+
+    const fn of(operation: &Operation) -> Self {
+        match operation {
+            Operation::Fetch => Self::Fetch,
+            Operation::Exec => Self::Script,
+            _ => Self::Find,
+        }
+    }
 }
 
 /// A series of a tenant.
@@ -81,6 +111,17 @@ pub struct DeleteSent {
     pub sent_ns: u64,
 }
 
+/// How a delete is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum How {
+    /// In the query.
+    Query,
+    /// As a form.
+    Form,
+    /// By a script.
+    Script,
+}
+
 /// What is asked.
 #[derive(Clone, Debug)]
 enum Operation {
@@ -96,12 +137,15 @@ enum Operation {
     Script {
         values: Vec<i64>,
         body: String,
+        /// Whether it answers what it has fetched.
+        reads: bool,
     },
     Delete {
         series: SeriesName,
         query: String,
-        /// Whether it is sent as a form.
-        is_form: bool,
+        /// From which tick to which.
+        ticks: (i64, i64),
+        how: How,
     },
     Meta {
         body: String,
@@ -111,8 +155,27 @@ enum Operation {
     Exec,
     /// A script whose result begins well and cannot be written to its end.
     Unwritable,
+    /// A script that goes beyond a limit before it writes what nobody may ever read.
+    Limited {
+        body: String,
+    },
     /// What is refused.
     Odd(&'static Refusal),
+}
+
+impl Operation {
+    /// What its client may be told.
+    fn meant(&self) -> Meant {
+        match self {
+            Self::Odd(Refusal { status, message, sent, .. }) => {
+                let always = sent.is_none_or(|sent| sent.also.is_empty());
+                Meant::Refusal { status: *status, message: *message, always }
+            }
+            Self::Update { good: Some(good), .. } => Meant::BadLine(*good),
+            Self::Unwritable | Self::Limited { .. } => Meant::Unwritable,
+            _ => Meant::Good,
+        }
+    }
 }
 
 /// A request under way.
@@ -122,6 +185,8 @@ struct Request {
     operation: Operation,
     tries: u32,
     began_ns: u64,
+    /// When the oldest directory began that lived then.
+    born_ns: u64,
     status: Option<u16>,
     /// Datapoints stored before the line that was refused.
     stored: Option<usize>,
@@ -168,7 +233,7 @@ pub struct Clients {
     /// No new operations.
     pub resting: bool,
     /// Scans that are complete.
-    pub scanned: BTreeSet<(usize, bool)>,
+    pub scanned: BTreeSet<(usize, Look)>,
     /// Scans that failed, to be tried again.
     pub scan_failures: u64,
     embedded: bool,
@@ -271,9 +336,8 @@ impl Clients {
                 let operation = self.choose(world.now_ns, worker);
                 self.send(world, worker, operation, 1, false);
             }
-            Step::Scan(tenant, fetch) => {
-                let operation = if fetch { Operation::Fetch } else { Operation::Find };
-                self.send(world, tenant * WORKERS, operation, 1, true);
+            Step::Scan(tenant, look) => {
+                self.send(world, tenant * WORKERS, look.operation(), 1, true);
             }
             Step::TimeOut(request) => {
                 if self.requests.contains_key(&request) {
@@ -369,25 +433,28 @@ impl Clients {
             );
         }
         match &request.operation {
-            Operation::Update { values, .. } | Operation::Script { values, .. } => {
+            Operation::Update { values, .. } => self.acknowledge(world, values),
+            Operation::Script { values, reads, .. } => {
                 self.acknowledge(world, values);
+                if *reads {
+                    self.check_exec(world, tenant, &request);
+                }
             }
             Operation::Find => self.check_find(world, tenant, &request),
             Operation::Fetch => self.check_fetch(world, tenant, &request),
             Operation::Exec => self.check_exec(world, tenant, &request),
-            Operation::Odd(Refusal { sent: Some(sent), .. }) if !sent.also.is_empty() => {}
-            Operation::Odd(refusal) => {
-                let what = format!("{:?} was not refused: {}", refusal.sent, refusal.message);
-                world.checks.fail("refusals", what);
+            Operation::Odd(_)
+            | Operation::Unwritable
+            | Operation::Limited { .. }
+            | Operation::Meta { .. } => {}
+            Operation::Delete { series, ticks, .. } => {
+                world.checks.deleted(series, *ticks, request.began_ns, request.born_ns);
             }
-            Operation::Unwritable => {
-                world.checks.fail("refusals", "half a result counts as whole".to_owned());
-            }
-            Operation::Delete { .. } | Operation::Meta { .. } => {}
         }
+        let result = refusals::check_answered(request.operation.meant());
+        world.checks.judge("refusals", result);
         if request.scan {
-            let is_fetch = matches!(request.operation, Operation::Fetch);
-            self.scanned.insert((tenant, is_fetch));
+            self.scanned.insert((tenant, Look::of(&request.operation)));
             return;
         }
         let leaves = request.tries > 1 && self.leaves(request.worker, &request.operation);
@@ -426,12 +493,12 @@ impl Clients {
         scan: bool,
     ) {
         if scan {
-            let is_fetch = matches!(operation, Operation::Fetch);
-            return world.schedule_client(2 * SECOND, Step::Scan(worker / WORKERS, is_fetch));
+            let step = Step::Scan(worker / WORKERS, Look::of(&operation));
+            return world.schedule_client(2 * SECOND, step);
         }
         let pause = self.random.delay(self.pause_ns / 2);
         let is_good = match &operation {
-            Operation::Odd(_) | Operation::Unwritable => false,
+            Operation::Odd(_) | Operation::Unwritable | Operation::Limited { .. } => false,
             Operation::Update { good, .. } => good.is_none(),
             _ => true,
         };

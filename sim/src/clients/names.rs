@@ -41,3 +41,9 @@ pub(super) fn series_of_line(line: &str) -> Option<SeriesName> {
     let (tenant, series) = class.strip_prefix('t')?.split_once(".s")?;
     Some(SeriesName { tenant: tenant.parse().ok()?, series: series.parse().ok()? })
 }
+
+/// The attributes of a series that a line of find names.
+pub(super) fn attributes_of_line(line: &str) -> Option<Labels> {
+    let metadata = weft_gts::text::parse_metadata(line.as_bytes()).ok()??;
+    Some(metadata.attributes)
+}

@@ -5,8 +5,8 @@ use weft_daemons::contract::http::{HttpEvent, RequestHead, RequestId};
 use weft_gts::Labels;
 use weft_wire::thrift::{ReadToken, WriteToken};
 
-use super::{Clients, Operation, PATIENCE_NS, Request, Step, WORKERS};
-use crate::clients::names::{app, class_of_all};
+use super::{Clients, How, Operation, PATIENCE_NS, Request, Step, WORKERS};
+use crate::clients::names::{app, class, class_of_all};
 use crate::node::{Component, token_keys};
 use crate::odd::{self, Refusal, Token};
 use crate::params::{MS, SECOND};
@@ -64,13 +64,25 @@ fn token_of(tenant: usize, kind: Token, component: Component) -> Option<String> 
     })
 }
 
+/// A program that leaves all values of a tenant on the stack.
+pub(super) fn fetch_by_script(tenant: usize, read: &str) -> String {
+    format!(
+        "[ '{read}' '{}' {{}} {EXEC_END} {EXEC_END} ] FETCH\n<% DROP VALUES %> LMAP FLATTEN",
+        class_of_all(tenant)
+    )
+}
+
 impl Operation {
     /// Whom it asks.
     const fn component(&self) -> Component {
         match self {
-            Self::Find | Self::Fetch | Self::Exec | Self::Unwritable | Self::Script { .. } => {
-                Component::Egress
-            }
+            Self::Find
+            | Self::Fetch
+            | Self::Exec
+            | Self::Unwritable
+            | Self::Limited { .. }
+            | Self::Script { .. }
+            | Self::Delete { how: How::Script, .. } => Component::Egress,
             Self::Odd(refusal) => refusal.component,
             Self::Update { .. } | Self::Delete { .. } | Self::Meta { .. } => Component::Ingress,
         }
@@ -119,6 +131,7 @@ impl Clients {
                 operation,
                 tries,
                 began_ns,
+                born_ns: world.directories_born_ns(),
                 status: None,
                 stored: None,
                 body: Vec::new(),
@@ -154,11 +167,20 @@ impl Clients {
             Operation::Unwritable => {
                 ("POST", "exec", String::new(), String::new(), UNWRITABLE.to_owned())
             }
-            Operation::Script { body, .. } => {
+            Operation::Script { body, .. } | Operation::Limited { body } => {
                 ("POST", "exec", String::new(), String::new(), body.clone())
             }
             Operation::Meta { body } => ("POST", "meta", String::new(), write, body.clone()),
-            Operation::Delete { query, is_form: true, .. } => {
+            Operation::Delete { series, ticks: (start, end), how: How::Script, .. } => {
+                let range = if (*start, *end) == (i64::MIN, i64::MAX) {
+                    "NULL NULL".to_owned()
+                } else {
+                    format!("{start} {end}")
+                };
+                let script = format!("'{write}' '{}{{}}' {range} 1 DELETE", class(series));
+                ("POST", "exec", String::new(), String::new(), script)
+            }
+            Operation::Delete { query, how: How::Form, .. } => {
                 header = odd::FORM;
                 ("POST", "delete", String::new(), write, query.clone())
             }
@@ -179,10 +201,9 @@ impl Clients {
             }
             Operation::Exec => {
                 let script = format!(
-                    "[ '{read}' '{}' {{}} ] FINDSTATS DROP\n\
-                     [ '{read}' '{selector}' {{}} {EXEC_END} {EXEC_END} ] FETCH\n\
-                     <% DROP VALUES %> LMAP FLATTEN",
-                    class_of_all(tenant)
+                    "[ '{read}' '{}' {{}} ] FINDSTATS DROP\n{}",
+                    class_of_all(tenant),
+                    fetch_by_script(tenant, &read)
                 );
                 ("POST", "exec", String::new(), String::new(), script)
             }

@@ -1,14 +1,18 @@
 //! What clients do next, drawn from the seed.
 
-use super::{Clients, DeleteSent, Operation, SeriesName, WORKERS, Write};
+use super::requests::fetch_by_script;
+use super::{Clients, DeleteSent, How, Operation, SeriesName, WORKERS, Write};
 use crate::clients::names::{class, named};
 use crate::odd;
+
+/// A value that no script comes to write.
+const NEVER_WRITTEN: i64 = -1;
 
 impl Clients {
     pub(super) fn choose(&mut self, now_ns: u64, worker: usize) -> Operation {
         let tenant = worker / WORKERS;
         if let Some(series) = self.leaving.remove(&worker) {
-            return self.delete(now_ns, series, "deleteall".to_owned());
+            return self.delete(now_ns, series, "deleteall".to_owned(), (i64::MIN, i64::MAX));
         }
         let total: u64 = self.mix.iter().sum();
         let mut left = self.random.below(total);
@@ -24,9 +28,9 @@ impl Clients {
                 let (a, b) = (self.tick(tenant), self.tick(tenant));
                 let (start, end) = (a.min(b), a.max(b));
                 let query = format!("start={start}&end={end}");
-                self.delete(now_ns, series, query)
+                self.delete(now_ns, series, query, (start, end))
             }
-            2 => self.delete(now_ns, series, "deleteall".to_owned()),
+            2 => self.delete(now_ns, series, "deleteall".to_owned(), (i64::MIN, i64::MAX)),
             3 => {
                 let value = self.random.below(100);
                 let body = format!("{}{{mood=m{value}}}\n", named(&series));
@@ -34,9 +38,7 @@ impl Clients {
             }
             4 => Operation::Find,
             5 => Operation::Fetch,
-            6 if self.random.chance(0.5) => self.script(now_ns, tenant),
-            6 if self.random.chance(0.1) => Operation::Unwritable,
-            6 => Operation::Exec,
+            6 => self.program(now_ns, tenant, series),
             7 => self.update(now_ns, tenant, true),
             _ => Operation::Odd(self.odd[self.random.index(self.odd.len())]),
         }
@@ -86,19 +88,55 @@ impl Clients {
         Operation::Update { values, body, good: bad_at.map(|at| at as usize), blank }
     }
 
-    /// A script that writes one datapoint.
-    fn script(&mut self, now_ns: u64, tenant: usize) -> Operation {
+    fn program(&mut self, now_ns: u64, tenant: usize, series: SeriesName) -> Operation {
+        match self.random.below(16) {
+            0..4 => self.script(now_ns, tenant, false),
+            4..8 => self.script(now_ns, tenant, true),
+            8..10 => {
+                let (a, b) = (self.tick(tenant), self.tick(tenant));
+                let is_all = self.random.chance(0.3);
+                let ticks = if is_all { (i64::MIN, i64::MAX) } else { (a.min(b), a.max(b)) };
+                self.deletes.push(DeleteSent { series: series.clone(), sent_ns: now_ns });
+                Operation::Delete { series, query: String::new(), ticks, how: How::Script }
+            }
+            10 => Operation::Unwritable,
+            11 => {
+                let body = self.writes_one(tenant, &series, NEVER_WRITTEN);
+                Operation::Limited { body: format!("1 100000 <% DROP %> FOR\n{body}") }
+            }
+            _ => Operation::Exec,
+        }
+    }
+
+    /// A script that writes one datapoint, or one that it makes of what it has fetched.
+    fn script(&mut self, now_ns: u64, tenant: usize, reads: bool) -> Operation {
         let series = self.pick(tenant);
         let tick = self.tick(tenant);
         let value = self.write(now_ns, &series, tick);
-        let body = format!(
+        let body = if reads {
+            let fetch = fetch_by_script(tenant, &self.tenants[tenant].read_token);
+            let derived = format!("DUP SIZE 0 * {value} + 'v' STORE");
+            format!("{fetch}\n{derived}\n{}", self.writes_at(tenant, &series, tick, "$v"))
+        } else {
+            self.writes_at(tenant, &series, tick, &value.to_string())
+        };
+        Operation::Script { values: vec![value], body, reads }
+    }
+
+    fn writes_one(&mut self, tenant: usize, series: &SeriesName, value: i64) -> String {
+        let tick = self.tick(tenant);
+        self.writes_at(tenant, series, tick, &value.to_string())
+    }
+
+    /// A program that writes one datapoint.
+    fn writes_at(&self, tenant: usize, series: &SeriesName, tick: i64, value: &str) -> String {
+        format!(
             "NEWGTS '{}' RENAME {{ 'k' 'v{}' }} RELABEL {tick} NaN NaN NaN {value} ADDVALUE\n\
              '{}' UPDATE",
-            class(&series),
+            class(series),
             series.series % 3,
             self.tenants[tenant].write_token
-        );
-        Operation::Script { values: vec![value], body }
+        )
     }
 
     /// A new value for a datapoint.
@@ -112,10 +150,17 @@ impl Clients {
         value
     }
 
-    fn delete(&mut self, now_ns: u64, series: SeriesName, range: String) -> Operation {
+    fn delete(
+        &mut self,
+        now_ns: u64,
+        series: SeriesName,
+        range: String,
+        ticks: (i64, i64),
+    ) -> Operation {
         let selector = format!("{}{{}}", class(&series));
         let query = format!("selector={}&{range}", weft_gts::percent::encode(&selector));
         self.deletes.push(DeleteSent { series: series.clone(), sent_ns: now_ns });
-        Operation::Delete { series, query, is_form: self.random.chance(0.3) }
+        let how = if self.random.chance(0.3) { How::Form } else { How::Query };
+        Operation::Delete { series, query, ticks, how }
     }
 }

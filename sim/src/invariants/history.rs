@@ -1,9 +1,9 @@
 //! What the log holds, understood: the history that every check refers to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use weft_daemons::contract::log::Record;
-use weft_gts::{Decoder, SeriesId, Value};
+use weft_gts::{Decoder, Labels, Metadata, SeriesId, Value};
 use weft_wire::thrift::{KafkaDataMessage, KafkaDataMessageType, decode_metadata};
 
 use crate::clients::{SeriesName, metadata_of};
@@ -43,15 +43,52 @@ pub struct Meta {
     pub removes: bool,
 }
 
+/// What a record of the metadata topic says of its series.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Said {
+    /// An update saw it, with these attributes.
+    Seen(Labels),
+    /// It has these attributes, or these besides what it had.
+    Updated {
+        /// The attributes.
+        attributes: Labels,
+        /// Whether others stay.
+        is_delta: bool,
+    },
+    /// It is gone.
+    Removed,
+}
+
+/// A record of the metadata topic, understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statement {
+    /// Of which series.
+    pub series: SeriesId,
+    /// The record's timestamp.
+    pub time_ms: i64,
+    /// What.
+    pub what: Said,
+    /// Whether it changes what is known of the series.
+    pub is_news: bool,
+}
+
 /// Everything in the log, by what it says.
 #[derive(Debug, Default)]
 pub struct History {
     /// Records of the data topic, by partition and offset.
     pub data: BTreeMap<(u32, u64), (i64, Data)>,
+    /// Records of the data topic that nobody understands, by partition and offset.
+    pub junk: BTreeSet<(u32, u64)>,
+    /// Deletes of each series: when they were appended, virtual time, and the ticks.
+    pub deletes: BTreeMap<SeriesId, Vec<(u64, i64, i64)>>,
     /// Where each value stands.
     pub values: BTreeMap<i64, Vec<(u32, u64)>>,
     /// What was said of each series, in order.
     pub metadata: BTreeMap<SeriesId, Vec<Meta>>,
+    /// The records of the metadata topic, by partition and offset.
+    pub said: BTreeMap<(u32, u64), Statement>,
+    /// Series that are there.
+    known: BTreeSet<SeriesId>,
     /// Names of series.
     pub names: BTreeMap<SeriesId, SeriesName>,
     read: BTreeMap<(&'static str, u32), u64>,
@@ -59,11 +96,18 @@ pub struct History {
 
 impl History {
     /// Reads what is new in the data topic.
-    pub fn read_data(&mut self, log: &LogModel) {
+    pub fn read_data(&mut self, now_ns: u64, log: &LogModel) {
         for partition in 0..log.partitions() {
             let records = self.fresh(DATA_TOPIC, partition, log);
             for record in records {
-                if let Some(data) = understand(&record) {
+                let (data, is_whole) = understand(&record);
+                if !is_whole {
+                    self.junk.insert((partition, record.offset));
+                }
+                if let Some(Data::Delete { series, start, end }) = data {
+                    self.deletes.entry(series).or_default().push((now_ns, start, end));
+                }
+                if let Some(data) = data {
                     self.add_data(partition, record.offset, record.timestamp_ms, data);
                 }
             }
@@ -77,6 +121,7 @@ impl History {
                 let metadata = record.value.get(16..).map(decode_metadata);
                 let Some(Ok(metadata)) = metadata else { continue };
                 let id = id_keys().series_id(&metadata);
+                self.add_metadata(partition, &record, id, &metadata);
                 // A change of attributes neither makes a series nor removes one.
                 let removes = match metadata.source.as_deref() {
                     Some("ingress") => false,
@@ -89,6 +134,34 @@ impl History {
                 }
             }
         }
+    }
+
+    fn add_metadata(
+        &mut self,
+        partition: u32,
+        record: &Record,
+        series: SeriesId,
+        metadata: &Metadata,
+    ) {
+        let attributes = metadata.attributes.clone();
+        let (what, is_news) = match metadata.source.as_deref() {
+            Some("ingress") => (Said::Seen(attributes), self.known.insert(series)),
+            Some("delete") => {
+                self.known.remove(&series);
+                (Said::Removed, true)
+            }
+            Some("ingress.metadata.update") => {
+                let is_delta = false;
+                (Said::Updated { attributes, is_delta }, self.known.contains(&series))
+            }
+            Some("ingress.metadata.update.delta") => {
+                let is_delta = true;
+                (Said::Updated { attributes, is_delta }, self.known.contains(&series))
+            }
+            _ => return,
+        };
+        let statement = Statement { series, time_ms: record.timestamp_ms, what, is_news };
+        self.said.insert((partition, record.offset), statement);
     }
 
     /// Adds a record of the data topic.
@@ -125,28 +198,36 @@ impl History {
     }
 }
 
-fn understand(record: &Record) -> Option<Data> {
-    let message = KafkaDataMessage::decode(&record.value).ok()?;
+/// What a record of the data topic says, and whether that is all of it.
+fn understand(record: &Record) -> (Option<Data>, bool) {
+    let Ok(message) = KafkaDataMessage::decode(&record.value) else { return (None, false) };
     let series = SeriesId { class_id: message.class_id, labels_id: message.labels_id };
     match message.kind {
         KafkaDataMessageType::Store => {
             let bytes = message.data.unwrap_or_default();
             let mut decoder = Decoder::new(0, &bytes, None);
             let mut points = Vec::new();
-            while let Ok(Some(point)) = decoder.next_point() {
-                if let Value::Long(value) = Value::from(point.value) {
-                    points.push((point.tick, value));
+            let is_whole = loop {
+                match decoder.next_point() {
+                    Ok(Some(point)) => {
+                        if let Value::Long(value) = Value::from(point.value) {
+                            points.push((point.tick, value));
+                        }
+                    }
+                    Ok(None) => break true,
+                    Err(_) => break false,
                 }
-            }
+            };
             let attributes = message.attributes.unwrap_or_default();
-            Some(Data::Put { series, points, by_datapoint: attributes.contains("dpts") })
+            let by_datapoint = attributes.contains("dpts");
+            (Some(Data::Put { series, points, by_datapoint }), is_whole)
         }
-        KafkaDataMessageType::Delete => Some(Data::Delete {
-            series,
-            start: message.deletion_start.unwrap_or(i64::MIN),
-            end: message.deletion_end.unwrap_or(i64::MAX),
-        }),
-        KafkaDataMessageType::Archive => None,
+        KafkaDataMessageType::Delete => {
+            let start = message.deletion_start.unwrap_or(i64::MIN);
+            let end = message.deletion_end.unwrap_or(i64::MAX);
+            (Some(Data::Delete { series, start, end }), true)
+        }
+        KafkaDataMessageType::Archive => (None, true),
     }
 }
 

@@ -12,7 +12,7 @@ pub struct Rest {
     pub behind: Option<String>,
     /// Requests that nobody has answered.
     pub unanswered: usize,
-    /// Whether writes are on their way.
+    /// Whether writes are on their way, or records to who reads them.
     pub is_written: bool,
     /// Last reads of tenants that have not succeeded.
     pub unread: usize,
@@ -36,7 +36,7 @@ pub fn check(rest: &Rest, waited_ns: u64) -> Result<(), String> {
         said.push(format!("{} requests have no answer", rest.unanswered));
     }
     if rest.is_written {
-        said.push("writes are still on their way".to_owned());
+        said.push("writes or records are still on their way".to_owned());
     }
     if rest.unread > 0 {
         said.push(format!("{} reads do not succeed", rest.unread));

@@ -15,23 +15,43 @@
 //! | [`reads`] | on the one-process platform a read sees what was acknowledged before it |
 //! | [`bounded`] | a machine never wants more at once than it has a bound for |
 //! | [`liveness`] | after the faults everything comes to rest, and everybody can read |
+//! | [`refusals`] | what was asked for, and nothing else, is refused |
+//! | [`membership`] | only the member that a partition was given to last has its commits taken |
+//! | [`rows`] | offsets of metadata are committed only after the table has their rows |
+//! | [`attributes`] | in the end a series has the attributes that the topic says |
+//! | [`convergence`] | in the end replicas answer the same, and what the topic says |
+//! | [`registration`] | in the end who serves is registered, and nobody else |
+//! | [`scripts`] | what a script fetches is what a fetch answers |
+//! | [`told`] | what is passed over is told the operator before it is committed |
+//! | [`deletes`] | a delete that was acknowledged is in the log |
+//! | [`enough`] | a run did enough to prove something |
 //!
 //! A machine that panics fails its seed as well ([`crate::panics`]).
 
 pub mod acknowledged;
+pub mod attributes;
 pub mod barrier;
 pub mod bounded;
+pub mod convergence;
+pub mod deletes;
 pub mod durable;
+pub mod enough;
 pub mod findable;
 pub mod history;
 pub mod liveness;
+pub mod membership;
 pub mod offsets;
 pub mod ownership;
 pub mod phantoms;
 pub mod reads;
+pub mod refusals;
+pub mod registration;
+pub mod rows;
+pub mod scripts;
 pub mod shards;
 pub mod standstill;
 pub mod tenancy;
+pub mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -40,17 +60,22 @@ use weft_daemons::contract::log::Topic;
 use weft_daemons::contract::peer::{Answer, FindRequest};
 use weft_daemons::contract::{ActionId, Event, LogEvent, NoTask, TableAction};
 
+use weft_gts::Labels;
+
 use crate::clients::SeriesName;
 use crate::log::LogModel;
 use crate::node::Component;
 use crate::params::{NodeKind, Params};
 use crate::table::TableModel;
 use crate::world::{Address, DATA_TOPIC, METADATA_TOPIC, STORE_GROUP};
+use convergence::Answered;
 use history::History;
+use membership::Membership;
 use offsets::Assignments;
 use ownership::Ownership;
 use shards::Shards;
 use standstill::Standstill;
+use told::Told;
 
 /// A sentence that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,11 +94,17 @@ pub struct Checks {
     shards: Shards,
     standstill: Standstill,
     assignments: Assignments,
+    membership: Membership,
+    told: Told,
     partitions: u32,
+    modulus: u32,
     /// Values that were acknowledged.
     acknowledged: BTreeSet<i64>,
     finds: BTreeMap<usize, BTreeSet<usize>>,
-    fetches: BTreeMap<usize, BTreeMap<(SeriesName, i64), i64>>,
+    /// The attributes that the last finds answered.
+    described: BTreeMap<usize, BTreeMap<usize, Labels>>,
+    fetches: BTreeMap<usize, scripts::Points>,
+    scripted: BTreeMap<usize, scripts::Points>,
     failed: Option<Violation>,
 }
 
@@ -86,10 +117,15 @@ impl Checks {
             shards: Shards::new(params.modulus),
             standstill: Standstill::default(),
             assignments: Assignments::default(),
+            membership: Membership::default(),
+            told: Told::default(),
             partitions: params.partitions,
+            modulus: params.modulus,
             acknowledged: BTreeSet::new(),
             finds: BTreeMap::new(),
+            described: BTreeMap::new(),
             fetches: BTreeMap::new(),
+            scripted: BTreeMap::new(),
             failed: None,
         }
     }
@@ -164,16 +200,39 @@ impl Checks {
     /// Records were appended.
     pub fn appended(&mut self, now_ns: u64, topic: &Topic, log: &LogModel) {
         if &**topic == DATA_TOPIC {
-            self.history.read_data(log);
+            self.history.read_data(now_ns, log);
         } else if &**topic == METADATA_TOPIC {
             self.history.read_metadata(now_ns, log);
         }
+    }
+
+    /// A machine warns its operator.
+    pub fn warned(&mut self, text: &str) {
+        self.told.warned(text);
+    }
+
+    /// A client was told that its delete is done.
+    pub fn deleted(
+        &mut self,
+        series: &SeriesName,
+        ticks: (i64, i64),
+        began_ns: u64,
+        known_since_ns: u64,
+    ) {
+        let result = deletes::check(&self.history, series, ticks, began_ns, known_since_ns);
+        self.judge("deletes", result);
+    }
+
+    /// The log tells a member something.
+    pub fn log_told(&mut self, to: Address, event: &LogEvent) {
+        self.membership.told(to, event);
     }
 
     /// A group committed a range of offsets.
     #[expect(clippy::too_many_arguments, reason = "what a commit says, and what it is about")]
     pub fn committed(
         &mut self,
+        from: Address,
         topic: &Topic,
         group: &Topic,
         partition: u32,
@@ -184,7 +243,16 @@ impl Checks {
     ) {
         let result = self.assignments.check(topic, group, partition, epoch, &range);
         self.judge("offsets", result);
+        let result = self.membership.check(from, topic, group, partition, epoch);
+        self.judge("membership", result);
+        if let Some(remainder) = group.strip_prefix("directory-").and_then(|n| n.parse().ok()) {
+            let (slice, range) = ((self.modulus, remainder), range.clone());
+            let result = rows::check(&self.history, table, slice, partition, range);
+            self.judge("rows", result);
+        }
         if &**topic == DATA_TOPIC && &**group == STORE_GROUP {
+            let result = self.told.check(&self.history, partition, range.clone());
+            self.judge("told", result);
             let result = offsets::check(&self.history, partition, range, log, table);
             self.judge("offsets", result);
         }
@@ -237,13 +305,26 @@ impl Checks {
     }
 
     /// The last find of a tenant, after everything came to rest.
-    pub fn final_find(&mut self, tenant: usize, found: &BTreeSet<usize>) {
-        self.finds.insert(tenant, found.clone());
+    pub fn final_find(&mut self, tenant: usize, described: BTreeMap<usize, Labels>) {
+        self.finds.insert(tenant, described.keys().copied().collect());
+        self.described.insert(tenant, described);
     }
 
     /// The last fetch of a tenant, after everything came to rest.
-    pub fn final_fetch(&mut self, tenant: usize, points: &BTreeMap<(SeriesName, i64), i64>) {
+    pub fn final_fetch(&mut self, tenant: usize, points: &scripts::Points) {
         self.fetches.insert(tenant, points.clone());
+    }
+
+    /// What a script of a tenant fetched, after everything came to rest.
+    pub fn final_script(&mut self, tenant: usize, points: &scripts::Points) {
+        self.scripted.insert(tenant, points.clone());
+    }
+
+    /// What each directory answered, after everything came to rest.
+    pub fn final_answers(&mut self, answers: &[(usize, u32, Answered)]) {
+        let said = attributes::fold(&self.history);
+        let result = convergence::check(&said, self.modulus, answers);
+        self.judge("convergence", result);
     }
 
     /// Everything has come to rest: what the log says is what everybody sees.
@@ -261,6 +342,16 @@ impl Checks {
             let result =
                 findable::check_final(&self.history, &expected, acknowledged, tenant, &found);
             self.judge("findable", result);
+        }
+        for (tenant, described) in std::mem::take(&mut self.described) {
+            let result = attributes::check(&self.history, tenant, &described);
+            self.judge("attributes", result);
+        }
+        for (tenant, scripted) in std::mem::take(&mut self.scripted) {
+            let nothing = scripts::Points::new();
+            let fetched = self.fetches.get(&tenant).unwrap_or(&nothing);
+            let result = scripts::check(fetched, &scripted);
+            self.judge("scripts", result);
         }
     }
 }

@@ -49,7 +49,7 @@ impl World {
         if let Some(besides) = self.meddler.besides(component, to, &event) {
             self.carry_out(to, component, besides);
         }
-        let Some(event) = self.meddler.event(component, event) else { return };
+        let Some(event) = self.meddler.event(component, to, event) else { return };
         let mark = mark_of(&event);
         self.trace.line(
             self.now_ns,
@@ -150,6 +150,7 @@ impl World {
                     _ => {}
                 }
             }
+            Meddled::Nothing => {}
         }
     }
 
@@ -182,7 +183,10 @@ impl World {
             Effect::Peer(action) => self.ask_peer(from, action),
             Effect::Http(action) => self.answer_client(from, action),
             Effect::Stopped => self.stopped(from),
-            Effect::Warn(text) => self.trace.line(self.now_ns, format_args!("  {text}")),
+            Effect::Warn(text) => {
+                self.checks.warned(&text);
+                self.trace.line(self.now_ns, format_args!("  {text}"));
+            }
             Effect::Compute(..) | Effect::Metric(_) | Effect::Ready(_) => {}
         }
     }

@@ -1,13 +1,90 @@
 //! Daemons among themselves.
 
-use weft_daemons::contract::peer::{Answer, PeerError};
+use weft_daemons::contract::peer::{Answer, FindRequest, PeerError};
 use weft_daemons::contract::{ActionId, Event, NoTask, PeerAction, PeerEvent};
+use weft_gts::selector::SelectorText;
 
 use super::{Address, Ask, Happening, Server, World};
+use crate::invariants::convergence::Answered;
 use crate::node::Component;
-use crate::params::{MS, SECOND};
+use crate::params::{MS, NodeKind, SECOND};
+
+/// Who asks directories after everything came to rest.
+const NOBODY: Address = Address { node: usize::MAX, life: 0, slot: usize::MAX };
+
+/// What a directory has answered to that.
+#[derive(Debug, Default)]
+pub(super) struct Roll {
+    ask: Option<ActionId>,
+    found: Answered,
+    is_complete: bool,
+}
 
 impl World {
+    /// Asks every directory for everything, whatever is registered.
+    pub fn call_roll(&mut self) {
+        let has_directory = |node: &NodeKind| node.directory.is_some();
+        let nodes = (0..).zip(&self.params.nodes).filter(|(_, kind)| has_directory(kind));
+        for node in nodes.map(|(node, _)| node).collect::<Vec<usize>>() {
+            self.rolls.insert(node, Roll::default());
+            self.schedule(SECOND, Happening::AskDirectory(node));
+        }
+    }
+
+    /// Directories that were asked and have not answered.
+    pub(super) fn unrolled(&self) -> usize {
+        self.rolls.values().filter(|roll| !roll.is_complete).count()
+    }
+
+    /// What each directory answered, and what it serves.
+    pub fn rolled(&self) -> Vec<(usize, u32, Answered)> {
+        let of = |(node, roll): (&usize, &Roll)| {
+            let (remainder, _) = self.params.nodes[*node].directory?;
+            Some((*node, remainder, roll.found.clone()))
+        };
+        self.rolls.iter().filter_map(of).collect()
+    }
+
+    pub(super) fn ask_directory(&mut self, node: usize) {
+        let state = &self.nodes[node];
+        let slots = state.slots.iter();
+        let slot = slots.take_while(|slot| slot.component != Component::Directory).count();
+        if !state.up || slot == state.slots.len() {
+            return self.schedule(SECOND, Happening::AskDirectory(node));
+        }
+        let directory = Address { node, life: state.life, slot };
+        self.last_ask += 1;
+        let ask = ActionId(self.last_ask);
+        self.asks.insert(ask, Ask { asker: NOBODY, stream: ask, directory });
+        self.rolls.insert(node, Roll { ask: Some(ask), ..Roll::default() });
+        let selectors = vec![SelectorText { class: "~.*".to_owned(), labels: Vec::new() }];
+        let request = FindRequest { selectors, ..FindRequest::default() };
+        self.tell_peer(directory, Event::Peer(PeerEvent::Ask { ask, request }));
+    }
+
+    fn answer_nobody(&mut self, ask: ActionId, directory: Address, answer: Answer) {
+        let Some(roll) = self.rolls.get_mut(&directory.node) else { return };
+        if roll.ask != Some(ask) {
+            return;
+        }
+        match answer {
+            Answer::Found(series) => {
+                let series = series.into_iter();
+                roll.found.extend(series.map(|metadata| (metadata.id, metadata.attributes)));
+                self.tell_peer(directory, Event::Peer(PeerEvent::AskNext { ask }));
+            }
+            Answer::End => {
+                roll.is_complete = true;
+                self.asks.remove(&ask);
+            }
+            // It is loading, or gone: once more.
+            Answer::Counted(_) | Answer::Failed(_) => {
+                self.asks.remove(&ask);
+                self.schedule(SECOND, Happening::AskDirectory(directory.node));
+            }
+        }
+    }
+
     pub(super) fn ask_peer(&mut self, from: Address, action: PeerAction) {
         match action {
             PeerAction::Find { id, instance, request, .. } => {
@@ -101,6 +178,9 @@ impl World {
     pub(super) fn answer(&mut self, ask: ActionId, answer: Answer) {
         let Some(Ask { asker, stream, directory }) = self.asks.get(&ask) else { return };
         let (asker, id, directory) = (*asker, *stream, *directory);
+        if asker == NOBODY {
+            return self.answer_nobody(ask, directory, answer);
+        }
         let lost = self.chance(self.params.faults.peer_lost, "peer lost");
         if lost || self.is_cut(directory.node, asker.node) {
             return self.break_ask(ask, "the connection broke");
@@ -119,6 +199,9 @@ impl World {
         self.checks.forget_ask(ask);
         self.tell_peer(directory, Event::Peer(PeerEvent::AskCancel { ask }));
         let answer = Answer::Failed(PeerError::Unavailable(why.to_owned()));
+        if asker == NOBODY {
+            return self.answer_nobody(ask, directory, answer);
+        }
         self.tell_peer(asker, Event::Peer(PeerEvent::Answered { id: stream, answer }));
     }
 }

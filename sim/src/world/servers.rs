@@ -120,9 +120,9 @@ impl World {
             && self.log.committed(&topic, &group, partition) == Some(offset)
             && before != Some(offset)
         {
-            let from = before.unwrap_or(0);
+            let range = before.unwrap_or(0)..offset;
             let (log, table) = (&self.log, &self.table);
-            self.checks.committed(&topic, &group, partition, epoch, from..offset, log, table);
+            self.checks.committed(from, &topic, &group, partition, epoch, range, log, table);
         }
         self.log_out(out);
     }
@@ -183,6 +183,7 @@ impl World {
         for out in out {
             match out {
                 Out::Tell(to, event) => {
+                    self.checks.log_told(to, &event);
                     let at = self.ordered(to, Server::Log, false);
                     self.schedule_at(at, Happening::Deliver(to, Event::Log(event)));
                 }

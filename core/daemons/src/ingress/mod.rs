@@ -713,6 +713,10 @@ impl Ingress {
                  to it once more, or its datapoints are not found"
             )));
         }
+        #[cfg(weft_mutants)]
+        if crate::mutants::is(crate::mutants::Planted::NotPublishedAgain) {
+            return;
+        }
         self.unpublished.push(again);
         self.unpublished_at.get_or_insert_with(|| now.mono.after(RETRY));
     }
