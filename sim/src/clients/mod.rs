@@ -169,7 +169,7 @@ impl Operation {
         match self {
             Self::Odd(Refusal { status, message, sent, .. }) => {
                 let always = sent.is_none_or(|sent| sent.also.is_empty());
-                Meant::Refusal { status: *status, message: *message, always }
+                Meant::Refusal { status: *status, message, always }
             }
             Self::Update { good: Some(good), .. } => Meant::BadLine(*good),
             Self::Unwritable | Self::Limited { .. } => Meant::Unwritable,

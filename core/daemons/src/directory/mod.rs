@@ -768,5 +768,32 @@ pub(crate) fn open_metadata_message(
 ) -> Result<Metadata, String> {
     let plain = envelope.open(&record.value).map_err(|error| error.to_string())?;
     let body = plain.get(16..).ok_or("it is shorter than its ids")?;
-    decode_metadata(body).map_err(|error| error.to_string())
+    let metadata = decode_metadata(body).map_err(|error| error.to_string())?;
+    // Bytes that are no metadata may still decode, to none of its fields.
+    if metadata.name.is_none() {
+        return Err("it has no class".to_owned());
+    }
+    Ok(metadata)
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use weft_gts::Labels;
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_metadata_makes_no_series() {
+        let envelope = Envelope::default();
+        let open = |body: &[u8]| {
+            let value = envelope.seal(&[&[0; 16], body].concat());
+            let (key, value) = (Bytes::new(), Bytes::from(value));
+            open_metadata_message(&envelope, &Record { offset: 0, timestamp_ms: 0, key, value })
+        };
+        let metadata = Metadata::new("c", Labels::new());
+        assert_eq!(open(&encode_metadata(&metadata)).map(|m| m.name), Ok(Some("c".to_owned())));
+        assert!(open(b"metadata").is_err(), "its first byte ends a structure or is no field");
+        assert_eq!(open(&[0]), Err("it has no class".to_owned()), "an empty structure");
+    }
 }
