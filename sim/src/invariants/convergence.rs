@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 
 use weft_gts::{Labels, SeriesId};
 
+use super::attributes::Either;
+
 /// What a directory answers when it is asked for everything.
 pub type Answered = BTreeMap<SeriesId, Labels>;
 
 /// Checks the answers of directories, with their nodes and their remainders.
 pub fn check(
-    said: &Answered,
+    said: &BTreeMap<SeriesId, Either>,
     modulus: u32,
     answers: &[(usize, u32, Answered)],
 ) -> Result<(), String> {
@@ -23,7 +25,7 @@ pub fn check(
                         "the directory of node {node} ({remainder}) does not know {id:?}"
                     ));
                 }
-                Some(its) if its == attributes => {}
+                Some(its) if attributes.contains(its) => {}
                 Some(its) => {
                     return Err(format!(
                         "the directory of node {node} ({remainder}) has {its:?} for {id:?}, the \
@@ -57,10 +59,12 @@ mod tests {
         let (one, two) = (series[0], series[1]);
         let mood: Labels = [("mood", "m")].into_iter().collect();
         let said = Answered::from([(one, Labels::new()), (two, mood)]);
+        let both = |(id, labels): (&SeriesId, &Labels)| (*id, [labels.clone(), labels.clone()]);
+        let topic: BTreeMap<SeriesId, Either> = said.iter().map(both).collect();
         let check = |answers: &[Answered]| {
             let answers: Vec<_> =
                 (0..).zip(answers).map(|(node, all)| (node, 0, all.clone())).collect();
-            check(&said, 2, &answers)
+            check(&topic, 2, &answers)
         };
         assert_eq!(check(&[said.clone(), said.clone()]), Ok(()));
         let less = Answered::from([(one, Labels::new())]);
