@@ -57,7 +57,8 @@ mod tests {
         let mut told = Told::default();
         assert_eq!(told.check(&history, 3, 0..5), Ok(()));
         assert!(told.check(&history, 3, 0..6).is_err());
-        assert_eq!(told.check(&history, 3, 9..2), Ok(()), "put back");
+        let back = Range { start: 9, end: 2 };
+        assert_eq!(told.check(&history, 3, back), Ok(()), "put back");
         told.warned("store: record 5 of partition 4 of data is passed over: bad MAC");
         assert!(told.check(&history, 3, 0..6).is_err(), "another partition");
         told.warned("store: record 5 of partition 3 of data: something else");
