@@ -1,6 +1,8 @@
 //! Hands directory requests and progress from machine to machine within one process, and directory
 //! requests to those of other processes ([`remote`]).
 
+#[cfg(test)]
+mod partitions;
 mod remote;
 
 use std::collections::BTreeMap;

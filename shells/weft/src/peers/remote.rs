@@ -46,6 +46,12 @@ impl Network {
         Self { client: Client::new(PATIENCE), key, signature_header, absent_labels }
     }
 
+    /// The same over another client.
+    #[cfg(test)]
+    pub(super) fn over(self, client: Client) -> Self {
+        Self { client, ..self }
+    }
+
     async fn stream(
         &self,
         address: &str,
