@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
 
 use flate2::Compression;
 use flate2::read::GzDecoder;
@@ -69,8 +70,18 @@ impl Request {
 
     /// Sends it to somebody who may go away meanwhile.
     pub(crate) fn try_send(&self, address: SocketAddr) -> std::io::Result<Reply> {
-        let mut stream = TcpStream::connect(address)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        self.send_within(address, PATIENCE)
+    }
+
+    /// Sends it to somebody who may go away meanwhile, or be silent for so long.
+    pub(crate) fn send_within(
+        &self,
+        address: SocketAddr,
+        time: Duration,
+    ) -> std::io::Result<Reply> {
+        let mut stream = TcpStream::connect_timeout(&address, time)?;
+        stream.set_read_timeout(Some(time))?;
+        stream.set_write_timeout(Some(time))?;
         stream.write_all(&self.head(self.body.len()))?;
         stream.write_all(&self.body)?;
         try_read_reply(stream)

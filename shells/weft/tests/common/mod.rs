@@ -118,6 +118,11 @@ impl Node {
         self.child.wait().expect("it has ended");
     }
 
+    /// The process's id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Has the process killed, whatever it is at; [`Node::kill`] waits for its end.
     pub(crate) fn signal_kill(&self) {
         use rustix::process::{Pid, Signal, kill_process};
