@@ -7,25 +7,33 @@
 pub mod black_box;
 pub mod clients;
 pub mod coord;
+pub mod ddmin;
 pub mod faults;
 pub mod invariants;
 pub mod log;
 pub mod marks;
+pub mod minimise;
 pub mod mutants;
 pub mod node;
 pub mod odd;
 pub mod panics;
 pub mod params;
+pub mod plan;
 pub mod random;
+pub mod record;
+pub mod story;
 pub mod table;
 pub mod trace;
 pub mod world;
+
+use std::collections::BTreeSet;
 
 use clients::Look;
 use invariants::enough::Did;
 use invariants::{Violation, enough, liveness, registration};
 use mutants::Mutant;
 use params::{MS, Params, SECOND};
+use plan::{Happened, Plan, PlanError};
 use world::{EPOCH_MS, Stats, World};
 
 /// How to run a world.
@@ -35,6 +43,8 @@ pub struct Options {
     pub mutant: Option<Mutant>,
     /// Keep every line of the trace.
     pub trace: bool,
+    /// Keep what a story is made of.
+    pub story: bool,
     /// At most so many events; 0 is no limit.
     pub steps: u64,
 }
@@ -56,21 +66,46 @@ pub struct Outcome {
     pub acknowledged: u64,
     /// The lines of the trace, when they were kept.
     pub trace: Vec<String>,
+    /// When the faults ended, nanoseconds, if they did.
+    pub calm_ns: Option<u64>,
+    /// What of a plan happened.
+    pub happened: Happened,
+    /// What a story is made of, when it was kept.
+    pub story: Vec<story::Line>,
 }
 
 /// Runs a world of a seed ([`Params::worlds`]).
 pub fn run(params: Params, options: Options) -> Outcome {
+    run_planned(params, Plan::default(), options)
+}
+
+/// Runs what a plan lets happen of a seed.
+///
+/// # Errors
+/// The seed has no such world, or it cannot be.
+pub fn replay(seed: u64, plan: &Plan, options: Options) -> Result<Outcome, PlanError> {
+    Ok(run_planned(plan.params(seed)?, plan.clone(), options))
+}
+
+fn run_planned(params: Params, plan: Plan, options: Options) -> Outcome {
     #[cfg(weft_mutants)]
     mutants::plant(options.mutant);
-    let mut world = World::new(params, options.mutant, options.trace);
+    let mut world = World::new(params, plan, options);
+    let mut calm_ns = None;
     let ran = panics::catch(|| {
-        if safety(&mut world, options.steps) && comes_to_rest(&mut world) {
+        if !safety(&mut world, options.steps) {
+            return;
+        }
+        calm_ns = Some(world.now_ns);
+        if comes_to_rest(&mut world) {
             let wall_ms = EPOCH_MS + (world.now_ns / MS) as i64;
             world.checks.finish(&world.log, &world.table, wall_ms);
             let answers = world.rolled();
             world.checks.final_answers(&answers);
-            let did = did(&mut world);
-            world.checks.judge("enough", enough::check(&did));
+            if world.plan.is_everything() {
+                let did = did(&mut world);
+                world.checks.judge("enough", enough::check(&did));
+            }
         }
     });
     world.checks.judge("panic", ran);
@@ -81,6 +116,9 @@ pub fn run(params: Params, options: Options) -> Outcome {
         acknowledged: world.acknowledged(),
         stats: world.stats.clone(),
         trace: world.trace.lines().to_vec(),
+        calm_ns,
+        happened: world.plan.happened.clone(),
+        story: world.chronicle.lines().to_vec(),
         params: world.params,
     }
 }
@@ -88,8 +126,10 @@ pub fn run(params: Params, options: Options) -> Outcome {
 /// Work and faults; whether to go on.
 fn safety(world: &mut World, steps: u64) -> bool {
     let end = world.params.safety_ns;
-    // A run goes on until it has seen enough, but not for ever.
-    while world.now_ns < end || !did(world).has_seen_enough() && world.now_ns < 4 * end {
+    // A run goes on until it has seen enough, but not for ever; one of which things are left out
+    // ends when it is to.
+    let goes_on = world.plan.is_everything();
+    while world.now_ns < end || goes_on && !did(world).has_seen_enough() && world.now_ns < 4 * end {
         if !world.step() || steps > 0 && world.stats.events >= steps {
             return false;
         }
@@ -114,14 +154,14 @@ fn comes_to_rest(world: &mut World) -> bool {
     if !waits_for(world, 0) {
         return false;
     }
-    let tenants = world.clients().tenants();
-    for tenant in 0..tenants {
+    let tenants = readers(world);
+    for tenant in tenants.iter().copied() {
         for look in [Look::Find, Look::Fetch, Look::Script] {
             world.schedule_client(SECOND, clients::Step::Scan(tenant, look));
         }
     }
     world.call_roll();
-    waits_for(world, 3 * tenants) && is_registered(world)
+    waits_for(world, 3 * tenants.len()) && is_registered(world)
 }
 
 /// Lets things happen until everybody who serves is registered, and nobody else.
@@ -138,6 +178,20 @@ fn is_registered(world: &mut World) -> bool {
         if !world.step() {
             return false;
         }
+    }
+}
+
+/// The tenants that read everything in the end: those who asked for anything, or all.
+fn readers(world: &mut World) -> BTreeSet<usize> {
+    let asked = world.plan.happened.requests.iter();
+    let asked: BTreeSet<usize> = asked.map(|(worker, _)| clients::tenant_of(*worker)).collect();
+    if world.plan.is_everything() {
+        (0..world.clients().tenants()).collect()
+    } else if asked.is_empty() {
+        // Somebody must.
+        BTreeSet::from([0])
+    } else {
+        asked
     }
 }
 

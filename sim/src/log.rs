@@ -129,6 +129,11 @@ impl LogModel {
         }
     }
 
+    /// Draws from another stream from now on.
+    pub const fn reseed(&mut self, random: Random) {
+        self.random = random;
+    }
+
     /// Partitions of a topic.
     pub const fn partitions(&self) -> u32 {
         self.partitions

@@ -42,6 +42,10 @@ pub struct Params {
     pub series: usize,
     /// Ticks that writes choose among: few make overwrites.
     pub ticks: u64,
+    /// Datapoints of an update, at most.
+    pub points: u64,
+    /// Tries of the same body, at most.
+    pub tries: u32,
     /// Time between two operations of a tenant, nanoseconds.
     pub pause_ns: u64,
     /// Whether reads wait for acknowledged writes: everything is in one process then.
@@ -181,6 +185,8 @@ impl Params {
             tenants: random.between(2, 4) as usize,
             series: random.between(2, 12) as usize,
             ticks: *random.pick(&[3, 20, 500]),
+            points: 8,
+            tries: 4,
             pause_ns: random.between(500, 2_500) * MS,
             embedded,
             faults,

@@ -12,6 +12,13 @@ impl Random {
         Self { state: seed ^ 0x6a09_e667_f3bc_c908 }
     }
 
+    /// A generator whose sequence follows from what these numbers say.
+    pub fn of(numbers: &[u64]) -> Self {
+        numbers
+            .iter()
+            .fold(Self::new(0), |random, number| Self { state: random.state ^ number }.fork())
+    }
+
     /// 64 bits.
     pub const fn next(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -25,6 +32,12 @@ impl Random {
     #[must_use]
     pub const fn fork(&mut self) -> Self {
         Self { state: self.next() }
+    }
+
+    /// 64 bits for one of several, whoever the others are.
+    #[must_use]
+    pub const fn for_whom(&self, who: u64) -> u64 {
+        Self { state: self.state ^ who.wrapping_mul(0x9e37_79b9_7f4a_7c15) }.fork().next()
     }
 
     /// A number below `n`; 0 when `n` is 0.

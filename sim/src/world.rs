@@ -26,6 +26,7 @@ use weft_daemons::contract::table::TableAction;
 use weft_daemons::contract::{ActionId, CoordAction, Event, NoTask};
 use weft_gts::SeriesId;
 
+use crate::Options;
 use crate::clients::{Clients, Step as ClientStep};
 use crate::coord::CoordModel;
 use crate::faults::Kind;
@@ -35,7 +36,9 @@ use crate::log::{LogModel, Step as LogStep};
 use crate::mutants::{Meddler, Mutant};
 use crate::node::{Component, Host, directory_path};
 use crate::params::{MS, Params, SECOND, Settings};
+use crate::plan::{Plan, Progress};
 use crate::random::Random;
+use crate::story::Chronicle;
 use crate::table::TableModel;
 use crate::trace::Trace;
 use faults::Drift;
@@ -118,6 +121,39 @@ impl Happening {
                     | TableAction::DeleteMeta { .. }
             ),
             _ => false,
+        }
+    }
+
+    /// What it is, and whom it is about.
+    const fn about(&self) -> [u64; 4] {
+        const fn address(what: u64, address: &Address) -> [u64; 4] {
+            [what, address.node as u64, address.life as u64, address.slot as u64]
+        }
+        match self {
+            Self::Deliver(to, _) => address(0, to),
+            Self::Compute(to, _) => address(1, to),
+            Self::Tick(to) => address(2, to),
+            Self::AtLog(from, _) => address(3, from),
+            Self::AtCoord(from, _) => address(4, from),
+            Self::AtTable(from, ..) => address(5, from),
+            Self::LogStep(LogStep::Pump(member, _)) => address(6, &member.address),
+            Self::LogStep(_) => [7, 0, 0, 0],
+            Self::Thaw(node) => [8, *node as u64, 0, 0],
+            Self::Session(node, server, _) => [9, *node as u64, *server as u64, 0],
+            Self::Healed(node, server) => [10, *node as u64, *server as u64, 0],
+            Self::Start(node) => [11, *node as u64, 0, 0],
+            Self::GiveUpStop(node, _) => [12, *node as u64, 0, 0],
+            Self::GoneFromLog(node, _) => [13, *node as u64, 0, 0],
+            Self::Rejoin(node, _) => [14, *node as u64, 0, 0],
+            Self::GoneFromCoord(_) => [15, 0, 0, 0],
+            Self::Fault => [16, 0, 0, 0],
+            Self::Client(ClientStep::Begin(worker)) => [17, *worker as u64, 0, 0],
+            Self::Client(ClientStep::Scan(tenant, _)) => [18, *tenant as u64, 0, 0],
+            Self::Client(_) => [19, 0, 0, 0],
+            Self::HttpOut(..) => [20, 0, 0, 0],
+            Self::Roll(node) => [21, *node as u64, 0, 0],
+            Self::DiesAgain(node, _) => [22, *node as u64, 0, 0],
+            Self::AskDirectory(node) => [23, *node as u64, 0, 0],
         }
     }
 }
@@ -218,6 +254,10 @@ pub struct World {
     pub coord: CoordModel,
     /// The checks.
     pub checks: Checks,
+    /// What of the seed happens.
+    pub plan: Progress,
+    /// What a story of the run is made of, when one is wanted.
+    pub chronicle: Chronicle,
     queue: BinaryHeap<Reverse<(u64, u64, u64)>>,
     happenings: BTreeMap<u64, Happening>,
     sequence: u64,
@@ -266,18 +306,25 @@ pub struct World {
 
 impl World {
     /// A world at its beginning.
-    pub fn new(params: Params, mutant: Option<Mutant>, keep_trace: bool) -> Self {
+    pub fn new(params: Params, plan: Plan, options: Options) -> Self {
+        let Options { mutant, trace, story, .. } = options;
         let mut random = Random::new(params.seed.wrapping_add(0x51ed_270b));
+        if let Some(streams) = plan.streams {
+            random = Random::of(&[params.seed, streams]);
+        }
         let log = LogModel::new(params.partitions, random.fork());
-        let clients = Clients::new(&params, random.fork());
+        let is_open = plan.streams.is_some();
+        let clients = Clients::new(&params, is_open, random.fork());
         let mut world = Self {
             now_ns: 0,
-            trace: Trace::new(keep_trace),
+            trace: Trace::new(trace),
             stats: Stats::default(),
             log,
             table: TableModel::new(),
             coord: CoordModel::new(),
             checks: Checks::new(&params),
+            plan: Progress::new(plan),
+            chronicle: Chronicle::new(&params, story),
             queue: BinaryHeap::new(),
             happenings: BTreeMap::new(),
             sequence: 0,
@@ -358,14 +405,29 @@ impl World {
         let Some(happening) = self.happenings.remove(&key) else { return true };
         self.now_ns = self.now_ns.max(at);
         self.stats.events += 1;
+        if let Some(streams) = self.plan.streams() {
+            self.reseed(streams, happening.about());
+        }
         self.happen(happening);
         true
+    }
+
+    /// What is drawn now follows from the moment and whom it is about ([`Plan::streams`]).
+    fn reseed(&mut self, streams: u64, about: [u64; 4]) {
+        let [what, one, two, three] = about;
+        let mut random =
+            Random::of(&[self.params.seed, streams, self.now_ns, what, one, two, three]);
+        self.net = random.fork();
+        self.chance = random.fork();
+        self.log.reseed(random.fork());
+        self.random = random;
     }
 
     /// Ends the faults: everything comes up again and stays.
     pub fn calm_down(&mut self) {
         self.calm = true;
         self.trace.line(self.now_ns, format_args!("faults end"));
+        self.chronicle.calm(self.now_ns);
         let cut: Vec<(usize, Server)> = self.cut.keys().copied().collect();
         self.log_down_until = 0;
         self.slow_until = 0;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +11,8 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use weft_sim::mutants::{self, Mutant};
 use weft_sim::params::Params;
-use weft_sim::{Options, Outcome, marks, run};
+use weft_sim::plan::Plan;
+use weft_sim::{Options, Outcome, marks, minimise, record, replay, run, story};
 
 /// Runs whole clusters of Weft's machines, deterministically and with faults, and checks what they
 /// promise.
@@ -33,6 +35,20 @@ struct Cli {
     /// Run this seed alone.
     #[arg(long, value_name = "SEED")]
     reproduce: Option<u64>,
+    /// Shrink this seed, which fails, to the least that still fails; print it as a story and as a
+    /// test.
+    #[arg(long, value_name = "SEED", conflicts_with_all = ["reproduce", "iterations", "trace"])]
+    minimise: Option<u64>,
+    /// At most so many runs to shrink a seed.
+    #[arg(long, value_name = "N", default_value_t = 2_000)]
+    minimise_runs: usize,
+    /// Leave everything out but what this text says (`--minimise` prints it), and tell the story.
+    #[arg(long, value_name = "TEXT")]
+    plan: Option<String>,
+    /// Add a row for this run to the table of runs of a record.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "sim/RECORD.md")]
+    #[arg(conflicts_with_all = ["mutant", "steps", "plan", "minimise"])]
+    record: Option<PathBuf>,
     /// Print everything that happens.
     #[arg(long)]
     trace: bool,
@@ -127,14 +143,41 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    let plan = match cli.plan.as_deref().map(str::parse::<Plan>).transpose() {
+        Ok(plan) => plan,
+        Err(error) => {
+            eprintln!("weft-sim: --plan: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    if let Some(seed) = cli.minimise {
+        return minimise_seed(seed, plan, mutant, cli.minimise_runs);
+    }
+    if let Some(plan) = plan {
+        let Some(seed) = cli.reproduce else {
+            eprintln!("weft-sim: --plan says what is left of a seed: --reproduce or --minimise it");
+            return ExitCode::from(2);
+        };
+        return follow(
+            seed,
+            &plan,
+            Options { mutant, trace: cli.trace, story: true, steps: cli.steps },
+        );
+    }
     let (first, count) = match cli.reproduce {
         Some(seed) => (seed, 1),
         None => (cli.seed, cli.iterations),
     };
-    let options = Options { mutant, trace: cli.trace, steps: cli.steps };
+    let options = Options { mutant, trace: cli.trace, story: false, steps: cli.steps };
     let began = Instant::now();
     let total = run_all(&cli, first, count, options);
     summary(&total, began.elapsed().as_secs_f64());
+    if let Some(path) = &cli.record
+        && let Err(error) = add_to_record(path, first, &total)
+    {
+        eprintln!("weft-sim: {}: {error}", path.display());
+        return ExitCode::FAILURE;
+    }
     if cli.check_marks && !check_marks(&total) {
         return ExitCode::FAILURE;
     }
@@ -278,7 +321,7 @@ fn check_marks(total: &Total) -> bool {
 
 /// The configuration of a failing seed, how it ended, and how to see it again.
 fn explain(seed: u64, mutant: Option<Mutant>) {
-    let again = Seed::run(seed, Options { mutant, trace: true, steps: 0 });
+    let again = Seed::run(seed, Options { mutant, trace: true, ..Options::default() });
     let Some(outcome) = again.outcomes().last() else { return };
     println!("\n{:#?}", outcome.params);
     let tail = outcome.trace.len().saturating_sub(60);
@@ -287,4 +330,64 @@ fn explain(seed: u64, mutant: Option<Mutant>) {
     }
     let mutant = mutant.map(|mutant| format!(" --mutant {}", mutant.name())).unwrap_or_default();
     println!("\ncargo run --profile sim --package weft-sim -- --reproduce {seed}{mutant} --trace");
+    println!("cargo run --profile sim --package weft-sim -- --minimise {seed}{mutant}");
+}
+
+/// Shrinks a seed and tells what is left of it.
+fn minimise_seed(
+    seed: u64,
+    from: Option<Plan>,
+    mutant: Option<Mutant>,
+    runs_max: usize,
+) -> ExitCode {
+    let began = Instant::now();
+    let mut say = |line: &str| eprintln!("{line}");
+    let Some(least) = minimise::minimise(seed, from, mutant, runs_max, &mut say) else {
+        eprintln!("weft-sim: seed {seed} does not fail: there is nothing to shrink");
+        return ExitCode::from(2);
+    };
+    let seconds = began.elapsed().as_secs_f64();
+    println!("Seed {seed}, what is left of it after {} runs in {seconds:.0} s.\n", least.runs);
+    println!("{}", story::tell(&least.outcome));
+    if let Some(violation) = &least.without {
+        println!("Without the bug: {}: {}\n", violation.invariant, violation.what);
+    }
+    println!("{}", story::test(seed, &least.plan, mutant, least.violation.invariant));
+    let mutant = mutant.map(|mutant| format!(" --mutant {}", mutant.name())).unwrap_or_default();
+    println!("weft-sim --reproduce {seed}{mutant} --plan '{}'", least.plan);
+    ExitCode::FAILURE
+}
+
+/// Runs what a plan leaves of a seed, and tells it.
+fn follow(seed: u64, plan: &Plan, options: Options) -> ExitCode {
+    let outcome = match replay(seed, plan, options) {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            eprintln!("weft-sim: --plan: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    let mut out = std::io::stdout().lock();
+    for line in &outcome.trace {
+        let _ = writeln!(out, "{line}");
+    }
+    let _ = writeln!(out, "{}seed {seed}: trace hash {:016x}", story::tell(&outcome), outcome.hash);
+    if outcome.violation.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// Adds a row for what was run to the record.
+fn add_to_record(path: &Path, first: u64, total: &Total) -> std::io::Result<()> {
+    let row = record::Row {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        seeds: (first, first + total.seeds.saturating_sub(1)),
+        hours: total.virtual_ns as f64 / 3.6e12,
+        events: total.events,
+        faults: total.faults.values().sum(),
+        acknowledged: total.acknowledged,
+        failed: total.failed.keys().copied().collect(),
+    };
+    let text = std::fs::read_to_string(path)?;
+    let with = record::with_row(&text, &row);
+    let with = with.ok_or_else(|| std::io::Error::other("there is no table of runs in it"))?;
+    std::fs::write(path, with)
 }

@@ -6,6 +6,7 @@
 mod answers;
 mod names;
 mod requests;
+mod said;
 mod workload;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,8 +30,13 @@ const PATIENCE_NS: u64 = 90 * SECOND;
 /// Workers of each tenant.
 const WORKERS: usize = 2;
 
-/// Tries of the same body.
-const TRIES: u32 = 4;
+/// Whose a worker is.
+pub const fn tenant_of(worker: usize) -> usize {
+    worker % BESIDES / WORKERS
+}
+
+/// Workers as a plan numbers them when they do something besides what they do in order.
+const BESIDES: usize = 1_000;
 
 /// What a client does next.
 #[derive(Debug)]
@@ -213,6 +219,12 @@ pub struct Clients {
     pause_ns: u64,
     ticks: u64,
     series: usize,
+    /// Datapoints of an update, at most.
+    points: u64,
+    /// Tries of the same body, at most.
+    tries: u32,
+    /// Workers begin whatever has become of what they asked before ([`crate::plan::Plan::streams`]).
+    is_open: bool,
     leaves: f64,
     /// What a worker is about to delete whole, and leave.
     leaving: BTreeMap<usize, SeriesName>,
@@ -247,7 +259,7 @@ struct Tenant {
 
 impl Clients {
     /// The clients of a run.
-    pub fn new(params: &Params, mut random: Random) -> Self {
+    pub fn new(params: &Params, is_open: bool, mut random: Random) -> Self {
         let keys = token_keys();
         let tenants = (0..params.tenants)
             .map(|tenant| {
@@ -278,7 +290,8 @@ impl Clients {
             tenants,
             requests: BTreeMap::new(),
             last_request: 0,
-            last_value: 0,
+            // Of the same length whoever else writes.
+            last_value: if is_open { 1_000 } else { 0 },
             random,
             mix: params.mix,
             odd: odd::sent(params.extras),
@@ -287,6 +300,9 @@ impl Clients {
             pause_ns: params.pause_ns,
             ticks: params.ticks,
             series: params.series,
+            points: params.points,
+            tries: params.tries,
+            is_open,
             leaves: params.leaves,
             leaving: BTreeMap::new(),
             left: BTreeSet::new(),
@@ -323,6 +339,11 @@ impl Clients {
         self.tenants.len()
     }
 
+    /// Draws from another stream from now on.
+    pub const fn reseed(&mut self, random: Random) {
+        self.random = random;
+    }
+
     /// Does a step.
     pub fn step(&mut self, world: &mut World, step: Step) {
         match step {
@@ -333,8 +354,7 @@ impl Clients {
                     *surplus = surplus.saturating_sub(1);
                     return;
                 }
-                let operation = self.choose(world.now_ns, worker);
-                self.send(world, worker, operation, 1, false);
+                self.begin_operation(world, worker);
             }
             Step::Scan(tenant, look) => {
                 self.send(world, tenant * WORKERS, look.operation(), 1, true);
@@ -351,19 +371,82 @@ impl Clients {
                     if self.resting {
                         return;
                     }
-                    let worker = self.random.index(self.tenants.len() * WORKERS);
-                    *self.surplus.entry(worker).or_default() += 1;
-                    let operation = self.choose(world.now_ns, worker);
-                    self.send(world, worker, operation, 1, false);
+                    self.besides(world);
                 }
             }
             Step::Junk => {
                 if !self.resting {
-                    world.junk(self.random.fork());
+                    let random = self.random.fork();
+                    if world.strikes(true, "junk") {
+                        world.junk(random);
+                    }
                     let again = self.random.delay(self.junk_period_ns);
                     world.schedule_client(again, Step::Junk);
                 }
             }
+        }
+    }
+
+    /// The next operation of a worker, if it is to be.
+    fn begin_operation(&mut self, world: &mut World, worker: usize) {
+        if self.is_open {
+            let again = self.random.delay(self.pause_ns);
+            world.schedule_client(again, Step::Begin(worker));
+            let is_free = !self.requests.values().any(|request| request.worker == worker);
+            if !world.plan.request(worker, is_free) {
+                return;
+            }
+        }
+        let operation = self.choose(world.now_ns, worker);
+        if !self.is_open && !world.plan.request(worker, true) {
+            self.forget(&operation);
+            let pause = self.random.delay(self.pause_ns);
+            return self.goes_on(world, worker, pause);
+        }
+        self.send(world, worker, operation, 1, false);
+    }
+
+    /// A worker sends a request besides what it does.
+    fn besides(&mut self, world: &mut World) {
+        let worker = self.random.index(self.tenants.len() * WORKERS);
+        let next = self.is_open.then(|| self.random.fork());
+        let operation = self.choose(world.now_ns, worker);
+        if world.plan.request(BESIDES + worker, true) {
+            if !self.is_open {
+                *self.surplus.entry(worker).or_default() += 1;
+            }
+            self.send(world, worker, operation, 1, false);
+        } else {
+            self.forget(&operation);
+        }
+        if let Some(next) = next {
+            self.random = next;
+        }
+    }
+
+    /// What was chosen is not sent.
+    fn forget(&mut self, operation: &Operation) {
+        match operation {
+            Operation::Update { values, .. } | Operation::Script { values, .. } => {
+                for value in values {
+                    self.writes.remove(value);
+                }
+                for known in self.by_point.values_mut() {
+                    known.retain(|value| !values.contains(value));
+                }
+                self.by_point.retain(|_, known| !known.is_empty());
+            }
+            Operation::Delete { .. } => {
+                self.deletes.pop();
+            }
+            _ => {}
+        }
+    }
+
+    /// A worker is done with an operation.
+    fn goes_on(&self, world: &mut World, worker: usize, pause: u64) {
+        if !self.is_open {
+            world.schedule_client(pause, Step::Begin(worker));
         }
     }
 
@@ -407,6 +490,7 @@ impl Clients {
             _ => 2,
         };
         self.outcomes[outcome] += 1;
+        world.chronicle.answered(world.now_ns, id, status, &request.body);
         world
             .trace
             .line(world.now_ns, format_args!("client {tenant} {:?} {status:?}", request.operation));
@@ -459,7 +543,7 @@ impl Clients {
         }
         let leaves = request.tries > 1 && self.leaves(request.worker, &request.operation);
         let pause = self.random.delay(if leaves { MS } else { self.pause_ns });
-        world.schedule_client(pause, Step::Begin(request.worker));
+        self.goes_on(world, request.worker, pause);
     }
 
     /// Whether a worker now deletes a series that it has written, whole, and writes it no more: what
@@ -502,7 +586,7 @@ impl Clients {
             Operation::Update { good, .. } => good.is_none(),
             _ => true,
         };
-        if is_good && tries < TRIES && !self.resting && self.random.chance(0.6) {
+        if is_good && tries < self.tries && !self.resting && self.random.chance(0.6) {
             // Deletes are sent anew: they may take what was written since.
             if let Operation::Delete { series, .. } = &operation {
                 let series = series.clone();
@@ -510,7 +594,7 @@ impl Clients {
             }
             return self.send(world, worker, operation, tries + 1, scan);
         }
-        world.schedule_client(pause, Step::Begin(worker));
+        self.goes_on(world, worker, pause);
     }
 
     fn acknowledge(&mut self, world: &mut World, values: &[i64]) {

@@ -108,6 +108,11 @@ impl Clients {
         let Some((head, body)) = self.asked(worker / WORKERS, &operation) else { return };
         let is_post = head.method == "POST";
         world.open(request, place);
+        if world.chronicle.is_kept() {
+            let what = self.said(&operation);
+            let who = (worker / WORKERS, place.node);
+            world.chronicle.sent(world.now_ns, request, who, tries, &what);
+        }
         world.send(request, MS, HttpEvent::Head { request, head });
         let mut parts = Vec::new();
         let mut rest = &body[..];
@@ -117,7 +122,10 @@ impl Clients {
             rest = &rest[length..];
         }
         parts.reverse();
-        let breaks = is_post && !self.resting && self.random.chance(self.breaks);
+        let breaks = is_post && {
+            let is_drawn = !self.resting && self.random.chance(self.breaks);
+            world.strikes(is_drawn, "request broken")
+        };
         if breaks {
             // They are sent last first: what is left out is the end.
             parts.drain(..self.random.index(parts.len()));
@@ -144,7 +152,8 @@ impl Clients {
         self.send_parts(world, request);
         world.schedule_client(PATIENCE_NS, Step::TimeOut(request));
         let cut = world.params.faults.client_cut;
-        if !self.resting && self.random.chance(cut) {
+        let is_cut = !self.resting && self.random.chance(cut);
+        if world.strikes(is_cut, "client cut") {
             let when = self.random.below(2 * SECOND);
             world.schedule_client(when, Step::TimeOut(request));
         }

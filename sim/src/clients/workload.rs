@@ -62,7 +62,7 @@ impl Clients {
     fn update(&mut self, now_ns: u64, tenant: usize, is_bad: bool) -> Operation {
         let (mut values, mut body) = (Vec::new(), String::new());
         let mut last: Option<usize> = None;
-        let count = self.random.between(1, 8);
+        let count = self.random.between(1, 8).min(self.points);
         let bad_at = is_bad.then(|| self.random.below(count));
         for index in 0..count {
             if bad_at == Some(index) {

@@ -100,7 +100,7 @@ impl History {
         for partition in 0..log.partitions() {
             let records = self.fresh(DATA_TOPIC, partition, log);
             for record in records {
-                let (data, is_whole) = understand(&record);
+                let (data, is_whole) = understand(&record.value);
                 if !is_whole {
                     self.junk.insert((partition, record.offset));
                 }
@@ -118,8 +118,7 @@ impl History {
     pub fn read_metadata(&mut self, now_ns: u64, log: &LogModel) {
         for partition in 0..log.partitions() {
             for record in self.fresh(METADATA_TOPIC, partition, log) {
-                let metadata = record.value.get(16..).map(decode_metadata);
-                let Some(Ok(metadata)) = metadata else { continue };
+                let Some(metadata) = understand_metadata(&record.value) else { continue };
                 let id = id_keys().series_id(&metadata);
                 self.add_metadata(partition, &record, id, &metadata);
                 // A change of attributes neither makes a series nor removes one.
@@ -199,8 +198,8 @@ impl History {
 }
 
 /// What a record of the data topic says, and whether that is all of it.
-fn understand(record: &Record) -> (Option<Data>, bool) {
-    let Ok(message) = KafkaDataMessage::decode(&record.value) else { return (None, false) };
+pub fn understand(value: &[u8]) -> (Option<Data>, bool) {
+    let Ok(message) = KafkaDataMessage::decode(value) else { return (None, false) };
     let series = SeriesId { class_id: message.class_id, labels_id: message.labels_id };
     match message.kind {
         KafkaDataMessageType::Store => {
@@ -229,6 +228,11 @@ fn understand(record: &Record) -> (Option<Data>, bool) {
         }
         KafkaDataMessageType::Archive => (None, true),
     }
+}
+
+/// The metadata that the value of a record of their topic says.
+pub fn understand_metadata(value: &[u8]) -> Option<Metadata> {
+    value.get(16..).and_then(|value| decode_metadata(value).ok())
 }
 
 fn name_of(class: &str) -> Option<SeriesName> {

@@ -41,12 +41,16 @@ impl World {
         let again = self.chance.delay(self.params.faults.period_ns);
         self.schedule(again, Happening::Fault);
         let fault = Fault::draw(&self.params, &mut self.chance);
+        if !self.plan.fault() {
+            return;
+        }
         let Fault { kind, node, other, lasts_ns, .. } = fault;
         *self.stats.faults.entry(kind).or_default() += 1;
         self.trace.line(
             self.now_ns,
             format_args!("fault {kind:?} n{node} {other} for {} ms", lasts_ns / MS),
         );
+        self.chronicle.fault(self.now_ns, &fault);
         self.checks.look(self.now_ns, &self.log);
         self.excuse(&fault);
         self.do_fault(&fault);

@@ -59,8 +59,15 @@ impl World {
     }
 
     pub(super) fn chance(&mut self, probability: f64, name: &'static str) -> bool {
-        let happens = !self.calm && probability > 0.0 && self.chance.chance(probability);
+        let is_drawn = !self.calm && probability > 0.0 && self.chance.chance(probability);
+        self.strikes(is_drawn, name)
+    }
+
+    /// Whether something goes wrong with a single action, for which it was drawn or not.
+    pub fn strikes(&mut self, is_drawn: bool, name: &'static str) -> bool {
+        let happens = !self.calm && self.plan.strikes(self.now_ns, name, is_drawn);
         if happens {
+            self.chronicle.strike(self.now_ns, name);
             *self.stats.action_faults.entry(name).or_default() += 1;
         }
         happens

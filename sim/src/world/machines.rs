@@ -56,6 +56,7 @@ impl World {
             format_args!("n{}.{} {component:?} < {mark}{}", to.node, to.life, EventDetail(&event)),
         );
         self.mark(component, mark);
+        self.chronicle.told(self.now_ns, to, component, mark, &event);
         self.checks.told(self.now_ns, to, component, &event);
         let now = self.clock(to.node);
         self.nodes[to.node].slots[to.slot].host.handle(now, event);
@@ -173,6 +174,7 @@ impl World {
             );
         }
         self.mark(component, mark);
+        self.chronicle.wants(self.now_ns, from, component, mark, &effect);
         match effect {
             Effect::Log(action) => self.ask_log(from, action),
             Effect::Table(action) => {

@@ -26,6 +26,7 @@ impl World {
         let kind = self.params.nodes[node];
         self.trace.line(self.now_ns, format_args!("n{node}.{life} starts"));
         let settings = self.nodes[node].settings;
+        self.chronicle.node(self.now_ns, node, kind, true);
         let hosts = machines(&self.params, settings, kind, &instance, seed);
         self.nodes[node].slots = hosts
             .into_iter()
@@ -79,6 +80,7 @@ impl World {
         let life = self.nodes[node].life;
         self.nodes[node].up = false;
         self.trace.line(self.now_ns, format_args!("n{node}.{life} is gone"));
+        self.chronicle.node(self.now_ns, node, self.params.nodes[node], false);
         if self.params.embedded {
             let chance = &mut self.chance;
             self.table.lose_unflushed(|| chance.chance(0.7));

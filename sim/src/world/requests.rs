@@ -14,6 +14,9 @@ use crate::params::{MS, SECOND};
 impl World {
     pub(super) fn client(&mut self, step: ClientStep) {
         let Some(mut clients) = self.clients.take() else { return };
+        if self.plan.streams().is_some() {
+            clients.reseed(self.random.fork());
+        }
         clients.step(self, step);
         self.clients = Some(clients);
     }
@@ -31,7 +34,16 @@ impl World {
                 }
             }
         }
-        if places.is_empty() { None } else { Some(*self.random.pick(&places)) }
+        if places.is_empty() {
+            return None;
+        }
+        if self.plan.streams().is_none() {
+            return Some(*self.random.pick(&places));
+        }
+        // Which one it is does not depend on who else is there.
+        let random = self.random.fork();
+        let rank = |place: &Address| random.for_whom(place.node as u64);
+        places.into_iter().max_by_key(rank)
     }
 
     /// A client opens a request.
