@@ -140,7 +140,7 @@ impl<'a> Shrinker<'a> {
             if least.as_ref().is_none_or(|least| size(&plan) < size(least)) {
                 least = Some(plan);
             }
-            if least.as_ref().is_some_and(|least| is_short(least)) {
+            if least.as_ref().is_some_and(is_short) {
                 break;
             }
         }

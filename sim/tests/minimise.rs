@@ -49,7 +49,7 @@ fn a_write_behind_a_delete() {
 
 #[test]
 fn a_cache_that_is_stale() {
-    let least = shrink("stale-cache-after-delete", 1, "streams=0 safety=60000");
+    let least = shrink("stale-cache-after-delete", 1, "streams=0 safety=300000");
     assert_eq!(least.violation.invariant, "findable");
 }
 
