@@ -105,7 +105,7 @@ mod tests {
     fn what_was_freed_is_given_back() {
         // Small pieces, so that none of them is a mapping of its own, and one that is kept behind.
         let pieces: Vec<Vec<u8>> = (0..1_000_000).map(|_| vec![1; 100]).collect();
-        let kept = vec![2_u8; 100];
+        let kept = Box::new([2_u8; 100]);
         let full = held().expect("the status of this process");
         drop(pieces);
         give_back();
