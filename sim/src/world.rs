@@ -164,6 +164,8 @@ struct Node {
     up: bool,
     stopping: BTreeSet<usize>,
     born_ns: u64,
+    /// When its process ended last.
+    gone_ns: u64,
     /// Wall clock against virtual time, nanoseconds.
     skew_ns: i64,
     /// How fast its clocks run, in billionths.
@@ -373,6 +375,7 @@ impl World {
                 up: false,
                 stopping: BTreeSet::new(),
                 born_ns: 0,
+                gone_ns: 0,
                 skew_ns,
                 rate,
                 drift: Drift::default(),

@@ -74,13 +74,15 @@ impl Applied {
     /// How far the request is. Once it is told that it may read, or cannot, it is forgotten.
     pub(crate) fn progress(&mut self, now: Now, request: RequestId) -> Progress {
         let Some(waiting) = self.waiting.get_mut(&request) else { return Progress::Reached };
-        let applied = &self.applied;
-        waiting.ends.retain(|(place, end)| {
-            *end > 0 && applied.get(place).is_none_or(|offset| offset < end)
-        });
+        // All at once: a partition that was there may begin again while another one is waited for,
+        // and shows what was overwritten until it is there again.
+        let is_applied = |(place, end): &((Topic, u32), u64)| {
+            *end == 0 || self.applied.get(place).is_some_and(|offset| offset >= end)
+        };
+        let is_reached = waiting.asked.is_empty() && waiting.ends.iter().all(is_applied);
         let progress = if let Some(reason) = &waiting.failed {
             Progress::Failed(format!("The log cannot say what is to be read: {reason}"))
-        } else if waiting.asked.is_empty() && waiting.ends.is_empty() {
+        } else if is_reached {
             Progress::Reached
         } else if waiting.until <= now.mono {
             Progress::Failed(format!(
@@ -172,6 +174,21 @@ mod tests {
         assert_eq!(applied.ends(asked, Ok(vec![(0, 5), (1, 0)])), Some(RequestId(1)));
         assert_eq!(applied.progress(now(0), RequestId(1)), Progress::Waiting);
         assert_eq!(applied.applied(topic, 0, 5), [RequestId(1)]);
+        assert_eq!(applied.progress(now(0), RequestId(1)), Progress::Reached);
+    }
+
+    #[test]
+    fn a_partition_that_begins_again_is_waited_for_once_more() {
+        let topic = Topic::from("data");
+        let mut applied = Applied::new([topic.clone()]);
+        let asked = begin(&mut applied);
+        applied.applied(topic.clone(), 0, 5);
+        applied.ends(asked, Ok(vec![(0, 5), (1, 4)]));
+        assert_eq!(applied.progress(now(0), RequestId(1)), Progress::Waiting);
+        applied.applied(topic.clone(), 0, 2);
+        applied.applied(topic.clone(), 1, 4);
+        assert_eq!(applied.progress(now(0), RequestId(1)), Progress::Waiting);
+        applied.applied(topic, 0, 5);
         assert_eq!(applied.progress(now(0), RequestId(1)), Progress::Reached);
     }
 

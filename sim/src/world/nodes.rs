@@ -79,6 +79,7 @@ impl World {
     pub(super) fn down(&mut self, node: usize, orderly: bool) {
         let life = self.nodes[node].life;
         self.nodes[node].up = false;
+        self.nodes[node].gone_ns = self.now_ns;
         self.trace.line(self.now_ns, format_args!("n{node}.{life} is gone"));
         self.chronicle.node(self.now_ns, node, self.params.nodes[node], false);
         if self.params.embedded {

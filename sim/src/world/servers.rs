@@ -19,6 +19,9 @@ use crate::log::Out;
 use crate::params::{MS, SECOND};
 use crate::random::Random;
 
+/// How long after a process died what it has sent still arrives, nanoseconds.
+const ON_THE_WIRE_NS: u64 = 20 * MS;
+
 /// Bytes of a record that makes a consumer's queue full with three others.
 const LARGE_BYTES: usize = 5 << 20;
 
@@ -83,9 +86,12 @@ impl World {
 
     pub(super) fn at_log(&mut self, from: Address, action: LogAction) {
         // What was sent before a process died may still arrive; subscriptions are gone with it. So
-        // is what was given up: README.md, "What is not promised".
+        // is what was given up, or would arrive later than who asked can learn of the death and ask
+        // another: README.md, "What is not promised".
+        let is_on_the_wire = || self.now_ns <= self.nodes[from.node].gone_ns + ON_THE_WIRE_NS;
         let is_call = match &action {
-            LogAction::Append { id, .. } => *id != ActionId(u64::MAX) || from.slot == usize::MAX,
+            LogAction::Append { .. } if from.slot == usize::MAX => true,
+            LogAction::Append { id, .. } => *id != ActionId(u64::MAX) && is_on_the_wire(),
             LogAction::Commit { .. } => true,
             _ => false,
         };
