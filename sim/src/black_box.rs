@@ -7,7 +7,7 @@
 //!
 //! | sentence | does not hold when |
 //! |---|---|
-//! | `acknowledged` | what was acknowledged is not there and no delete can have taken it; or something older is there instead |
+//! | `acknowledged` | what was acknowledged, or newer, is not there and no delete can have taken it |
 //! | `deletes` | what an acknowledged delete took is there |
 //! | `phantoms` | what is there was never asked for, or is there twice |
 //! | `findable` | a series of something acknowledged is not found and no delete can have taken it |
