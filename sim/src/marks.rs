@@ -16,9 +16,9 @@ const KINDS: &[(Component, &str)] = &[
         Directory,
         "answer|ask|ask cancel|ask ends|ask next|assigned|cancel|changed|commit|\
          commit failed|commit refused|committed|connected|create|delete meta|\
-         disconnected|done|ends|ends failed|get|has applied|next|no node|node|\
+         disconnected|done|ends|ends failed|get|gone rows|has applied|next|no node|node|\
          not done|not ready|pause|put meta|ready|records|resume|revoked|rows|\
-         scan meta|seek|stop|stopped|stream broke|stream ended|subscribe|tick|\
+         save snapshot|scan meta|seek|snapshot|stop|stopped|stream broke|stream ended|subscribe|tick|\
          write failed|written",
     ),
     (
@@ -59,6 +59,7 @@ const METRICS: &[(&str, Component, &str)] = &[
     ("directory/mod.rs", Directory, "weft_directory_series"),
     ("directory/mod.rs", Directory, "weft_directory_classes"),
     ("directory/mod.rs", Directory, "weft_directory_dropped_records_total"),
+    ("directory/mod.rs", Directory, "weft_directory_snapshots_total"),
     ("ingress/mod.rs", Ingress, "weft_ingress_datapoints_total"),
     ("ingress/mod.rs", Ingress, "weft_ingress_metadata_republished_total"),
     ("ingress/mod.rs", Ingress, "weft_ingress_metadata_cache_entries"),
@@ -77,6 +78,7 @@ const WARNINGS: &[(&str, Component, &str)] = &[
     ("directory/mod.rs", Directory, "directory: cannot read what is stored: {reason}; "),
     ("directory/mod.rs", Directory, "directory: {error}; trying again"),
     ("directory/mod.rs", Directory, "directory: cannot register: {error}"),
+    ("directory/mod.rs", Directory, "directory: no snapshot of the index is kept, "),
     ("directory/mod.rs", Directory, "directory: {what} is passed over: {reason}"),
     ("ingress/mod.rs", Ingress, "ingress: metadata of series "),
     ("ingress/mod.rs", Ingress, "ingress: a topic ({} or {}) cannot be used: {reason}; "),
@@ -215,6 +217,7 @@ mod tests {
         ("TableAction::DeleteMeta {", &["delete meta", "written", "write failed"]),
         ("TableAction::Fetch {", &["fetch", "points", "stream ended", "stream broke"]),
         ("TableAction::ScanMeta {", &["scan meta", "rows", "stream ended", "stream broke"]),
+        ("TableAction::SaveSnapshot {", &["save snapshot", "snapshot", "gone rows"]),
         ("TableAction::Next {", &["next"]),
         ("TableAction::Cancel {", &["cancel"]),
         ("CoordAction::Create {", &["create", "done", "not done"]),

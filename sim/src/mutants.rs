@@ -88,6 +88,8 @@ mutants! {
     #[cfg(weft_mutants)]
     HungScan "hung-scan-waited-for" "A directory waits for ever for a scan that hangs.",
     #[cfg(weft_mutants)]
+    SnapshotAhead "snapshot-ahead-of-rows" "A directory saves a snapshot before its rows are written.",
+    #[cfg(weft_mutants)]
     ClockGoesBack "clock-goes-back" "Cells have their records' timestamps even where the log's clock went back.",
     #[cfg(weft_mutants)]
     LateForgotten "late-forgotten" "An ingress forgets what may reach the log late.",
@@ -107,6 +109,7 @@ pub fn plant(mutant: Option<Mutant>) {
         Some(Mutant::StaysPaused) => Planted::StaysPaused,
         Some(Mutant::NotPublishedAgain) => Planted::NotPublishedAgain,
         Some(Mutant::HungScan) => Planted::HungScan,
+        Some(Mutant::SnapshotAhead) => Planted::SnapshotAhead,
         Some(Mutant::LateForgotten) => Planted::LateForgotten,
         _ => Planted::Nothing,
     });

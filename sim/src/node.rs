@@ -254,6 +254,7 @@ fn directory(
         activity_window_ms: None,
         ids: id_keys(),
         absent_labels: false,
+        snapshot_rows_min: params.embedded.then_some(3),
         service: None,
     }
 }

@@ -43,6 +43,9 @@ pub struct TableModel {
     /// The newest timestamps with which each row was ever written, and deleted.
     row_times: BTreeMap<SeriesId, (Option<i64>, Option<i64>)>,
     streams: BTreeMap<(Address, ActionId), Stream>,
+    /// The snapshot that there is, and the one that is saved.
+    snapshot: Option<Snapshot>,
+    begun: Option<Snapshot>,
     /// Up to which timestamp a delete took cells of a datapoint: what comes late with such a
     /// timestamp is not seen until a compaction.
     marks: BTreeMap<(SeriesId, i64), Mark>,
@@ -87,6 +90,15 @@ struct Before {
     written: Option<BTreeSet<i64>>,
 }
 
+/// A snapshot of what a directory made of the rows.
+#[derive(Debug)]
+struct Snapshot {
+    tag: u64,
+    pieces: Vec<Bytes>,
+    /// Rows that changed since it was begun.
+    changed: BTreeSet<SeriesId>,
+}
+
 /// What is left of a stream.
 #[derive(Debug)]
 enum Stream {
@@ -94,6 +106,8 @@ enum Stream {
     Points { request: FetchRequest, next: usize, chunks: Vec<Columns> },
     /// Rows behind `last`.
     Rows { slice: Slice, last: Option<SeriesId> },
+    /// Pieces of a snapshot and rows that changed since, the last first.
+    Snapshot { pieces: Vec<Bytes>, changed: Vec<SeriesId> },
 }
 
 impl TableModel {
@@ -163,9 +177,22 @@ impl TableModel {
                 self.streams.insert((from, id), stream);
                 None
             }
-            TableAction::ScanMeta { id, slice } => {
-                self.streams.insert((from, id), Stream::Rows { slice, last: None });
+            TableAction::ScanMeta { id, slice, snapshot } => {
+                let kept = self.snapshot.as_ref().filter(|kept| Some(kept.tag) == snapshot);
+                let stream = match kept {
+                    Some(kept) => Stream::Snapshot {
+                        pieces: kept.pieces.iter().rev().cloned().collect(),
+                        changed: kept.changed.iter().copied().collect(),
+                    },
+                    None => Stream::Rows { slice, last: None },
+                };
+                self.streams.insert((from, id), stream);
                 None
+            }
+            TableAction::SaveSnapshot { id, tag, is_first, is_last, piece } => {
+                let is_kept = kept(SeriesId { class_id: 0, labels_id: 0 }, 0);
+                let result = outcome(is_kept && self.save(tag, is_first, is_last, piece), ());
+                Some(TableEvent::Written { id, result })
             }
             TableAction::Next { id } => self.next(wall_ms, from, id),
             TableAction::Cancel { id } => {
@@ -186,6 +213,7 @@ impl TableModel {
     pub fn reads_next(&self, from: Address, id: ActionId) -> Option<SeriesId> {
         match self.streams.get(&(from, id))? {
             Stream::Points { chunks, .. } if !chunks.is_empty() => None,
+            Stream::Snapshot { .. } => None,
             Stream::Points { request, next, .. } => request.series.get(*next).copied(),
             Stream::Rows { slice, last } => self.rows_after(*slice, *last).next().map(|(id, _)| id),
         }
@@ -243,7 +271,28 @@ impl TableModel {
         });
     }
 
+    /// One more piece of a snapshot; whether there is what it belongs to.
+    fn save(&mut self, tag: u64, is_first: bool, is_last: bool, piece: Bytes) -> bool {
+        if is_first {
+            self.begun = Some(Snapshot { tag, pieces: Vec::new(), changed: BTreeSet::new() });
+        }
+        let Some(begun) = &mut self.begun else { return false };
+        begun.pieces.push(piece);
+        if is_last {
+            self.snapshot = self.begun.take();
+        }
+        true
+    }
+
+    /// A row is about to change.
+    fn change_row(&mut self, series: SeriesId) {
+        for snapshot in self.snapshot.iter_mut().chain(&mut self.begun) {
+            snapshot.changed.insert(series);
+        }
+    }
+
     fn put_row(&mut self, put: MetaPut) {
+        self.change_row(put.series);
         let (written, _) = self.row_times.entry(put.series).or_default();
         *written = Some(put.cell_ms).max(*written);
         let mark = self.row_marks.get(&put.series);
@@ -256,6 +305,7 @@ impl TableModel {
     }
 
     fn delete_row(&mut self, made_ms: i64, series: SeriesId, until_ms: i64) {
+        self.change_row(series);
         let (_, deleted) = self.row_times.entry(series).or_default();
         *deleted = Some(until_ms).max(*deleted);
         if self.rows.get(&series).is_some_and(|(cell_ms, _)| *cell_ms <= until_ms) {
@@ -403,6 +453,13 @@ impl TableModel {
                 *last = rows.last().map(|(series, _)| *series);
                 (!rows.is_empty()).then_some(TableEvent::Rows { id, rows })
             }
+            Stream::Snapshot { pieces, changed } => match pieces.pop() {
+                Some(piece) => Some(TableEvent::Snapshot { id, piece }),
+                None => changed.pop().map(|series| match self.rows.get(&series) {
+                    Some((_, row)) => TableEvent::Rows { id, rows: vec![(series, row.clone())] },
+                    None => TableEvent::Gone { id, series: vec![series] },
+                }),
+            },
         };
         let Some(event) = event else { return Some(TableEvent::End { id, result: Ok(()) }) };
         self.streams.insert((from, id), stream);

@@ -27,6 +27,8 @@ pub enum Planted {
     StaysPaused,
     /// Metadata that could not be published again are not tried once more.
     NotPublishedAgain,
+    /// A directory saves a snapshot before its rows are written.
+    SnapshotAhead,
     /// A directory waits for ever for a scan that hangs.
     HungScan,
 }

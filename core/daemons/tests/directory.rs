@@ -49,6 +49,7 @@ fn config() -> DirectoryConfig {
         activity_window_ms: None,
         ids: ids(),
         absent_labels: false,
+        snapshot_rows_min: None,
         service: None,
     }
 }
@@ -107,14 +108,22 @@ fn scanned(id: ActionId) -> Event<NoTask> {
 
 /// A directory that serves what the table has, rows of `series`.
 fn serving(config: DirectoryConfig, series: &[Metadata]) -> Directory {
+    begun_to_serve(config, series).0
+}
+
+/// The same, and what it wants then.
+fn begun_to_serve(
+    config: DirectoryConfig,
+    series: &[Metadata],
+) -> (Directory, Vec<Effect<NoTask>>) {
     let mut directory = Directory::new(config);
     let (scan, asked) = begun(&mut directory);
     let rows = series.iter().map(|m| (m.id, Bytes::from(encode_metadata(m)))).collect();
     step(&mut directory, at(0), Event::Table(TableEvent::Rows { id: scan, rows }));
     step(&mut directory, at(0), scanned(scan));
     step(&mut directory, at(0), assigned(5));
-    step(&mut directory, at(0), ends(asked, 5));
-    directory
+    let effects = step(&mut directory, at(0), ends(asked, 5));
+    (directory, effects)
 }
 
 fn known(directory: &Directory) -> Vec<SeriesId> {
@@ -535,4 +544,136 @@ fn a_reader_that_goes_ends_its_find() {
     step(&mut directory, at(0), Event::Http(HttpEvent::Gone { request }));
     let effects = step(&mut directory, at(0), Event::Http(HttpEvent::Drained { request }));
     assert!(!effects.iter().any(|effect| matches!(effect, Effect::Http(_))));
+}
+
+fn keeping_snapshots() -> DirectoryConfig {
+    DirectoryConfig { snapshot_rows_min: Some(2), ..config() }
+}
+
+fn done(id: ActionId) -> Event<NoTask> {
+    Event::Table(TableEvent::Written { id, result: Ok(()) })
+}
+
+/// The pieces of the snapshot that `effects` begin, each answered by `answer`.
+fn pieces(
+    directory: &mut Directory,
+    effects: Vec<Effect<NoTask>>,
+    answer: impl Fn(usize) -> Result<(), TableError>,
+) -> (Vec<Bytes>, Vec<Effect<NoTask>>) {
+    let (mut pieces, mut effects) = (Vec::new(), effects);
+    while let Some((id, piece)) = effects.iter().find_map(|effect| match effect {
+        Effect::Table(TableAction::SaveSnapshot { id, is_first, piece, .. }) => {
+            assert_eq!(*is_first, pieces.is_empty());
+            Some((*id, piece.clone()))
+        }
+        _ => None,
+    }) {
+        let result = answer(pieces.len());
+        pieces.push(piece);
+        effects = step(directory, at(0), Event::Table(TableEvent::Written { id, result }));
+    }
+    (pieces, effects)
+}
+
+#[test]
+fn a_snapshot_holds_what_the_table_holds() {
+    let mut directory = serving(keeping_snapshots(), &[]);
+    let two = [5, 6].map(|offset| message(offset, &series(offset as u32), "ingress"));
+    let effects = step(&mut directory, at(0), records(two.into()));
+    let [TableAction::PutMeta { id, .. }] = table_actions(effects)[..] else { panic!("a put") };
+    // It is due, and the topic waits: the table does not hold them yet.
+    let effects = step(&mut directory, at(0), records(vec![message(7, &series(7), "ingress")]));
+    assert_eq!(table_actions(effects), []);
+    assert_eq!(known(&directory), sorted([series(5), series(6)]));
+    let effects = step(&mut directory, at(0), done(id));
+    let (saved, effects) = pieces(&mut directory, effects, |_| Ok(()));
+    assert!(saved.len() > 2, "{saved:?}");
+    // What waited goes on.
+    let actions = table_actions(effects);
+    assert!(matches!(actions[..], [TableAction::PutMeta { .. }]), "{actions:?}");
+    assert_eq!(known(&directory), sorted([5, 6, 7].map(series)));
+    let loaded = |pieces: &[Bytes], gone: &[SeriesId], rows: &[Metadata]| {
+        let mut directory = Directory::new(keeping_snapshots());
+        let (scan, asked) = begun(&mut directory);
+        for piece in pieces {
+            let piece = TableEvent::Snapshot { id: scan, piece: piece.clone() };
+            step(&mut directory, at(0), Event::Table(piece));
+        }
+        let series = gone.to_vec();
+        step(&mut directory, at(0), Event::Table(TableEvent::Gone { id: scan, series }));
+        let rows = rows.iter().map(|m| (m.id, Bytes::from(encode_metadata(m)))).collect();
+        step(&mut directory, at(0), Event::Table(TableEvent::Rows { id: scan, rows }));
+        step(&mut directory, at(0), scanned(scan));
+        step(&mut directory, at(0), assigned(5));
+        step(&mut directory, at(0), ends(asked, 5));
+        directory
+    };
+    let directory = loaded(&saved, &[series(5).id], &[series(8)]);
+    assert_eq!(known(&directory), sorted([6, 8].map(series)));
+    let mut directory = loaded(&saved[..saved.len() - 1], &[], &[]);
+    assert!(found(&mut directory, everything(), |_| {}).is_err(), "it must read all rows first");
+}
+
+#[test]
+fn a_snapshot_that_fails_stops_nothing() {
+    let mut directory = serving(keeping_snapshots(), &[]);
+    let two = [5, 6].map(|offset| message(offset, &series(offset as u32), "ingress"));
+    let effects = step(&mut directory, at(0), records(two.into()));
+    let [TableAction::PutMeta { id, .. }] = table_actions(effects)[..] else { panic!("a put") };
+    let effects = step(&mut directory, at(0), done(id));
+    let (_, effects) = pieces(&mut directory, effects, |piece| match piece {
+        0 => Ok(()),
+        _ => Err(TableError::Unavailable("full".to_owned())),
+    });
+    let is_told = |effect: &Effect<NoTask>| matches!(effect, Effect::Warn(text) if text.contains("takes longer: "));
+    assert!(effects.iter().any(is_told), "{effects:?}");
+    let effects = step(&mut directory, at(0), records(vec![message(7, &series(7), "ingress")]));
+    assert!(matches!(table_actions(effects)[..], [TableAction::PutMeta { .. }]));
+}
+
+#[test]
+fn a_snapshot_that_is_no_use_is_not_asked_for_again() {
+    let mut directory = Directory::new(keeping_snapshots());
+    let wants = |effects: &[Effect<NoTask>]| {
+        effects.iter().find_map(|effect| match effect {
+            Effect::Table(TableAction::ScanMeta { id, snapshot, .. }) => Some((*id, *snapshot)),
+            _ => None,
+        })
+    };
+    let (scan, tag) = wants(&drain(&mut directory)).expect("it reads the table");
+    assert!(tag.is_some());
+    let piece = TableEvent::Snapshot { id: scan, piece: Bytes::from_static(b"\x09") };
+    let effects = step(&mut directory, at(0), Event::Table(piece));
+    assert!(table_actions(effects).contains(&TableAction::Cancel { id: scan }));
+    let mono = directory.deadline().expect("it tries again");
+    directory.handle(Now { mono, ..at(0) }, Event::Tick);
+    let (_, tag) = wants(&drain(&mut directory)).expect("it reads the table");
+    assert_eq!(tag, None);
+}
+
+#[test]
+fn a_process_that_ends_saves_before() {
+    let config = DirectoryConfig { snapshot_rows_min: Some(1), ..config() };
+    let all: Vec<Metadata> = (0..8).map(series).collect();
+    let (mut directory, effects) = begun_to_serve(config, &all);
+    // All rows were read: the first snapshot.
+    let (saved, _) = pieces(&mut directory, effects, |_| Ok(()));
+    assert!(!saved.is_empty());
+    let effects = step(&mut directory, at(0), records(vec![message(5, &series(9), "ingress")]));
+    let [TableAction::PutMeta { id, .. }] = table_actions(effects)[..] else { panic!("a put") };
+    let effects = step(&mut directory, at(0), done(id));
+    assert_eq!(table_actions(effects), [], "one of nine is too few");
+    let effects = step(&mut directory, at(0), Event::Stop);
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Stopped)));
+    let commit = effects.iter().find_map(|effect| match effect {
+        Effect::Log(LogAction::Commit { id, .. }) => Some(*id),
+        _ => None,
+    });
+    let commit = commit.expect("it commits");
+    let (saved, effects) = pieces(&mut directory, effects, |_| Ok(()));
+    assert!(!saved.is_empty());
+    let committed = Event::Log(LogEvent::Committed { id: commit, result: Ok(()) });
+    let stopped = |effects: &[Effect<NoTask>]| effects.iter().any(|e| matches!(e, Effect::Stopped));
+    assert!(!stopped(&effects));
+    assert!(stopped(&step(&mut directory, at(0), committed)));
 }

@@ -244,13 +244,16 @@ fn metadata_of_the_reference_are_read_and_written() {
         let table = Table::new(real::config(&named, &theirs));
         for remainder in 0..3 {
             let slice = Slice { modulus: 3, remainder };
-            table.stream(TableAction::ScanMeta { id: ActionId(1), slice }, |event| {
-                let TableEvent::Rows { rows, .. } = event else { panic!("{event:?}") };
-                for (series, row) in rows {
-                    let before = found.insert(series.to_bytes(), row.to_vec());
-                    assert_eq!(before, None, "each row is in one slice");
-                }
-            });
+            table.stream(
+                TableAction::ScanMeta { id: ActionId(1), slice, snapshot: None },
+                |event| {
+                    let TableEvent::Rows { rows, .. } = event else { panic!("{event:?}") };
+                    for (series, row) in rows {
+                        let before = found.insert(series.to_bytes(), row.to_vec());
+                        assert_eq!(before, None, "each row is in one slice");
+                    }
+                },
+            );
         }
         assert_eq!(found, expected);
 

@@ -18,7 +18,7 @@ use common::model::{Value, read_name};
 use weft_files::Random;
 
 /// Small files and short periods, so that a kill hits flushes, merges and commits too.
-const SMALL: &str = "weft.memtable = 60000\nweft.segment = 200000\nweft.retention = 300\n\
+const SMALL: &str = "weft.memtable = 60000\nweft.segment = 200000\nweft.retention = 300\nweft.directory.snapshot = 20\n\
                      store.kafka.data.commitperiod = 30\ndirectory.kafka.metadata.commitperiod = 30\n";
 
 const WRITERS: u64 = 3;

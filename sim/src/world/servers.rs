@@ -235,7 +235,8 @@ impl World {
                 TableAction::Flush { id } => TableEvent::Flushed { id: *id, result: Err(error()) },
                 TableAction::Put { id, .. }
                 | TableAction::PutMeta { id, .. }
-                | TableAction::DeleteMeta { id, .. } => {
+                | TableAction::DeleteMeta { id, .. }
+                | TableAction::SaveSnapshot { id, .. } => {
                     TableEvent::Written { id: *id, result: Err(error()) }
                 }
                 _ => return,
@@ -248,7 +249,7 @@ impl World {
             self.ordered(from, Server::Table, true)
         };
         let twice = self.params.faults.table_twice;
-        if is_write && !self.is_timed(&action) && self.chance(twice, "call twice") {
+        if is_write && !self.is_once(&action) && self.chance(twice, "call twice") {
             // A client library that has waited too long asks once more; what it asked first may be
             // done after the answer to that.
             let again = TableCall { is_answered: false, ..call };
@@ -270,7 +271,7 @@ impl World {
     /// hide newer values (README.md, "What is not promised").
     fn hang(&mut self, from: Address, action: TableAction, call: TableCall) {
         self.checks.excuse(Some(from.node), self.call_time_max_ns());
-        if self.is_timed(&action) || self.chance.chance(0.4) {
+        if self.is_once(&action) || self.chance.chance(0.4) {
             return;
         }
         let prompt = self.chance.next() as u32 & self.chance.next() as u32;
@@ -290,6 +291,11 @@ impl World {
             TableAction::Delete { series, .. } => self.table.is_timed(*series),
             _ => false,
         }
+    }
+
+    /// Whether an action is never done twice, nor late: a snapshot is kept within the process alone.
+    fn is_once(&self, action: &TableAction) -> bool {
+        self.is_timed(action) || matches!(action, TableAction::SaveSnapshot { .. })
     }
 
     pub(super) fn at_table(&mut self, from: Address, action: TableAction, call: TableCall) {

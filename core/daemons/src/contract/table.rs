@@ -169,6 +169,25 @@ pub enum TableAction {
         id: ActionId,
         /// Which rows.
         slice: Slice,
+        /// Where the table keeps a snapshot with this tag, it comes first, and of the rows those
+        /// that were written or deleted since it was begun; otherwise all rows come.
+        snapshot: Option<u64>,
+    },
+    /// Keep a snapshot of what somebody made of the metadata rows, one piece after the other. It
+    /// takes the place of the one before once its last piece is durable. A table may keep none.
+    /// Answer: [`TableEvent::Written`].
+    SaveSnapshot {
+        /// Echoed.
+        id: ActionId,
+        /// What it is known by.
+        tag: u64,
+        /// Whether this piece begins it: it holds the rows as they are now. What was begun before
+        /// and has not come to its end is dropped.
+        is_first: bool,
+        /// Whether it ends with this piece.
+        is_last: bool,
+        /// At most [`PIECE_BYTES_MAX`] bytes.
+        piece: Bytes,
     },
     /// One more item of a stream. Who has no answer within [`READ_TIME_MAX`] cancels it.
     Next {
@@ -185,7 +204,8 @@ pub enum TableAction {
 /// What the table tells a machine.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TableEvent {
-    /// Answer to [`TableAction::Put`], [`TableAction::PutMeta`], [`TableAction::DeleteMeta`].
+    /// Answer to [`TableAction::Put`], [`TableAction::PutMeta`], [`TableAction::DeleteMeta`],
+    /// [`TableAction::SaveSnapshot`].
     Written {
         /// The action's.
         id: ActionId,
@@ -223,6 +243,20 @@ pub enum TableEvent {
         /// At most [`CHUNK_ROWS_MAX`], at least one.
         rows: Vec<(SeriesId, Bytes)>,
     },
+    /// A piece of the snapshot, as it was saved.
+    Snapshot {
+        /// The stream.
+        id: ActionId,
+        /// The piece.
+        piece: Bytes,
+    },
+    /// Metadata rows that were deleted since the snapshot was begun.
+    Gone {
+        /// The stream.
+        id: ActionId,
+        /// At most [`CHUNK_ROWS_MAX`], at least one; some may never have been there.
+        series: Vec<SeriesId>,
+    },
     /// The stream is complete (`Ok`) or broken: what came so far is not all.
     End {
         /// The stream.
@@ -234,6 +268,9 @@ pub enum TableEvent {
 
 /// Datapoints in one chunk of a fetch.
 pub const CHUNK_POINTS_MAX: usize = 16_384;
+
+/// Bytes of a piece of a snapshot.
+pub const PIECE_BYTES_MAX: usize = 8 << 20;
 
 /// Rows in one chunk of a scan.
 pub const CHUNK_ROWS_MAX: usize = 4_096;

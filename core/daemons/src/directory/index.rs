@@ -6,6 +6,8 @@
 //! expression once, and candidates are checked by comparing numbers. Answers come in the order of
 //! ids and can be resumed after any id.
 
+mod snapshot;
+
 use std::ops::Bound;
 
 use weft_gts::selector::{Matcher, Selector};
@@ -13,6 +15,7 @@ use weft_gts::{Labels, Metadata, SeriesId};
 
 use super::order::Order;
 use super::symbols::{Pairs, Texts, reserve};
+pub(super) use snapshot::{Damaged, Loader, Saver, VERSION as SNAPSHOT_VERSION};
 
 /// Values of a label that an expression is compared with to find the series that have it.
 const VALUES_MAX: usize = 4_096;
@@ -118,17 +121,7 @@ impl Index {
         let id = metadata.id;
         self.remove(id);
         let class = self.classes.intern(self.seed, metadata.class());
-        if class as usize == self.by_class.len() {
-            self.by_class.push(Class { id: Some(id.class_id), count: 0 });
-        }
-        let state = &mut self.by_class[class as usize];
-        if state.count == 0 {
-            state.id = Some(id.class_id);
-            self.used_classes += 1;
-        } else if state.id != Some(id.class_id) {
-            state.id = None;
-        }
-        state.count += 1;
+        self.count_class(class, id.class_id);
         let slot = self.free.pop().unwrap_or(self.series.len() as u32);
         let start = self.lists.len() as u32;
         for (name, value) in metadata.labels.iter().chain(metadata.attributes.iter()) {
@@ -155,6 +148,21 @@ impl Index {
         }
         let all = &self.series;
         self.order.insert(slot, |slot| all[slot as usize].id);
+    }
+
+    /// A class has one more series.
+    fn count_class(&mut self, class: u32, class_id: i64) {
+        if self.by_class.len() <= class as usize {
+            self.by_class.resize(class as usize + 1, Class { id: None, count: 0 });
+        }
+        let state = &mut self.by_class[class as usize];
+        if state.count == 0 {
+            state.id = Some(class_id);
+            self.used_classes += 1;
+        } else if state.id != Some(class_id) {
+            state.id = None;
+        }
+        state.count += 1;
     }
 
     /// Removes a series; whether it was there.
@@ -412,15 +420,15 @@ mod tests {
     use super::*;
 
     /// What happens to a series: `None` removes it.
-    type Change = (u8, Option<(u8, Option<u8>, Option<u8>, Option<i64>)>);
+    pub(super) type Change = (u8, Option<(u8, Option<u8>, Option<u8>, Option<i64>)>);
 
-    fn changes() -> impl Strategy<Value = Vec<Change>> {
+    pub(super) fn changes() -> impl Strategy<Value = Vec<Change>> {
         let value = || option::of(0u8..3);
         let series = (0u8..3, value(), value(), option::of(0i64..3));
         vec((any::<u8>(), option::weighted(0.8, series)), 0..80)
     }
 
-    fn index(changes: &[Change]) -> (Index, BTreeMap<SeriesId, Metadata>) {
+    pub(super) fn index(changes: &[Change]) -> (Index, BTreeMap<SeriesId, Metadata>) {
         let (mut index, mut model) = (Index::new(3), BTreeMap::new());
         for &(number, change) in changes {
             let class = number % 3;

@@ -10,6 +10,7 @@
 //!   where it ended when the directory began.
 //! - Offsets are committed only after the table acknowledged what came before them.
 //! - A find answers everything that matches or says that it failed.
+//! - A snapshot of the index holds the table's rows as they were when it was begun, no more.
 //!
 //! ```text
 //!   Loading ──(table read, ends known)──▶ CatchingUp ──(ends reached)──▶ Serving
@@ -18,6 +19,7 @@
 mod index;
 mod order;
 mod service;
+mod snapshots;
 mod stats;
 mod symbols;
 mod writer;
@@ -46,11 +48,12 @@ use crate::contract::peer::{
 use crate::contract::table::{READ_TIME_MAX, Slice, TableAction, TableEvent};
 use crate::contract::{
     ActionId, ActionIds, CoordAction, CoordError, CoordEvent, Effect, Event, Machine, Metric,
-    NoTask,
+    NoTask, TableError,
 };
 use crate::table_reads::no_answer;
 use crate::time::{Mono, Now};
 use service::Requests;
+use snapshots::{Saved, Snapshots};
 use writer::Writer;
 
 /// What the configuration says of `directory`.
@@ -82,6 +85,9 @@ pub struct DirectoryConfig {
     pub ids: IdKeys,
     /// `warp10.absent.label.support`.
     pub absent_labels: bool,
+    /// The fewest changed rows that are worth a snapshot of the index beside the table's rows;
+    /// `None` where the table keeps none.
+    pub snapshot_rows_min: Option<usize>,
     /// What is answered over the network; `None` where nobody can ask.
     pub service: Option<ServiceConfig>,
 }
@@ -124,6 +130,7 @@ pub struct Directory {
     state: State,
     consumer: Consumer,
     writer: Writer,
+    snapshots: Snapshots,
     /// Timestamps of rows, by partition.
     clocks: BTreeMap<u32, CellClock>,
     /// First offset of each partition that the index does not know yet.
@@ -189,6 +196,7 @@ impl Directory {
             state: State::Loading { scan: None, ends: None, known: None },
             consumer,
             writer: Writer::new(config.store, config.delete),
+            snapshots: Snapshots::new(&config),
             clocks: BTreeMap::new(),
             seen: BTreeMap::new(),
             finds: BTreeMap::new(),
@@ -220,8 +228,8 @@ impl Directory {
         let scan = self.config.init.then(|| self.ids.next_id());
         if let Some(id) = scan {
             self.index = Index::new(self.config.ids.labels.hash(b"index") as u64);
-            let slice = self.config.slice;
-            self.effects.push_back(Effect::Table(TableAction::ScanMeta { id, slice }));
+            let (slice, snapshot) = (self.config.slice, self.snapshots.begin_load());
+            self.effects.push_back(Effect::Table(TableAction::ScanMeta { id, slice, snapshot }));
             self.effects.push_back(Effect::Table(TableAction::Next { id }));
         }
         self.state = State::Loading { scan, ends: Some(ends), known: None };
@@ -231,21 +239,60 @@ impl Directory {
         match event {
             TableEvent::Rows { id, rows } if self.is_scan(id) => {
                 self.scan_due = None;
+                // The next ones are read while these are taken in.
+                self.effects.push_back(Effect::Table(TableAction::Next { id }));
                 for (row, value) in rows {
                     self.load_row(row, &value);
                 }
+            }
+            TableEvent::Gone { id, series } if self.is_scan(id) => {
+                self.scan_due = None;
                 self.effects.push_back(Effect::Table(TableAction::Next { id }));
+                for row in series {
+                    self.index.remove(row);
+                    self.snapshots.changed();
+                }
+            }
+            TableEvent::Snapshot { id, piece } if self.is_scan(id) => {
+                self.scan_due = None;
+                match self.snapshots.load(&mut self.index, &piece) {
+                    Ok(()) => self.effects.push_back(Effect::Table(TableAction::Next { id })),
+                    Err(damaged) => {
+                        self.snapshots.distrust();
+                        self.load_again(now, &damaged.to_string());
+                    }
+                }
             }
             TableEvent::End { id, result } if self.is_scan(id) => {
                 if let State::Loading { scan, .. } = &mut self.state {
                     *scan = None;
                 }
                 match result {
+                    Ok(()) if self.snapshots.is_partial() => {
+                        self.snapshots.distrust();
+                        self.load_again(now, "the snapshot of the index ends too early");
+                    }
                     Ok(()) => self.loaded(now),
-                    Err(error) => self.load_again(now, &error.to_string()),
+                    Err(error) => {
+                        if matches!(error, TableError::Corrupt(_)) {
+                            self.snapshots.distrust();
+                        }
+                        self.load_again(now, &error.to_string());
+                    }
                 }
             }
-            TableEvent::Written { id, result } => self.written(now, id, result.err()),
+            TableEvent::Written { id, result } => {
+                match self.snapshots.written(now, &self.index, id, &result) {
+                    Saved::No => self.written(now, id, result.err()),
+                    Saved::Next(action) => self.effects.push_back(Effect::Table(action)),
+                    Saved::Done => {
+                        let metric = Metric::add("weft_directory_snapshots_total", 1);
+                        self.effects.push_back(Effect::Metric(metric));
+                        self.consume_all(now);
+                    }
+                    Saved::Failed(error) => self.not_saved(now, &error),
+                }
+            }
             _ => {}
         }
     }
@@ -259,6 +306,7 @@ impl Directory {
             Ok(metadata) => metadata,
             Err(reason) => return self.passed_over(&format!("metadata row {row:?}"), &reason),
         };
+        self.snapshots.changed();
         let id = self.config.ids.series_id(&metadata);
         if id != row {
             return self.passed_over(&format!("metadata row {row:?}"), "its ids are incoherent");
@@ -347,7 +395,7 @@ impl Directory {
                 self.consume(now, partition);
                 self.caught_up(now);
             }
-            Change::Committed(..) => self.finish_stop(),
+            Change::Committed(..) => self.finish_stop(now),
         }
     }
 
@@ -366,9 +414,10 @@ impl Directory {
         }
     }
 
-    /// Takes in what is queued. Waits while the table is read: the topic is newer.
+    /// Takes in what is queued. Waits while the table is read: the topic is newer. Waits for a
+    /// snapshot, too.
     fn consume(&mut self, now: Now, partition: u32) {
-        if matches!(self.state, State::Loading { .. }) {
+        if matches!(self.state, State::Loading { .. }) || self.stands_still() {
             return;
         }
         while !self.writer.is_full() {
@@ -384,6 +433,42 @@ impl Directory {
         if matches!(self.state, State::Serving) {
             self.gauges();
         }
+    }
+
+    fn consume_all(&mut self, now: Now) {
+        let partitions: Vec<u32> = self.consumer.partitions().collect();
+        for partition in partitions {
+            self.consume(now, partition);
+        }
+        self.caught_up(now);
+        self.finish_stop(now);
+    }
+
+    /// Whether a snapshot is saved, or about to be.
+    fn stands_still(&self) -> bool {
+        let is_due = || self.snapshots.is_due(&self.index, self.stopping);
+        self.snapshots.is_saving() || matches!(self.state, State::Serving) && is_due()
+    }
+
+    /// Begins a snapshot that is due, once every row is written, and gives up one that hangs.
+    fn save(&mut self, now: Now) {
+        if let Some(error) = self.snapshots.watch(now) {
+            return self.not_saved(now, &error);
+        }
+        let is_written = self.writer.is_idle();
+        #[cfg(weft_mutants)]
+        let is_written = is_written || crate::mutants::is(crate::mutants::Planted::SnapshotAhead);
+        if self.stands_still() && !self.snapshots.is_saving() && is_written {
+            let action = self.snapshots.begin(now, &self.index, &mut self.ids);
+            self.effects.extend(action.map(Effect::Table));
+        }
+    }
+
+    fn not_saved(&mut self, now: Now, error: &TableError) {
+        self.effects.push_back(Effect::Warn(format!(
+            "directory: no snapshot of the index is kept, the next start takes longer: {error}"
+        )));
+        self.consume_all(now);
     }
 
     fn apply(&mut self, partition: u32, record: &Record) {
@@ -405,6 +490,7 @@ impl Directory {
         let clock = self.clocks.entry(partition).or_default();
         if metadata.source.as_deref() == Some(source::DELETE) {
             self.index.remove(id);
+            self.snapshots.changed();
             return self.writer.delete(id, clock.delete(record.timestamp_ms));
         }
         let cell_ms = clock.write(record.timestamp_ms);
@@ -445,6 +531,7 @@ impl Directory {
         let row = Metadata { source: Some(source::INGRESS.to_owned()), ..metadata.clone() };
         let plain = encode_metadata(&row);
         self.writer.put(id, self.config.row_envelope.seal(&plain).into(), cell_ms);
+        self.snapshots.changed();
         self.index.insert(&metadata);
     }
 
@@ -456,18 +543,13 @@ impl Directory {
         self.settle(now);
     }
 
-    fn written(&mut self, now: Now, id: ActionId, error: Option<crate::contract::TableError>) {
+    fn written(&mut self, now: Now, id: ActionId, error: Option<TableError>) {
         if let Some(error) = &error {
             self.effects.push_back(Effect::Warn(format!("directory: {error}; trying again")));
         }
         self.writer.written(now, id, error.is_some());
         self.settle(now);
-        let partitions: Vec<u32> = self.consumer.partitions().collect();
-        for partition in partitions {
-            self.consume(now, partition);
-        }
-        self.caught_up(now);
-        self.finish_stop();
+        self.consume_all(now);
     }
 
     /// What the table acknowledged may be committed.
@@ -709,14 +791,18 @@ impl Directory {
     fn stop(&mut self, now: Now) {
         self.stopping = true;
         self.write(now);
-        self.finish_stop();
+        self.finish_stop(now);
     }
 
-    fn finish_stop(&mut self) {
+    fn finish_stop(&mut self, now: Now) {
+        self.save(now);
         if !self.stopping || !self.writer.is_idle() {
             return;
         }
         if self.consumer.is_committed() {
+            if self.snapshots.is_saving() {
+                return;
+            }
             self.effects.push_back(Effect::Stopped);
             return;
         }
@@ -744,6 +830,7 @@ impl Machine for Directory {
         // A step for every event keeps finds going under load, ticks do when there is none.
         self.work();
         self.watch_scan(now);
+        self.save(now);
     }
 
     fn poll(&mut self) -> Option<Effect<NoTask>> {
@@ -754,10 +841,9 @@ impl Machine for Directory {
         if !self.working.is_empty() {
             return Some(Mono(0));
         }
-        [self.consumer.deadline(), self.writer.deadline(), self.retry_at, self.scan_due]
-            .into_iter()
-            .flatten()
-            .min()
+        let own = [self.retry_at, self.scan_due, self.snapshots.deadline()];
+        let parts = [self.consumer.deadline(), self.writer.deadline()];
+        parts.into_iter().chain(own).flatten().min()
     }
 }
 

@@ -35,6 +35,15 @@ impl Order {
         }
     }
 
+    /// Adds a series whose id is greater than all there are.
+    pub(super) fn push(&mut self, slot: u32) {
+        match self.chunks.last_mut() {
+            // Room is left for those that come in between.
+            Some(slots) if slots.len() < CHUNK_MAX / 4 * 3 => slots.push(slot),
+            _ => self.chunks.push(vec![slot]),
+        }
+    }
+
     /// Removes the series of that id: its slot.
     pub(super) fn remove(&mut self, id: SeriesId, id_of: impl Fn(u32) -> SeriesId) -> Option<u32> {
         let (chunk, place) = self.place(id, id_of);

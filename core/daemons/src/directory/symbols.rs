@@ -62,9 +62,14 @@ impl Texts {
 
     /// The symbol of a text, which is new when it is not known.
     pub(super) fn intern(&mut self, seed: u64, text: &str) -> u32 {
-        if let Some(symbol) = self.find(seed, text) {
-            return symbol;
+        match self.find(seed, text) {
+            Some(symbol) => symbol,
+            None => self.push(seed, text),
         }
+    }
+
+    /// Adds a text that is not known.
+    pub(super) fn push(&mut self, seed: u64, text: &str) -> u32 {
         let symbol = self.texts.len() as u32;
         self.texts.push(text.into());
         let texts = &self.texts;
@@ -93,9 +98,14 @@ impl Pairs {
 
     /// The symbol of a pair, which is new when it is not known.
     pub(super) fn intern(&mut self, seed: u64, name: u32, value: &str) -> u32 {
-        if let Some(symbol) = self.find(seed, name, value) {
-            return symbol;
+        match self.find(seed, name, value) {
+            Some(symbol) => symbol,
+            None => self.push(seed, name, value),
         }
+    }
+
+    /// Adds a pair that is not known.
+    pub(super) fn push(&mut self, seed: u64, name: u32, value: &str) -> u32 {
         let symbol = self.pairs.len() as u32;
         let (start, length) = (self.values.len(), value.len() as u32);
         reserve(&mut self.pairs);

@@ -12,6 +12,7 @@ use super::EmbeddedTable;
 use super::file::{BlockFile, unreadable};
 use super::manifest::{self, Manifest};
 use super::metadata::Metadata;
+use super::snapshot;
 
 /// What the store of metadata rows ends each batch of its journal with.
 const BATCH_END: &[u8] = b"FJL\x03";
@@ -25,6 +26,7 @@ impl EmbeddedTable {
         let rows = check_rows(&folder.join("metadata"), scratch);
         let _ = fs::remove_dir_all(scratch);
         findings.extend(rows?);
+        findings.notes.extend(snapshot::check(&OsFiles, &folder.join("snapshot")));
         Ok(findings)
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::ops::Bound;
 use std::path::Path;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
@@ -12,6 +13,10 @@ use weft_daemons::contract::table::{CHUNK_ROWS_MAX, MetaPut, Slice};
 use weft_gts::SeriesId;
 
 use super::file::unreadable;
+use super::snapshot::Snapshots;
+
+/// Rows by their series.
+type Rows = Vec<(SeriesId, Bytes)>;
 
 /// The rows.
 #[derive(Clone)]
@@ -19,13 +24,32 @@ pub(super) struct Metadata {
     database: Database,
     /// Series to cell timestamp (8 bytes, little endian) and row.
     rows: Keyspace,
+    /// Told of every change, where there are any.
+    snapshots: Option<Arc<Snapshots>>,
 }
 
 impl Metadata {
     pub(super) fn open(folder: &Path) -> Result<Self, fjall::Error> {
         let database = Database::builder(folder).open()?;
         let rows = database.keyspace("metadata", KeyspaceCreateOptions::default)?;
-        Ok(Self { database, rows })
+        Ok(Self { database, rows, snapshots: None })
+    }
+
+    /// The same rows, whose changes snapshots are told.
+    pub(super) fn with_snapshots(self, snapshots: Arc<Snapshots>) -> Self {
+        Self { snapshots: Some(snapshots), ..self }
+    }
+
+    /// What is kept beside them.
+    pub(super) fn snapshots(&self) -> Result<&Snapshots, TableError> {
+        let none = || TableError::Unavailable("no snapshots are kept here".to_owned());
+        self.snapshots.as_deref().ok_or_else(none)
+    }
+
+    /// These rows are about to change.
+    fn changed(&self, rows: impl Iterator<Item = SeriesId>) -> Result<(), TableError> {
+        let Some(snapshots) = &self.snapshots else { return Ok(()) };
+        snapshots.changed(rows).map_err(|error| TableError::Unavailable(error.to_string()))
     }
 
     /// Copies the rows there are now into a store of its own, in a folder that is not there.
@@ -70,11 +94,15 @@ impl Metadata {
 
     /// Makes what was written durable.
     pub(super) fn sync(&self) -> Result<(), TableError> {
+        if let Some(snapshots) = &self.snapshots {
+            snapshots.sync().map_err(|error| TableError::Unavailable(error.to_string()))?;
+        }
         self.database.persist(PersistMode::SyncData).map_err(unavailable)
     }
 
     /// The newest cell stays.
     pub(super) fn put(&self, rows: &[MetaPut]) -> Result<(), TableError> {
+        self.changed(rows.iter().map(|put| put.series))?;
         let mut newest: BTreeMap<SeriesId, &MetaPut> = BTreeMap::new();
         for put in rows {
             let known = newest.entry(put.series).or_insert(put);
@@ -98,6 +126,7 @@ impl Metadata {
     }
 
     pub(super) fn delete(&self, series: &[(SeriesId, i64)]) -> Result<(), TableError> {
+        self.changed(series.iter().map(|(series, _)| *series))?;
         let mut batch = self.database.batch();
         for (series, cell_until_ms) in series {
             let stored = self.rows.get(series.to_bytes()).map_err(unavailable)?;
@@ -110,12 +139,28 @@ impl Metadata {
         batch.commit().map_err(unavailable)
     }
 
+    /// Which of some series of a slice have rows, and which do not.
+    pub(super) fn get(
+        &self,
+        slice: Slice,
+        series: &[SeriesId],
+    ) -> Result<(Rows, Vec<SeriesId>), TableError> {
+        let (mut rows, mut gone) = (Rows::new(), Vec::new());
+        for &series in series.iter().filter(|s| s.in_slice(slice.modulus, slice.remainder)) {
+            match self.rows.get(series.to_bytes()).map_err(unavailable)? {
+                Some(stored) => rows.push((series, Bytes::copy_from_slice(split(&stored)?.1))),
+                None => gone.push(series),
+            }
+        }
+        Ok((rows, gone))
+    }
+
     /// The next rows of a slice; `after` goes on.
     pub(super) fn scan(
         &self,
         slice: Slice,
         after: &mut Option<[u8; 16]>,
-    ) -> Result<Vec<(SeriesId, Bytes)>, TableError> {
+    ) -> Result<Rows, TableError> {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let mut rows = Vec::new();
         for entry in self.rows.range::<[u8; 16], _>((from, Bound::Unbounded)) {

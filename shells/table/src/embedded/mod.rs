@@ -3,6 +3,7 @@
 //! ```text
 //! FOLDER/blocks     manifest, files of blocks
 //! FOLDER/metadata   fjall
+//! FOLDER/snapshot   what the directory made of the metadata rows
 //! ```
 //!
 //! A datapoint is durable once it is flushed; until then it can be written again from the log. A
@@ -26,6 +27,7 @@ mod merge;
 mod metadata;
 mod read;
 mod runs;
+mod snapshot;
 mod write;
 
 use std::collections::BTreeMap;
@@ -42,6 +44,7 @@ use weft_files::OsFiles;
 use engine::Engine;
 use metadata::Metadata;
 use read::Stream;
+use snapshot::Snapshots;
 
 /// Threads that read.
 const READERS: usize = 2;
@@ -119,10 +122,14 @@ impl EmbeddedTable {
         std::fs::create_dir_all(&rows).map_err(io)?;
         let metadata = Metadata::open(&rows)
             .map_err(|source| TableOpenError::Metadata { path: rows.clone(), source })?;
+        let warn: Arc<Warn> = Arc::new(warn);
+        let beside = folder.join("snapshot");
+        let snapshots = Snapshots::open(Arc::new(OsFiles), &beside, &*warn)
+            .map_err(|source| TableOpenError::Io { path: beside.clone(), source })?;
+        let metadata = metadata.with_snapshots(Arc::new(snapshots));
         let engine =
             Engine::open(Arc::new(OsFiles), &folder.join("blocks"), options.memtable_bytes);
         let engine = Arc::new(engine?);
-        let warn: Arc<Warn> = Arc::new(warn);
         let (writes, written) = channel();
         let (reads, read) = channel();
         let (flushes, flushed) = channel();
@@ -213,8 +220,8 @@ impl TableClient {
             TableAction::Fetch { id, request } => {
                 streams.insert(id, Arc::new(Stream::fetch(id, request)));
             }
-            TableAction::ScanMeta { id, slice } => {
-                streams.insert(id, Arc::new(Stream::scan(id, slice)));
+            TableAction::ScanMeta { id, slice, snapshot } => {
+                streams.insert(id, Arc::new(Stream::scan(id, slice, snapshot)));
             }
             TableAction::Next { id } => {
                 if let Some(stream) = streams.get(&id) {

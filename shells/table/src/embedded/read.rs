@@ -4,9 +4,10 @@
 //! it. So a reading thread fills a queue, which whoever asks for an item empties.
 
 use std::collections::VecDeque;
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use weft_daemons::contract::table::{CHUNK_POINTS_MAX, FetchRequest, Slice};
+use weft_daemons::contract::table::{CHUNK_POINTS_MAX, CHUNK_ROWS_MAX, FetchRequest, Slice};
 use weft_daemons::contract::{ActionId, TableError, TableEvent};
 use weft_daemons::select::Selection;
 use weft_gts::{Columns, SeriesId};
@@ -16,6 +17,7 @@ use super::engine::{Engine, Snapshot};
 use super::memtable::Memtable;
 use super::merge::window;
 use super::metadata::Metadata;
+use super::snapshot::Reading;
 use super::{Sink, now_ms};
 
 /// Items that are read at once, and those left in the queue at which more are read.
@@ -73,7 +75,28 @@ struct Source {
 
 enum Kind {
     Fetch(Box<Fetch>),
-    Scan { slice: Slice, after: Option<[u8; 16]> },
+    Scan(Scan),
+}
+
+/// A scan of metadata rows under way.
+struct Scan {
+    slice: Slice,
+    stage: Stage,
+}
+
+/// What a scan reads next.
+enum Stage {
+    /// The snapshot with this tag, if there is one.
+    Wanted(u64),
+    Pieces(Box<Reading>),
+    /// Rows that changed since and are not read yet, the last ones first, and those that were read
+    /// and are not there.
+    Changed {
+        left: Vec<SeriesId>,
+        gone: Vec<SeriesId>,
+    },
+    /// All rows after this one.
+    Rows(Option<[u8; 16]>),
 }
 
 /// A fetch under way.
@@ -105,8 +128,9 @@ impl Stream {
         Self::new(id, Kind::Fetch(Box::new(fetch)))
     }
 
-    pub(super) fn scan(id: ActionId, slice: Slice) -> Self {
-        Self::new(id, Kind::Scan { slice, after: None })
+    pub(super) fn scan(id: ActionId, slice: Slice, snapshot: Option<u64>) -> Self {
+        let stage = snapshot.map_or(Stage::Rows(None), Stage::Wanted);
+        Self::new(id, Kind::Scan(Scan { slice, stage }))
     }
 
     fn new(id: ActionId, kind: Kind) -> Self {
@@ -175,9 +199,7 @@ impl Source {
                 Kind::Fetch(fetch) => fetch.item(now_ms).map(|found| {
                     found.map(|(series, points)| TableEvent::Points { id, series, points })
                 }),
-                Kind::Scan { slice, after } => metadata
-                    .scan(*slice, after)
-                    .map(|rows| (!rows.is_empty()).then_some(TableEvent::Rows { id, rows })),
+                Kind::Scan(scan) => scan.item(id, metadata),
             };
             let item = match item {
                 Ok(Some(item)) => item,
@@ -199,6 +221,56 @@ impl Source {
         }
         items
     }
+}
+
+impl Scan {
+    /// The next item; `None` after the last.
+    fn item(
+        &mut self,
+        id: ActionId,
+        metadata: &Metadata,
+    ) -> Result<Option<TableEvent>, TableError> {
+        let slice = self.slice;
+        loop {
+            match &mut self.stage {
+                Stage::Wanted(tag) => {
+                    let reading = metadata.snapshots()?.read(*tag).map_err(useless)?;
+                    self.stage = reading.map_or(Stage::Rows(None), |r| Stage::Pieces(Box::new(r)));
+                }
+                Stage::Pieces(reading) => match reading.piece().map_err(useless)? {
+                    Some(piece) => return Ok(Some(TableEvent::Snapshot { id, piece })),
+                    None => {
+                        let left = std::mem::take(&mut reading.changed);
+                        self.stage = Stage::Changed { left, gone: Vec::new() };
+                    }
+                },
+                Stage::Changed { left, gone } => {
+                    if !gone.is_empty() {
+                        let series = std::mem::take(gone);
+                        return Ok(Some(TableEvent::Gone { id, series }));
+                    }
+                    if left.is_empty() {
+                        return Ok(None);
+                    }
+                    let chunk = left.split_off(left.len().saturating_sub(CHUNK_ROWS_MAX));
+                    let rows;
+                    (rows, *gone) = metadata.get(slice, &chunk)?;
+                    if !rows.is_empty() {
+                        return Ok(Some(TableEvent::Rows { id, rows }));
+                    }
+                }
+                Stage::Rows(after) => {
+                    let rows = metadata.scan(slice, after)?;
+                    return Ok((!rows.is_empty()).then_some(TableEvent::Rows { id, rows }));
+                }
+            }
+        }
+    }
+}
+
+/// Why a snapshot cannot be read: the rows can.
+fn useless(error: io::Error) -> TableError {
+    TableError::Corrupt(format!("the snapshot of the index: {error}"))
 }
 
 impl Fetch {

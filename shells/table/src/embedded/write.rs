@@ -8,6 +8,7 @@ use weft_daemons::contract::{ActionId, TableAction, TableError, TableEvent};
 use super::engine::{Engine, FAN_IN, FAN_IN_BUSY};
 use super::file::Tombstone;
 use super::metadata::Metadata;
+use super::snapshot::Snapshots;
 use super::{Sink, Warn, now_ms};
 
 /// What the thread that takes writes in is told.
@@ -102,6 +103,13 @@ fn apply(
         }
         TableAction::DeleteMeta { id, series } => {
             TableEvent::Written { id, result: metadata.delete(&series) }
+        }
+        TableAction::SaveSnapshot { id, tag, is_first, is_last, piece } => {
+            let save = |snapshots: &Snapshots| {
+                let saved = snapshots.save(tag, is_first, is_last, &piece);
+                saved.map_err(|error| TableError::Unavailable(error.to_string()))
+            };
+            TableEvent::Written { id, result: metadata.snapshots().and_then(save) }
         }
         TableAction::Flush { .. }
         | TableAction::Fetch { .. }

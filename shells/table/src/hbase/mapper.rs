@@ -144,7 +144,11 @@ impl Mapper {
             // What HBase acknowledged is in its write-ahead log.
             TableAction::Flush { id } => self.tell(TableEvent::Flushed { id, result: Ok(()) }),
             TableAction::Fetch { id, request } => self.fetch(now, id, request),
-            TableAction::ScanMeta { id, slice } => {
+            TableAction::SaveSnapshot { id, .. } => {
+                let none = TableError::Unavailable("HBase keeps no snapshots".to_owned());
+                self.tell(TableEvent::Written { id, result: Err(none) });
+            }
+            TableAction::ScanMeta { id, slice, snapshot: _ } => {
                 let kind = Kind::Metadata { slice, next: 0 };
                 self.open(now, id, kind);
             }

@@ -141,7 +141,8 @@ fn refusal(action: &TableAction, error: TableError) -> Option<TableEvent> {
     Some(match *action {
         TableAction::Put { id, .. }
         | TableAction::PutMeta { id, .. }
-        | TableAction::DeleteMeta { id, .. } => TableEvent::Written { id, result: Err(error) },
+        | TableAction::DeleteMeta { id, .. }
+        | TableAction::SaveSnapshot { id, .. } => TableEvent::Written { id, result: Err(error) },
         TableAction::Delete { id, .. } => TableEvent::Deleted { id, result: Err(error) },
         TableAction::Flush { id } => TableEvent::Flushed { id, result: Err(error) },
         TableAction::Next { id } => TableEvent::End { id, result: Err(error) },

@@ -72,6 +72,13 @@ pub(crate) const WEFT_KEYS: &[(&str, Kind, &str, &str)] = &[
         "25165824",
         "bytes of datapoints that the embedded table holds in memory before it writes a file",
     ),
+    (
+        "weft.directory.snapshot",
+        Kind::Long,
+        "10000",
+        "rows of metadata that have changed at least before the directory saves its index beside \
+         the embedded table, for a faster start; 0 for never",
+    ),
     ("weft.line.maxsize", Kind::Long, "16777216", "bytes of a line of update or meta"),
     ("weft.exec.script.maxsize", Kind::Long, "16777216", "bytes of a script, inflated"),
     ("weft.exec.script.memory", Kind::Long, "1073741824", "bytes that one script may hold"),

@@ -383,6 +383,7 @@ struct Common {
     absent_labels: bool,
     /// Whether the log is Kafka.
     is_on_kafka: bool,
+    has_embedded_table: bool,
     /// Whether directories of other processes can be found.
     is_clustered: bool,
 }
@@ -434,6 +435,7 @@ impl Common {
             directory_root: root.trim_end_matches('/').to_owned(),
             absent_labels: settings.flag("warp10.absent.label.support"),
             is_on_kafka: choice.log == Backend::Cluster,
+            has_embedded_table: choice.table == Backend::Embedded,
             is_clustered: choice.coord == Backend::Cluster,
         })
     }
@@ -614,6 +616,8 @@ fn directory(settings: &Settings, common: &Common) -> Result<DirectoryPlan, Conf
         activity_window_ms: settings.long("directory.activity.window").filter(|ms| *ms > 0),
         ids: common.ids,
         absent_labels: common.absent_labels,
+        snapshot_rows_min: Some(settings.size("weft.directory.snapshot", 10_000))
+            .filter(|rows| *rows > 0 && common.has_embedded_table),
         service,
     };
     let topics = match common.is_on_kafka {

@@ -130,7 +130,7 @@ impl<'h, H: TableHarness> User<'h, H> {
 
     fn rows(&mut self, slice: Slice) -> Vec<(SeriesId, Bytes)> {
         let id = self.id();
-        self.harness.submit(TableAction::ScanMeta { id, slice });
+        self.harness.submit(TableAction::ScanMeta { id, slice, snapshot: None });
         let mut rows = Vec::new();
         loop {
             self.harness.submit(TableAction::Next { id });
