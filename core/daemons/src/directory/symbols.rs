@@ -96,6 +96,12 @@ impl Pairs {
         })
     }
 
+    /// Room for so many.
+    pub(super) fn reserve(&mut self, count: usize) {
+        self.pairs.reserve_exact(count);
+        self.slots.reserve(count);
+    }
+
     /// The symbol of a pair, which is new when it is not known.
     pub(super) fn intern(&mut self, seed: u64, name: u32, value: &str) -> u32 {
         match self.find(seed, name, value) {
@@ -230,6 +236,14 @@ fn pair_hash(seed: u64, name: u32, value: &str) -> u64 {
 }
 
 impl Slots {
+    /// Room for so many, where there are none yet.
+    fn reserve(&mut self, count: usize) {
+        if self.slots.is_empty() {
+            // As many as they would have become.
+            self.slots = vec![NONE; (count * 4).div_ceil(3).next_power_of_two()];
+        }
+    }
+
     fn find(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Option<u32> {
         let mask = self.slots.len().checked_sub(1)?;
         let mut slot = hash as usize & mask;

@@ -15,6 +15,9 @@ use weft_gts::SeriesId;
 use super::file::unreadable;
 use super::snapshot::Snapshots;
 
+/// Bytes of rows in memory before they are written into a file: what a start reads again.
+const MEMTABLE_BYTES: u64 = 16 << 20;
+
 /// Rows by their series.
 type Rows = Vec<(SeriesId, Bytes)>;
 
@@ -31,7 +34,8 @@ pub(super) struct Metadata {
 impl Metadata {
     pub(super) fn open(folder: &Path) -> Result<Self, fjall::Error> {
         let database = Database::builder(folder).open()?;
-        let rows = database.keyspace("metadata", KeyspaceCreateOptions::default)?;
+        let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES);
+        let rows = database.keyspace("metadata", options)?;
         Ok(Self { database, rows, snapshots: None })
     }
 

@@ -5,12 +5,13 @@
 //! integers:
 //!
 //! ```text
+//! head      how many classes, names, pairs, series there are, and pairs of series
 //! classes   length, text
 //! names     length, text
 //! pairs     name, length of the value, value
 //! series    ids (16 bytes), last activity (8, little endian), class, count of labels, count of
 //!           attributes, their pairs; in the order of ids
-//! end       how many classes, names, pairs, series there are
+//! end       nothing
 //! ```
 //!
 //! Classes, names and pairs are numbered in the order in which they come.
@@ -28,13 +29,17 @@ pub(in crate::directory) const VERSION: u32 = 1;
 /// Bytes of a piece, about.
 const PIECE_BYTES: usize = 1 << 20;
 
+/// The most elements for which room is made before they come.
+const ROOM_MAX: usize = 1 << 27;
+
 /// The most bytes of a text.
 const TEXT_MAX: usize = u32::MAX as usize;
 
 /// The kind of a piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
-    Classes = 1,
+    Head = 1,
+    Classes,
     Names,
     Pairs,
     Series,
@@ -55,6 +60,8 @@ pub(in crate::directory) struct Saver {
 #[derive(Debug)]
 pub(in crate::directory) struct Loader {
     kind: Kind,
+    /// What the head says.
+    counts: [usize; 5],
     last: Option<SeriesId>,
 }
 
@@ -65,13 +72,13 @@ pub(in crate::directory) struct Damaged(&'static str);
 
 impl Default for Saver {
     fn default() -> Self {
-        Self { kind: Kind::Classes, saved: 0, after: None }
+        Self { kind: Kind::Head, saved: 0, after: None }
     }
 }
 
 impl Default for Loader {
     fn default() -> Self {
-        Self { kind: Kind::Classes, last: None }
+        Self { kind: Kind::Head, counts: [0; 5], last: None }
     }
 }
 
@@ -88,6 +95,14 @@ impl Saver {
         loop {
             let mut out = vec![self.kind as u8];
             match self.kind {
+                // Once: the other kinds come until nothing of them is left.
+                Kind::Head => {
+                    for count in index.counts() {
+                        varint::write_unsigned(&mut out, count as u64);
+                    }
+                    self.kind = Kind::Classes;
+                    return (out, false);
+                }
                 Kind::Classes => {
                     self.texts(&mut out, index.classes.len(), |class| index.classes.get(class));
                 }
@@ -99,19 +114,14 @@ impl Saver {
                     write_text(out, index.pairs.value(pair));
                 }),
                 Kind::Series => self.series(&mut out, index),
-                Kind::End => {
-                    let texts = [index.classes.len(), index.names.len(), index.pairs.len()];
-                    for count in texts.into_iter().chain([index.len()]) {
-                        varint::write_unsigned(&mut out, count as u64);
-                    }
-                    return (out, true);
-                }
+                Kind::End => return (out, true),
             }
             if out.len() > 1 {
                 return (out, false);
             }
             self.saved = 0;
             self.kind = match self.kind {
+                Kind::Head => Kind::Classes,
                 Kind::Classes => Kind::Names,
                 Kind::Names => Kind::Pairs,
                 Kind::Pairs => Kind::Series,
@@ -158,6 +168,12 @@ fn write_text(out: &mut Vec<u8>, text: &str) {
 }
 
 impl Index {
+    /// Classes, names, pairs, series, pairs of series.
+    const fn counts(&self) -> [usize; 5] {
+        let in_lists = self.lists.len() - self.dead;
+        [self.classes.len(), self.names.len(), self.pairs.len(), self.len(), in_lists]
+    }
+
     /// Takes the next piece in, into an index that was empty before the first. After an error what
     /// it holds is of no use.
     pub(in crate::directory) fn load(
@@ -167,27 +183,36 @@ impl Index {
     ) -> Result<(), Damaged> {
         let mut input = Input { bytes: piece, position: 0 };
         let kind = match input.array::<1>()? {
-            [1] => Kind::Classes,
-            [2] => Kind::Names,
-            [3] => Kind::Pairs,
-            [4] => Kind::Series,
-            [5] => Kind::End,
+            [1] => Kind::Head,
+            [2] => Kind::Classes,
+            [3] => Kind::Names,
+            [4] => Kind::Pairs,
+            [5] => Kind::Series,
+            [6] => Kind::End,
             _ => return Err(Damaged("a piece of an unknown kind")),
         };
         if kind < loader.kind || loader.is_complete() {
             return Err(Damaged("a piece out of order"));
         }
         loader.kind = kind;
-        if kind == Kind::End {
-            let texts = [self.classes.len(), self.names.len(), self.pairs.len()];
-            for count in texts.into_iter().chain([self.len()]) {
-                if input.number(usize::MAX)? != count {
-                    return Err(Damaged("its counts are others"));
+        match kind {
+            Kind::Head => {
+                for count in &mut loader.counts {
+                    *count = input.number(usize::MAX)?;
                 }
+                let [_, _, pairs, series, in_lists] = loader.counts.map(|n| n.min(ROOM_MAX));
+                self.pairs.reserve(pairs);
+                self.series.reserve_exact(series);
+                self.lists.reserve_exact(in_lists);
             }
+            Kind::End if loader.counts != self.counts() => {
+                return Err(Damaged("its counts are others"));
+            }
+            _ => {}
         }
         while !input.is_empty() {
             match kind {
+                Kind::Head => return Err(Damaged("something behind its head")),
                 Kind::Classes => {
                     let class = self.classes.push(self.seed, input.text()?);
                     self.by_class.push(super::Class { id: None, count: 0 });
