@@ -21,6 +21,7 @@ pub mod params;
 pub mod plan;
 pub mod random;
 pub mod record;
+pub mod runners;
 pub mod story;
 pub mod table;
 pub mod trace;

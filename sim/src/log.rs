@@ -85,7 +85,15 @@ pub struct LogModel {
 
 #[derive(Debug, Default)]
 struct Partition {
+    /// The offset of the first record that is still there.
+    first: u64,
     records: Vec<Record>,
+}
+
+impl Partition {
+    const fn end(&self) -> u64 {
+        self.first + self.records.len() as u64
+    }
 }
 
 #[derive(Debug, Default)]
@@ -137,6 +145,17 @@ impl LogModel {
     /// Partitions of a topic.
     pub const fn partitions(&self) -> u32 {
         self.partitions
+    }
+
+    /// Records that the log took before that moment go, as far as there are many of them.
+    pub fn retain_since(&mut self, topic: &str, since_ms: i64) {
+        for partition in self.topics.get_mut(topic).into_iter().flatten() {
+            let old = partition.records.partition_point(|record| record.timestamp_ms < since_ms);
+            if old > partition.records.len() / 2 {
+                partition.records.drain(..old);
+                partition.first += old as u64;
+            }
+        }
     }
 
     /// The records of a partition.
@@ -195,7 +214,7 @@ impl LogModel {
             }
             LogAction::Ends { id, topic } => {
                 let all = self.topic(&topic).iter();
-                let result = Ok((0..).zip(all.map(|p| p.records.len() as u64)).collect());
+                let result = Ok((0..).zip(all.map(Partition::end)).collect());
                 vec![Out::Answer(from, LogEvent::Ends { id, result })]
             }
         }
@@ -218,6 +237,11 @@ impl LogModel {
     pub fn evict(&mut self, gone: impl Fn(Address) -> bool, lives: bool) -> Vec<Out> {
         let mut out = Vec::new();
         let mut changed = Vec::new();
+        if !lives {
+            // Those who stand alone are in no group.
+            let stands = |member: &Member| member.group.is_empty();
+            self.cursors.retain(|(member, _), _| !(stands(member) && gone(member.address)));
+        }
         for (key, group) in &mut self.groups {
             let left: Vec<Member> =
                 group.members.iter().filter(|member| gone(member.address)).cloned().collect();
@@ -315,10 +339,10 @@ impl LogModel {
         }
         let (mut places, mut touched, skew_ms) = (Vec::new(), BTreeSet::new(), self.skew_ms);
         for record in records {
-            let log = &mut self.topic(topic)[record.partition as usize].records;
-            let offset = log.len() as u64;
+            let log = &mut self.topic(topic)[record.partition as usize];
+            let offset = log.end();
             let timestamp_ms = wall_ms + skew_ms;
-            log.push(Record { offset, timestamp_ms, key: record.key, value: record.value });
+            log.records.push(Record { offset, timestamp_ms, key: record.key, value: record.value });
             places.push((record.partition, offset));
             touched.insert(record.partition);
             if self.bugs.ack_before_fsync {
@@ -385,7 +409,7 @@ impl LogModel {
             return self.assign_all(member, start);
         }
         let ends: Vec<u64> =
-            self.topic(&key.0).iter().map(|partition| partition.records.len() as u64).collect();
+            self.topic(&key.0).iter().map(Partition::end).collect();
         let group = self.groups.entry(key.clone()).or_default();
         group.start = Some(start);
         if start == Start::Latest {
@@ -401,8 +425,8 @@ impl LogModel {
     /// The empty group stands alone: every partition, from the start.
     fn assign_all(&mut self, member: Member, start: Start) -> Vec<Out> {
         let ends = self.topic(&member.topic).iter().map(|partition| match start {
-            Start::Earliest => 0,
-            Start::Latest => partition.records.len() as u64,
+            Start::Earliest => partition.first,
+            Start::Latest => partition.end(),
         });
         let positions: Vec<Position> = ends.map(Position::from).collect();
         self.begin(&member, (0..).zip(positions).collect())
@@ -507,7 +531,7 @@ impl LogModel {
         let partitions = numbers.iter().map(|partition| {
             let start = group.starts.get(partition).copied().unwrap_or(0);
             let committed = group.committed.get(partition).cloned();
-            let end = ends.map_or(0, |all| all[*partition as usize].records.len() as u64);
+            let end = ends.map_or(0, |all| all[*partition as usize].end());
             let position = if self.bugs.reset_to_latest { Some(end.into()) } else { committed };
             (*partition, position.unwrap_or_else(|| start.into()))
         });
@@ -537,8 +561,10 @@ impl LogModel {
         };
         cursor.pumping = false;
         let records = self.topics.get(&member.topic).map_or(&[][..], |all| {
-            let records = &all[partition as usize].records;
-            &records[records.len().min(cursor.position as usize)..]
+            let Partition { first, records } = &all[partition as usize];
+            // Whoever asks for what is gone gets what is left.
+            cursor.position = cursor.position.max(*first);
+            &records[records.len().min((cursor.position - first) as usize)..]
         });
         if cursor.paused || records.is_empty() {
             return Vec::new();

@@ -203,6 +203,22 @@ impl Consumer {
         }
     }
 
+    /// Has records of a partition delivered from `offset` on that were applied before, in front of
+    /// the others. What is applied and committed stays as it is.
+    pub(crate) fn look_back(&mut self, partition: u32, offset: u64) {
+        let Some(state) = self.partitions.get_mut(&partition) else { return };
+        state.epoch += 1;
+        state.queue.clear();
+        state.queued_bytes = 0;
+        let (epoch, was_paused) = (state.epoch, std::mem::take(&mut state.paused));
+        let (topic, group) = (self.topic.clone(), self.group.clone());
+        self.actions.push_back(LogAction::Seek { topic, group, partition, offset, epoch });
+        if was_paused {
+            let (topic, group) = (self.topic.clone(), self.group.clone());
+            self.actions.push_back(LogAction::Resume { topic, group, partition, epoch });
+        }
+    }
+
     /// The partitions that are ours.
     pub(crate) fn partitions(&self) -> impl Iterator<Item = u32> + '_ {
         self.partitions.keys().copied()

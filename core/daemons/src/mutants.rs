@@ -31,6 +31,14 @@ pub enum Planted {
     SnapshotAhead,
     /// A directory waits for ever for a scan that hangs.
     HungScan,
+    /// A worker runs what is overdue, and nothing else, as the reference's does.
+    OverdueInverted,
+    /// A worker runs a window that was asked for before.
+    RepeatedWindow,
+    /// A worker does not look what was asked for before it was given a partition.
+    NoLookBack,
+    /// A worker runs what it has not taken yet.
+    RunBeforeTaken,
 }
 
 static PLANTED: AtomicU8 = AtomicU8::new(0);

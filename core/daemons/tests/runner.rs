@@ -23,9 +23,7 @@ fn config() -> RunnerConfig {
         parallel: 2,
         scan_period: Duration::from_secs(60),
         min_period_ms: 1_000,
-        run_at_startup: true,
-        key: None,
-        values: BTreeMap::new(),
+        ..RunnerConfig::default()
     }
 }
 

@@ -26,6 +26,14 @@
 //! | [`deletes`] | a delete that was acknowledged is in the log |
 //! | [`enough`] | a run did enough to prove something |
 //!
+//! Of runners, in a world of their own ([`crate::runners`]):
+//!
+//! | file | sentence |
+//! |---|---|
+//! | [`once`] | no window of a script is doubled |
+//! | [`skipped`] | none is skipped, but where a fail-over or a run of its own covers it |
+//! | [`overlap`] | a script never overlaps itself |
+//!
 //! A machine that panics fails its seed as well ([`crate::panics`]).
 
 pub mod acknowledged;
@@ -41,6 +49,8 @@ pub mod history;
 pub mod liveness;
 pub mod membership;
 pub mod offsets;
+pub mod once;
+pub mod overlap;
 pub mod ownership;
 pub mod phantoms;
 pub mod reads;
@@ -49,6 +59,7 @@ pub mod registration;
 pub mod rows;
 pub mod scripts;
 pub mod shards;
+pub mod skipped;
 pub mod standstill;
 pub mod tenancy;
 pub mod told;

@@ -1,58 +1,75 @@
-//! `runner`: runs the scripts of a folder, each as often as its folder says (role `standalone`).
+//! `runner`: runs the scripts of a folder, each as often as its folder says.
+//!
+//! Role `standalone` does all of it in one process. `scheduler` and `worker`, in one process or
+//! apart and as many as wanted, share it: the scheduler that leads asks for runs in a topic,
+//! workers share the topic's partitions.
 //!
 //! It promises:
-//! - The windows of a script are the multiples of its period on the wall clock. While the process
-//!   lives it begins at most once in each of them, and in each of them unless a run lasts past its end, the clock jumps
-//!   over it, or all places are taken while it lasts.
-//! - A script never overlaps itself, and no more than `runner.nthreads` run at once: what is due
-//!   waits, in the order in which it was.
+//! - The windows of a script are the multiples of its period on the wall clock. It begins at most once
+//!   in each of them, whoever leads and whoever works, and in each of them unless a run lasts past its end, the
+//!   clock jumps over it, or all places are taken while it lasts.
+//! - Schedulers and workers that fail, or lose contact, cost the windows that end before others
+//!   have taken over; of longer ones, those whose request a worker had taken and not begun when it died.
+//! - A script never overlaps itself, and no more than `runner.nthreads` (of a worker
+//!   `runner.kafka.nthreads`) run at once: what is due waits, in the order in which it was. A worker that
+//!   stands still for longer than a session of coordination, while egress goes on with its run, is the exception.
 //! - Whatever fails is counted and told, and the script begins again in its next window.
+//! - The log's order decides: a worker runs no window that is not newer than the last one that was asked for.
+//!   So a former leader that still sends changes nothing, nor does one that sends again what was not answered.
 //!
 //! With `runner.runatstartup` a script that is seen for the first time begins at once, in the window
 //! that lasts; without, it waits for the next one. (The reference counts periods from the end of a
 //! script's first run; windows do not drift.)
 //!
 //! ```text
-//!   Scan ─▶ scripts ─window─▶ queue ─place free─▶ Read ─▶ Call /api/v0/exec ─▶ told, next window
+//!   standalone:  Scan ─▶ scripts ─window─▶ queue ─place free─▶ Read ─▶ Call /api/v0/exec ─▶ told
+//!   scheduler:   Scan ─▶ scripts ─window, leads─▶ Read ─▶ Append to runner.kafka.topic
+//!   worker:      Records ─newer, not overdue─▶ Commit ─lock, place─▶ Call /api/v0/exec ─▶ told
 //! ```
 
+mod leader;
+mod locks;
+mod out;
 mod program;
+mod request;
+mod scan;
+mod schedule;
+mod scripts;
+mod standalone;
+mod tail;
+mod work;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use weft_gts::WrapKey;
-use weft_wire::opb64;
+use weft_wire::envelope::Envelope;
 
-use crate::contract::http::{HttpAction, HttpEvent, RequestHead, RequestId, ResponseHead};
-use crate::contract::peer::{CallResult, PeerAction, PeerEvent};
-use crate::contract::{ActionId, ActionIds, Change, Effect, Event, Machine, Metric, NoTask};
-use crate::random::Random;
+use crate::contract::http::{HttpAction, HttpEvent, RequestId, ResponseHead};
+use crate::contract::log::Topic;
+use crate::contract::peer::PeerEvent;
+use crate::contract::{CoordEvent, Effect, Event, LogEvent, Machine, NoTask};
 use crate::time::{Mono, Now};
-use program::{Run, period_ms, program};
+use out::{Out, Row};
+use schedule::Scheduler;
+use standalone::Standalone;
+use work::Worker;
 
 /// Where the state of the scripts is told.
 pub const PATH: &str = "/api/v0/runner";
 
-/// The header with what shows that a request is the runner's.
-const NONCE_HEADER: &str = "x-warp10-runner-nonce";
-
 /// How often the wall clock is looked at while there are scripts: it may jump.
 const LOOK_PERIOD: Duration = Duration::from_secs(1);
-
-/// Windows before the last one that a clock which went back may be in, in milliseconds; when it is
-/// further back, the clock was wrong before, and windows count anew.
-const BACK_MAX_MS: i64 = 3_600_000;
-
-/// Characters of a failure that are kept.
-const FAILURE_MAX: usize = 256;
 
 /// What the configuration says of `runner`.
 #[derive(Clone, Debug)]
 pub struct RunnerConfig {
-    /// `runner.nthreads`: scripts that run at once.
+    /// `runner.roles`.
+    pub roles: Roles,
+    /// `runner.nthreads`, of a worker `runner.kafka.nthreads`: scripts that run at once.
     pub parallel: usize,
     /// `runner.scanperiod`: how often the folder is looked at.
     pub scan_period: Duration,
@@ -64,229 +81,148 @@ pub struct RunnerConfig {
     pub key: Option<WrapKey>,
     /// Values of scripts, by `name@/place`.
     pub values: BTreeMap<String, String>,
+    /// `runner.id`: who schedules, as requests say.
+    pub id: String,
+    /// `runner.kafka.topic`.
+    pub topic: Topic,
+    /// `runner.kafka.groupid`.
+    pub group: Topic,
+    /// `runner.kafka.mac` and `.aes`.
+    pub envelope: Envelope,
+    /// `runner.zk.znode`.
+    pub root_path: String,
+    /// How long a session of coordination outlives contact.
+    pub session_time: Duration,
+}
+
+/// What a runner does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Roles {
+    /// Everything, alone.
+    Standalone,
+    /// Its part among others.
+    Shared {
+        /// It asks for runs.
+        scheduler: bool,
+        /// It runs what is asked for.
+        worker: bool,
+    },
 }
 
 /// The machine.
 #[derive(Debug)]
 pub struct Runner {
     config: RunnerConfig,
-    random: Random,
-    scripts: BTreeMap<Arc<str>, Script>,
-    /// What is due and waits for a place, the first first.
-    queue: VecDeque<Arc<str>>,
-    /// Scripts that are read or run, by the action that is under way.
-    running: BTreeMap<ActionId, Under>,
-    scan: Scan,
-    /// When the wall clock is looked at next.
-    look: Option<Mono>,
-    ids: ActionIds,
-    effects: VecDeque<Effect<NoTask>>,
+    standalone: Option<Standalone>,
+    scheduler: Option<Scheduler>,
+    worker: Option<Worker>,
+    out: Out,
+    is_ready: bool,
     is_stopping: bool,
     has_stopped: bool,
 }
 
-/// Looking at the folder.
-#[derive(Debug)]
-enum Scan {
-    /// At that moment; `None` is at once.
-    At(Option<Mono>),
-    /// It is under way.
-    Under(ActionId),
-}
-
-/// A script that is there.
-#[derive(Debug)]
-struct Script {
-    period_ms: i64,
-    /// The last window in which it was due.
-    window: Option<i64>,
-    /// Whether it waits or runs.
-    is_busy: bool,
-    /// Whether it is still in the folder.
-    is_there: bool,
-    last: Option<Last>,
-}
-
-/// The last run of a script.
-#[derive(Debug)]
-struct Last {
-    began_ms: i64,
-    duration: Duration,
-    failure: Option<String>,
-}
-
-/// A run under way.
-#[derive(Debug)]
-struct Under {
-    path: Arc<str>,
-    began: Now,
-    /// Whether it is asked what the script says.
-    is_reading: bool,
+impl Default for RunnerConfig {
+    fn default() -> Self {
+        Self {
+            roles: Roles::Standalone,
+            parallel: 1,
+            scan_period: Duration::from_secs(60),
+            min_period_ms: 1_000,
+            run_at_startup: true,
+            key: None,
+            values: BTreeMap::new(),
+            id: "runner".to_owned(),
+            topic: "runner".into(),
+            group: "runner".into(),
+            envelope: Envelope::default(),
+            root_path: "/weft/runner".to_owned(),
+            session_time: Duration::from_secs(10),
+        }
+    }
 }
 
 impl Runner {
-    /// A runner. `seed` decides what is drawn at random.
+    /// A runner. `seed` decides what is drawn at random, and names it among others.
     pub fn new(config: RunnerConfig, seed: [u8; 32]) -> Self {
-        Self {
-            config,
-            random: Random::new(seed),
-            scripts: BTreeMap::new(),
-            queue: VecDeque::new(),
-            running: BTreeMap::new(),
-            scan: Scan::At(None),
-            look: None,
-            ids: ActionIds::default(),
-            effects: VecDeque::from([Effect::Ready(true)]),
+        let (scheduler, worker) = match config.roles {
+            Roles::Standalone => (false, false),
+            Roles::Shared { scheduler, worker } => (scheduler, worker),
+        };
+        let own = format!("{} {}", config.id, weft_wire::token::uuid(&seed[..16]));
+        let own = Bytes::from(own);
+        let mut runner = Self {
+            standalone: (config.roles == Roles::Standalone).then(Standalone::default),
+            scheduler: scheduler.then(|| Scheduler::new(&config, own.clone())),
+            worker: worker.then(|| Worker::new(&config, own)),
+            out: Out::new(seed),
+            is_ready: false,
             is_stopping: false,
             has_stopped: false,
-        }
+            config,
+        };
+        runner.tell_ready();
+        runner
     }
 
     fn tick(&mut self, now: Now) {
         if self.is_stopping {
             return;
         }
-        if let Scan::At(at) = self.scan
-            && at.is_none_or(|at| at <= now.mono)
-        {
-            let id = self.ids.next_id();
-            self.scan = Scan::Under(id);
-            self.effects.push_back(Effect::Peer(PeerAction::Scan { id }));
+        let (config, out) = (&self.config, &mut self.out);
+        if let Some(role) = &mut self.standalone {
+            role.tick(config, now, out);
         }
-        self.look(now);
-    }
-
-    /// Puts what is due into the queue, and begins what there are places for.
-    fn look(&mut self, now: Now) {
-        let now_ms = now.wall.as_ms();
-        for (path, script) in &mut self.scripts {
-            if script.is_there && !script.is_busy && script.is_due(now_ms) {
-                script.window = Some(script.window_of(now_ms));
-                script.is_busy = true;
-                self.queue.push_back(path.clone());
-            }
+        if let Some(role) = &mut self.scheduler {
+            role.tick(config, now, out);
         }
-        while self.running.len() < self.config.parallel {
-            let Some(path) = self.queue.pop_front() else { break };
-            let id = self.ids.next_id();
-            self.effects.push_back(Effect::Peer(PeerAction::Read { id, path: path.clone() }));
-            self.running.insert(id, Under { path, began: now, is_reading: true });
+        if let Some(role) = &mut self.worker {
+            role.tick(config, now, out);
         }
-        let waits = self.scripts.values().filter(|script| script.is_there && !script.is_busy);
-        let wait_ms = waits.map(|script| script.next_ms(now_ms).saturating_sub(now_ms)).min();
-        self.look = wait_ms.map(|ms| {
-            let wait = Duration::from_millis(u64::try_from(ms).unwrap_or(0));
-            now.mono.after(wait.min(LOOK_PERIOD))
-        });
     }
 
     fn peer_event(&mut self, now: Now, event: PeerEvent) {
-        match event {
-            PeerEvent::Scanned { id, result } => {
-                if matches!(self.scan, Scan::Under(under) if under == id) {
-                    self.scan = Scan::At(Some(now.mono.after(self.config.scan_period)));
-                    match result {
-                        Ok(paths) => self.scanned(now, paths),
-                        Err(error) => self.warn(format!("runner: {error}; trying again")),
-                    }
-                }
-            }
-            PeerEvent::Read { id, result } => {
-                if self.running.get(&id).is_some_and(|under| under.is_reading)
-                    && let Some(under) = self.running.remove(&id)
-                {
-                    match result {
-                        // Egress may be gone already.
-                        Ok(_) if self.is_stopping => {}
-                        Ok(text) => self.call(now, under, &text),
-                        Err(error) => self.ended(now, under, Some(error)),
-                    }
-                }
-            }
-            PeerEvent::Called { id, result } => {
-                if self.running.get(&id).is_some_and(|under| !under.is_reading)
-                    && let Some(under) = self.running.remove(&id)
-                {
-                    self.ended(now, under, failure(result));
-                }
-            }
-            _ => {}
+        let (config, out, mut event) = (&self.config, &mut self.out, Some(event));
+        if let Some(role) = &mut self.standalone {
+            role.peer_event(config, now, &mut event, self.is_stopping, out);
         }
-        self.tick(now);
+        if let Some(role) = &mut self.scheduler {
+            role.peer_event(config, now, &mut event, out);
+        }
+        if let Some(role) = &mut self.worker {
+            role.peer_event(config, now, &mut event, out);
+        }
     }
 
-    /// These scripts are in the folder.
-    fn scanned(&mut self, now: Now, paths: Vec<Arc<str>>) {
-        for script in self.scripts.values_mut() {
-            script.is_there = false;
+    fn log_event(&mut self, now: Now, event: &LogEvent) {
+        let (config, out) = (&self.config, &mut self.out);
+        if let Some(role) = &mut self.scheduler {
+            role.log_event(config, now, event, out);
         }
-        for path in paths {
-            let Some(period_ms) = period_ms(&path) else { continue };
-            if period_ms < self.config.min_period_ms {
-                continue;
-            }
-            let script = self.scripts.entry(path).or_insert_with(|| {
-                let script =
-                    Script { period_ms, window: None, is_busy: false, is_there: true, last: None };
-                let window = script.window_of(now.wall.as_ms());
-                Script { window: (!self.config.run_at_startup).then_some(window), ..script }
-            });
-            script.is_there = true;
+        if let Some(role) = self.worker.as_mut().filter(|_| !self.is_stopping) {
+            role.log_event(config, now, event, out);
         }
-        // What runs is forgotten when it ends.
-        self.scripts.retain(|_, script| script.is_there || script.is_busy);
-        let count = self.scripts.len() as f64;
-        self.effects.push_back(Effect::Metric(Metric::set("weft_runner_scripts", count)));
     }
 
-    /// Runs a script whose text is there.
-    fn call(&mut self, now: Now, under: Under, text: &[u8]) {
-        let Some(script) = self.scripts.get(&under.path) else { return };
-        let nonce = self.config.key.as_ref().map(|key| {
-            let mut blob = self.random.draw(0).to_be_bytes().to_vec();
-            blob.extend_from_slice(&now.wall.0.to_be_bytes());
-            opb64::encode(&key.wrap(&blob))
-        });
-        let run = Run {
-            path: &under.path,
-            period_ms: script.period_ms,
-            scheduled_ms: under.began.wall.as_ms(),
-            nonce: nonce.as_deref(),
-        };
-        let body = program(&run, text, &self.config.values);
-        let mut headers = vec![("content-type".to_owned(), "text/plain; charset=utf-8".to_owned())];
-        headers.extend(nonce.map(|nonce| (NONCE_HEADER.to_owned(), nonce)));
-        let head = RequestHead {
-            method: "POST".to_owned(),
-            path: "/api/v0/exec".to_owned(),
-            query: String::new(),
-            headers,
-        };
-        let id = self.ids.next_id();
-        self.effects.push_back(Effect::Peer(PeerAction::Call { id, head, body: body.into() }));
-        self.running.insert(id, Under { is_reading: false, ..under });
+    fn coord_event(&mut self, now: Now, event: &CoordEvent) {
+        if self.is_stopping {
+            return;
+        }
+        let (config, out) = (&self.config, &mut self.out);
+        if let Some(role) = &mut self.scheduler {
+            role.coord_event(now, event, out);
+        }
+        if let Some(role) = &mut self.worker {
+            role.coord_event(config, now, event, out);
+        }
     }
 
-    /// A run is over.
-    fn ended(&mut self, now: Now, under: Under, failure: Option<String>) {
-        let duration = now.mono.since(under.began.mono);
-        let label = || vec![("path", under.path.to_string())];
-        let mut tell = |name, change| {
-            self.effects.push_back(Effect::Metric(Metric { name, labels: label(), change }));
-        };
-        tell("weft_runner_runs_total", Change::Add(1));
-        tell("weft_runner_failures_total", Change::Add(u64::from(failure.is_some())));
-        tell("weft_runner_run_seconds", Change::Set(duration.as_secs_f64()));
-        if let Some(failure) = &failure {
-            self.warn(format!("runner: {} failed: {failure}", under.path));
-        }
-        if let Some(script) = self.scripts.get_mut(&under.path) {
-            script.is_busy = false;
-            let began_ms = under.began.wall.as_ms();
-            script.last = Some(Last { began_ms, duration, failure });
-            if !script.is_there {
-                self.scripts.remove(&under.path);
-            }
+    /// A scheduler is ready when it knows its topic; everything else always is.
+    fn tell_ready(&mut self) {
+        let is_ready = self.scheduler.as_ref().is_none_or(Scheduler::is_ready);
+        if is_ready != self.is_ready {
+            self.is_ready = is_ready;
+            self.out.effects.push_back(Effect::Ready(is_ready));
         }
     }
 
@@ -307,90 +243,62 @@ impl Runner {
             HttpAction::Body { request, bytes: text.into() },
             HttpAction::End { request },
         ] {
-            self.effects.push_back(Effect::Http(action));
+            self.out.effects.push_back(Effect::Http(action));
         }
     }
 
-    /// A line for each script, its parts separated by tabs; the first line names them.
+    /// A line for each script, its parts separated by tabs; the first line names them. A scheduler
+    /// tells which window it asked for last and when it asks next, a worker how the last run went.
     fn list(&self, now: Now) -> String {
+        let mut rows: BTreeMap<Arc<str>, Row> = BTreeMap::new();
+        if let Some(role) = &self.standalone {
+            role.rows(now, &mut rows);
+        }
+        if let Some(role) = &self.scheduler {
+            role.rows(now, &mut rows);
+        }
+        if let Some(role) = &self.worker {
+            role.rows(&mut rows);
+        }
         let mut text = "path\tperiod_ms\tlast_ms\tduration_ms\tnext_ms\tstate\n".to_owned();
-        for (path, script) in &self.scripts {
+        for (path, Row { period_ms, last, next_ms, state }) in &rows {
             let plain = |text: &str| text.replace(|c: char| c.is_control(), " ");
-            let (began, duration) = match &script.last {
-                Some(last) => (last.began_ms.to_string(), last.duration.as_millis().to_string()),
-                None => ("-".to_owned(), "-".to_owned()),
-            };
-            let next = match script.is_there {
-                true => script.next_ms(now.wall.as_ms()).to_string(),
-                false => "-".to_owned(),
-            };
-            let failure = script.last.as_ref().and_then(|last| last.failure.as_deref());
-            let state = match (script.is_busy, failure) {
-                (true, _) => "running".to_owned(),
-                (false, Some(failure)) => format!("failed: {}", plain(failure)),
-                (false, None) if script.last.is_some() => "done".to_owned(),
-                (false, None) => "waiting".to_owned(),
-            };
+            let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+            let began = or_dash(last.as_ref().map(|last| last.began_ms.to_string()));
+            let duration = last.as_ref().and_then(|last| last.duration);
+            let duration = or_dash(duration.map(|duration| duration.as_millis().to_string()));
+            let next = or_dash(next_ms.map(|next| next.to_string()));
+            let (path, state) = (plain(path), plain(state));
             // Writing to a string does not fail.
-            let _ = writeln!(
-                text,
-                "{}\t{}\t{began}\t{duration}\t{next}\t{state}",
-                plain(path),
-                script.period_ms
-            );
+            let _ = writeln!(text, "{path}\t{period_ms}\t{began}\t{duration}\t{next}\t{state}");
         }
         text
     }
 
-    fn warn(&mut self, text: String) {
-        self.effects.push_back(Effect::Warn(text));
+    fn stop(&mut self, now: Now) {
+        if std::mem::replace(&mut self.is_stopping, true) {
+            return;
+        }
+        if let Some(role) = &mut self.standalone {
+            role.stop();
+        }
+        if let Some(role) = &mut self.scheduler {
+            role.stop(now, &mut self.out);
+        }
+        if let Some(role) = &mut self.worker {
+            role.stop();
+        }
     }
 
     fn finish_stop(&mut self) {
-        if self.is_stopping && self.running.is_empty() && !self.has_stopped {
+        let is_idle = self.standalone.as_ref().is_none_or(Standalone::is_idle)
+            && self.scheduler.as_ref().is_none_or(Scheduler::is_idle)
+            && self.worker.as_ref().is_none_or(Worker::is_idle);
+        if self.is_stopping && is_idle && !self.has_stopped {
             self.has_stopped = true;
-            self.effects.push_back(Effect::Stopped);
+            self.out.effects.push_back(Effect::Stopped);
         }
     }
-}
-
-impl Script {
-    const fn window_of(&self, now_ms: i64) -> i64 {
-        now_ms.div_euclid(self.period_ms)
-    }
-
-    /// Whether it should begin in the window that lasts.
-    fn is_due(&self, now_ms: i64) -> bool {
-        self.window.is_none_or(|last| {
-            let window = self.window_of(now_ms);
-            let back = BACK_MAX_MS.div_euclid(self.period_ms).max(1);
-            window > last || window < last.saturating_sub(back)
-        })
-    }
-
-    /// When it begins next, if it does not wait or run.
-    fn next_ms(&self, now_ms: i64) -> i64 {
-        if self.is_due(now_ms) {
-            return now_ms;
-        }
-        let window = self.window.unwrap_or_default().saturating_add(1);
-        window.saturating_mul(self.period_ms)
-    }
-}
-
-/// What went wrong with a run, in a line.
-fn failure(result: CallResult) -> Option<String> {
-    let text = match result {
-        Ok(response) if response.status == 200 => return None,
-        Ok(response) => {
-            let body = String::from_utf8_lossy(&response.body[..response.body.len().min(2_048)])
-                .into_owned();
-            let line = body.lines().map(str::trim).find(|line| !line.is_empty());
-            line.map_or_else(|| format!("status {}", response.status), str::to_owned)
-        }
-        Err(error) => error.to_string(),
-    };
-    Some(text.chars().take(FAILURE_MAX).collect())
 }
 
 impl Machine for Runner {
@@ -398,32 +306,32 @@ impl Machine for Runner {
 
     fn handle(&mut self, now: Now, event: Event<NoTask>) {
         match event {
-            Event::Tick => self.tick(now),
+            Event::Tick | Event::Table(_) | Event::Computed(..) => {}
             Event::Http(event) => self.http_event(now, event),
             Event::Peer(event) => self.peer_event(now, event),
-            Event::Stop => {
-                self.is_stopping = true;
-                self.queue.clear();
-            }
-            Event::Log(_) | Event::Table(_) | Event::Coord(_) | Event::Computed(..) => {}
+            Event::Log(event) => self.log_event(now, &event),
+            Event::Coord(event) => self.coord_event(now, &event),
+            Event::Stop => self.stop(now),
         }
+        self.tick(now);
+        self.tell_ready();
         self.finish_stop();
     }
 
     fn poll(&mut self) -> Option<Effect<NoTask>> {
-        self.effects.pop_front()
+        let tail = self.scheduler.as_mut().and_then(Scheduler::poll);
+        let work = || self.worker.as_mut().and_then(Worker::poll);
+        let log = tail.or_else(work).map(Effect::Log);
+        log.or_else(|| self.out.effects.pop_front())
     }
 
     fn deadline(&self) -> Option<Mono> {
         if self.is_stopping {
             return None;
         }
-        let scan = match self.scan {
-            Scan::At(at) => Some(at.unwrap_or(Mono(0))),
-            Scan::Under(_) => None,
-        };
-        // With all places taken, only an end helps.
-        let look = self.look.filter(|_| self.running.len() < self.config.parallel);
-        scan.into_iter().chain(look).min()
+        let standalone = self.standalone.as_ref().and_then(|role| role.deadline(&self.config));
+        let scheduler = self.scheduler.as_ref().and_then(Scheduler::deadline);
+        let worker = self.worker.as_ref().and_then(Worker::deadline);
+        [standalone, scheduler, worker].into_iter().flatten().min()
     }
 }

@@ -30,12 +30,8 @@ pub(super) struct Run<'a> {
 }
 
 /// The program for one run: variables `runner.periodicity`, `runner.path`, `runner.scheduledat` and
-/// `runner.nonce`, the script, and a `CLEAR`, for nobody reads the stack.
-///
-/// `${name}` and `${name:default}` become the value of the configuration key `name@/folder/script`
-/// or of the nearest folder above it; without one the default, or what stands there.
-pub(super) fn program(run: &Run<'_>, text: &[u8], values: &BTreeMap<String, String>) -> Vec<u8> {
-    let text = from_utf8_lossy(text);
+/// `runner.nonce`, the script with its values, and a `CLEAR`, for nobody reads the stack.
+pub(super) fn program(run: &Run<'_>, text: &str) -> Vec<u8> {
     let mut out = String::with_capacity(text.len() + 256);
     let path = percent::encode(run.path);
     // Writing to a string does not fail.
@@ -45,13 +41,28 @@ pub(super) fn program(run: &Run<'_>, text: &[u8], values: &BTreeMap<String, Stri
     if let Some(nonce) = run.nonce {
         let _ = writeln!(out, "'{nonce}' 'runner.nonce' STORE");
     }
-    let place = place(run.path, run.period_ms);
+    out += text;
+    out += "\nCLEAR\n";
+    out.into_bytes()
+}
+
+/// A script with its values: `${name}` and `${name:default}` become the value of the configuration
+/// key `name@/folder/script` or of the nearest folder above it; without one the default, or what
+/// stands there.
+pub(super) fn filled_text(
+    path: &str,
+    period_ms: i64,
+    text: &[u8],
+    values: &BTreeMap<String, String>,
+) -> String {
+    let text = from_utf8_lossy(text);
+    let mut out = String::with_capacity(text.len() + 1);
+    let place = place(path, period_ms);
     for line in text.lines() {
         out += &filled(line, &place, values);
         out.push('\n');
     }
-    out += "\nCLEAR\n";
-    out.into_bytes()
+    out
 }
 
 /// The place of a script in the configuration: its path without period and suffix.
@@ -115,7 +126,9 @@ mod tests {
         let values = values.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
         let text = "'${who}' ${x:1 2} ${x} ${} ${who";
         let run = Run { path: "a/5/b c.mc2", period_ms: 5, scheduled_ms: 7, nonce: Some("n") };
-        let made = String::from_utf8(program(&run, text.as_bytes(), &values)).expect("text");
+        let filled = |run: &Run<'_>, text: &[u8]| filled_text(run.path, 5, text, &values);
+        let made = program(&run, &filled(&run, text.as_bytes()));
+        let made = String::from_utf8(made).expect("text");
         assert_eq!(
             made,
             "5 'runner.periodicity' STORE\n'a%2F5%2Fb%20c.mc2' 'runner.path' STORE\n\
@@ -123,7 +136,8 @@ mod tests {
              'here' 1 2 ${x} ${} ${who\n\nCLEAR\n"
         );
         let run = Run { path: "a/5/d.mc2", nonce: None, ..run };
-        let made = String::from_utf8(program(&run, b"${who}\xff\r\n", &values)).expect("text");
+        let made = program(&run, &filled(&run, b"${who}\xff\r\n"));
+        let made = String::from_utf8(made).expect("text");
         assert!(made.ends_with("7 'runner.scheduledat' STORE\nabove\u{fffd}\n\nCLEAR\n"), "{made}");
     }
 }
