@@ -60,6 +60,7 @@ static CONFIG: LazyLock<EgressConfig> = LazyLock::new(|| {
             max_time_ms: 0,
             runner_key: None,
             nonce_validity_ms: 1_000,
+            web: None,
         },
     }
 });

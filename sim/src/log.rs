@@ -408,8 +408,7 @@ impl LogModel {
         if member.group.is_empty() {
             return self.assign_all(member, start);
         }
-        let ends: Vec<u64> =
-            self.topic(&key.0).iter().map(Partition::end).collect();
+        let ends: Vec<u64> = self.topic(&key.0).iter().map(Partition::end).collect();
         let group = self.groups.entry(key.clone()).or_default();
         group.start = Some(start);
         if start == Start::Latest {

@@ -207,6 +207,7 @@ pub fn machines(
                 max_time_ms: 0,
                 runner_key: None,
                 nonce_validity_ms: 1_000,
+                web: None,
             },
         };
         let mut entropy = [0; 32];

@@ -14,7 +14,8 @@
 //! ```
 //!
 //! - [`contract`]: the events and effects, by backend, and what backends promise.
-//! - [`ingress`], [`directory`], [`store`], [`egress`], [`plasma`], [`runner`]: the daemons. What each promises
+//! - [`ingress`], [`directory`], [`store`], [`egress`], [`plasma`], [`runner`], [`webcall`]: the
+//!   daemons. What each promises
 //!   stands at its top.
 
 mod applied;
@@ -39,6 +40,7 @@ pub mod select;
 pub mod store;
 mod table_reads;
 pub mod time;
+pub mod webcall;
 
 pub use contract::{Effect, Event, Machine};
 pub use time::{Mono, Now, Wall};

@@ -61,6 +61,7 @@ fn config(wait_for: Option<[Topic; 2]>) -> EgressConfig {
             max_time_ms: 0,
             runner_key: None,
             nonce_validity_ms: 1_000,
+            web: None,
         },
     }
 }

@@ -112,6 +112,12 @@ pub struct Config {
     /// Whether an empty value in a selector means that there is no such label
     /// (`warp10.absent.label.support`).
     pub absent_labels: bool,
+    /// Calls of `WEBCALL` (`warpscript.maxwebcalls`).
+    pub webcalls: i64,
+    /// Calls of `HTTP` without a capability (`warpscript.http.maxrequests`).
+    pub http_requests: i64,
+    /// Bytes that those bring without a capability (`warpscript.http.maxsize`).
+    pub http_bytes: i64,
     /// Keys.
     pub keys: Keys,
     /// The instance (`IDENT`).
@@ -149,6 +155,9 @@ impl Config {
             "warp.timeunits" => assign(&mut self.time_unit, TimeUnit::parse(value)),
             "warp.ident" => assign(&mut self.ident, Some(Some(value.to_owned()))),
             "warp10.absent.label.support" => assign(&mut self.absent_labels, Some(value == "true")),
+            "warpscript.maxwebcalls" => assign(&mut self.webcalls, value.parse().ok()),
+            "warpscript.http.maxrequests" => assign(&mut self.http_requests, value.parse().ok()),
+            "warpscript.http.maxsize" => assign(&mut self.http_bytes, value.parse().ok()),
             "warpscript.registers" => assign(&mut self.registers, value.parse().ok()),
             "warpscript.def.unshadow" => assign(&mut self.unshadow, Some(value == "true")),
             "warpscript.timebox.maxtime" => assign(&mut self.timebox_ms, value.parse().ok()),
@@ -198,6 +207,9 @@ impl Default for Config {
             timebox_ms: 30_000,
             sleep_ms: 10_000,
             absent_labels: false,
+            webcalls: 4,
+            http_requests: 1,
+            http_bytes: 65_536,
             keys: Keys::default(),
             ident: None,
             properties: Vec::new(),

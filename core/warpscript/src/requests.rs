@@ -169,8 +169,10 @@ pub struct Http {
     pub headers: Vec<(Arc<str>, Arc<str>)>,
     /// Body.
     pub body: Vec<u8>,
-    /// Write token of a WEBCALL: the call goes out through the log.
+    /// Write token of a WEBCALL: the call goes out through the log, and the answer is its name.
     pub token: Option<Arc<str>>,
+    /// Bytes of the answer's body.
+    pub answer_bytes_max: usize,
 }
 
 /// A piece of an answer.
@@ -191,6 +193,8 @@ pub enum Chunk {
     Hook(Arc<str>),
     /// The source of a script.
     Source(Arc<str>),
+    /// What a call that goes out later is called.
+    Name(Arc<str>),
     /// How many datapoints or series were written or deleted.
     Count(u64),
     /// An HTTP answer: status, reason, headers, body.

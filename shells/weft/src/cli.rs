@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::config::{Settings, WEFT_KEYS, choose};
-use crate::{backup, load, script, start, token, vectors};
+use crate::{backup, load, runner, script, start, token, vectors};
 
 /// The Warp 10 platform in one binary: geo time series in, found, fetched, deleted, kept.
 #[derive(Debug, Parser)]
@@ -106,6 +106,9 @@ enum Command {
     /// Make and read tokens.
     #[command(subcommand)]
     Token(token::Command),
+    /// Look at runners.
+    #[command(subcommand)]
+    Runner(runner::Command),
     /// Print fresh keys for a configuration.
     Keys {
         /// With those that sign and wrap what processes of a cluster tell each other.
@@ -148,6 +151,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Doc { word } => script::doc(&word),
         Command::Vectors { dir } => vectors::check(&dir),
         Command::Token(command) => token::run(&command),
+        Command::Runner(command) => runner::run(&command),
         Command::Keys { cluster } => keys(cluster),
         #[cfg(feature = "kafka")]
         Command::Offsets(command) => crate::offsets::run(command),

@@ -15,6 +15,7 @@ mod metrics;
 mod node;
 #[cfg(feature = "kafka")]
 mod offsets;
+mod outside;
 mod peers;
 mod plan;
 mod ready;

@@ -14,6 +14,7 @@ use weft_daemons::ingress::Ingress;
 use weft_daemons::plasma;
 use weft_daemons::runner::{self, Runner};
 use weft_daemons::store::Store;
+use weft_daemons::webcall::Webcall;
 use weft_http::{BuiltIn, Limits, Responder, Route, Server, Sink};
 use weft_wire::streaming;
 
@@ -114,6 +115,7 @@ impl Node {
             ("ingress", plan.ingress.is_some()),
             ("egress", plan.egress.is_some()),
             ("runner", plan.runner.is_some()),
+            ("webcall", plan.webcall.is_some()),
             ("plasmaBE", plan.plasma_backend.is_some()),
             ("plasmaFE", plan.plasma_frontend.is_some()),
         ] {
@@ -165,12 +167,15 @@ impl Node {
             wiring.peers.is_reader(seat);
             let _ = sinks.plasma.set(sink);
         }
+        if let Some(webcall) = plan.webcall {
+            wiring.start("webcall", Webcall::new(webcall.config), &webcall.topics).await?;
+        }
         if let Some(runner) = plan.runner {
             let folder = ScriptFolder::new(runner.root);
             let lister: Lister = Arc::new(move |action| folder.answer(action));
             wiring.peers.list_through(lister, tokio::runtime::Handle::current());
             let machine = Runner::new(runner.config, home::random()?);
-            let (sink, _) = wiring.start("runner", machine, &[]).await?;
+            let (sink, _) = wiring.start("runner", machine, &runner.topics).await?;
             let _ = sinks.runner.set(sink);
         }
         Ok(Self {
@@ -229,16 +234,15 @@ fn caller(route: Route, responder: Responder, endpoints: Endpoints) -> Caller {
     let runtime = tokio::runtime::Handle::current();
     Box::new(move |head, body, done| {
         if let Some(call) = endpoints.call(head.clone(), body.clone()) {
-            runtime.spawn(async move { done(call.await) });
-            return;
+            return Some(runtime.spawn(async move { done(call.await) }).abort_handle());
         }
-        match route(&head) {
-            Some(sink) => {
-                let call = weft_http::call(responder.clone(), sink, head, body);
-                runtime.spawn(async move { done(call.await) });
-            }
-            None => done(Err(PeerError::Refused(format!("Nobody serves {}.", head.path)))),
-        }
+        let Some(sink) = route(&head) else {
+            let error = PeerError::Refused(format!("Nobody serves {}.", head.path));
+            runtime.spawn(async move { done(Err(error)) });
+            return None;
+        };
+        let call = weft_http::call(responder.clone(), sink, head, body);
+        Some(runtime.spawn(async move { done(call.await) }).abort_handle())
     })
 }
 

@@ -122,9 +122,8 @@ fn run(
             scope.spawn(|| {
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
-                    let is_over = |all: &BTreeMap<u64, Came>| {
-                        all.values().any(|came| came.failure.is_some())
-                    };
+                    let is_over =
+                        |all: &BTreeMap<u64, Came>| all.values().any(|came| came.failure.is_some());
                     if index >= seeds.iterations || all.lock().is_ok_and(|all| is_over(&all)) {
                         return;
                     }

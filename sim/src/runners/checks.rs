@@ -33,7 +33,8 @@ struct Script {
     asked: BTreeMap<i64, u64>,
     /// The window to judge next.
     next: i64,
-    is_run: bool,
+    /// The first window in which it ran.
+    first: Option<i64>,
 }
 
 /// The checks, and what they counted.
@@ -70,7 +71,7 @@ impl Checks {
             asked: BTreeMap::new(),
             // Without `runner.runatstartup` the window in which it is seen first has no run.
             next: (EPOCH_MS + BEGUN_MS).div_euclid(script.period_ms) + 1,
-            is_run: false,
+            first: None,
         });
         Self {
             scripts: scripts.collect(),
@@ -112,7 +113,7 @@ impl Checks {
     ) {
         self.runs += 1;
         let known = &mut self.scripts[script];
-        known.is_run = true;
+        known.first = Some(known.first.map_or(window, |first| first.min(window)));
         known.began.insert(run, now_ns);
         let once = known.once.begins(&known.path, known.period_ms, window);
         let still = &self.still;
@@ -148,7 +149,8 @@ impl Checks {
                 self.windows += 1;
                 // Who has never been asked for is seen for the first time by schedulers that all
                 // begin anew.
-                let is_first = !script.is_run && !self.at_startup;
+                let has_run = script.first.is_some_and(|first| first < window);
+                let is_first = !has_run && !self.at_startup;
                 if script.once.has(window) || is_first {
                     continue;
                 }
@@ -178,7 +180,7 @@ impl Checks {
     }
 
     pub(super) fn scripts(&self) -> BTreeSet<usize> {
-        let run = self.scripts.iter().enumerate().filter(|(_, script)| script.is_run);
+        let run = self.scripts.iter().enumerate().filter(|(_, script)| script.first.is_some());
         run.map(|(script, _)| script).collect()
     }
 }

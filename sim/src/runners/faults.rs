@@ -26,7 +26,10 @@ impl World {
             0 | 1 => ("dies", self.dies(node, lasts)),
             2 => {
                 let all = self.up();
-                ("dies with all others", all.into_iter().map(|n| self.dies(n, lasts)).max().unwrap_or(0))
+                (
+                    "dies with all others",
+                    all.into_iter().map(|n| self.dies(n, lasts)).max().unwrap_or(0),
+                )
             }
             3 | 4 => ("stands still", self.stands_still(node, lasts)),
             5 => ("loses the log", self.loses_log(node, lasts)),
@@ -40,7 +43,9 @@ impl World {
         };
         self.checks.fault(name);
         self.trace.line(self.now_ns, format_args!("node {node} {name} for {lasts} ns"));
-        self.checks.faults.add(self.now_ns.saturating_sub(SECOND), self.now_ns + lasts + FAIL_OVER_NS);
+        self.checks
+            .faults
+            .add(self.now_ns.saturating_sub(SECOND), self.now_ns + lasts + FAIL_OVER_NS);
     }
 
     fn dies(&mut self, node: usize, lasts: u64) -> u64 {

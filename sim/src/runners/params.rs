@@ -118,7 +118,8 @@ fn nodes(random: &mut Random) -> Vec<Roles> {
 /// Periods are as likely to be in one part of the range as in another.
 fn script(random: &mut Random, number: usize, longest_ms: u64) -> ScriptParams {
     let period_ms = random.between(1, longest_ms / 1_000) as i64 * 1_000;
-    let period_ms = if random.chance(0.2) { period_ms + random.below(1_000) as i64 } else { period_ms };
+    let period_ms =
+        if random.chance(0.2) { period_ms + random.below(1_000) as i64 } else { period_ms };
     let script = ScriptParams {
         path: String::new(),
         period_ms,

@@ -327,7 +327,8 @@ impl World {
         state.life += 1;
         let mut seed = [0; 32];
         seed[..8].copy_from_slice(&self.params.seed.to_be_bytes());
-        seed[8..16].copy_from_slice(&(node as u64 * 1_000_000 + u64::from(state.life)).to_be_bytes());
+        seed[8..16]
+            .copy_from_slice(&(node as u64 * 1_000_000 + u64::from(state.life)).to_be_bytes());
         state.machine = Some(Runner::new(config, seed));
         (state.has_session, state.is_cut, state.has_expired) = (true, false, false);
         state.is_evicted = false;
@@ -401,7 +402,8 @@ impl World {
                 self.tell_coord(to, CoordEvent::Connected);
             }
         }
-        if self.nodes[node].log_cut_until <= now && std::mem::take(&mut self.nodes[node].is_evicted) {
+        if self.nodes[node].log_cut_until <= now && std::mem::take(&mut self.nodes[node].is_evicted)
+        {
             for (topic, group, start) in self.nodes[node].subscriptions.clone() {
                 if !group.is_empty() {
                     let out = self.log.rejoin(Member { address: to, topic, group }, start);
@@ -491,7 +493,8 @@ impl World {
     fn meant(&self, body: &Bytes) -> Option<(usize, i64)> {
         let text = std::str::from_utf8(body).ok()?;
         let mut lines = text.lines();
-        let period: i64 = lines.next()?.strip_suffix(" 'runner.periodicity' STORE")?.parse().ok()?;
+        let period: i64 =
+            lines.next()?.strip_suffix(" 'runner.periodicity' STORE")?.parse().ok()?;
         let path = lines.next()?.strip_suffix("' 'runner.path' STORE")?.strip_prefix('\'')?;
         let path = weft_gts::percent::decode(path).ok()?;
         let at: i64 = lines.next()?.strip_suffix(" 'runner.scheduledat' STORE")?.parse().ok()?;
@@ -509,7 +512,8 @@ impl World {
         let params = &self.params.scripts[script];
         let mut lasts = self.random.delay(params.typical_ns);
         if params.is_long && self.random.chance(0.02) {
-            lasts = (params.period_ms as u64 * MS * self.random.between(1, 30) / 10).min(1_800 * SECOND);
+            lasts = (params.period_ms as u64 * MS * self.random.between(1, 30) / 10)
+                .min(1_800 * SECOND);
         }
         self.later(lasts, Happening::Ends(run, true));
     }
@@ -569,10 +573,10 @@ impl World {
             let at = self.in_order(from, 0, wait + cut.min(3_600 * SECOND));
             return self.at(at, Happening::AtLog(from, action));
         };
-        if !is_cut {
-            self.checks.faults.add(self.now_ns, self.now_ns + 4 * SECOND);
-        }
         let give_up = self.random.delay(200 * MS);
+        if !is_cut {
+            self.checks.faults.add(self.now_ns, self.now_ns + give_up + 4 * SECOND);
+        }
         self.later(give_up, Happening::Deliver(from, Event::Log(event)));
         if happens {
             let late = wait + self.random.below(SECOND);
@@ -624,9 +628,6 @@ impl World {
             let at = self.in_order(from, 2, wait);
             return self.at(at, Happening::AtCoord(from, action));
         }
-        if fails {
-            self.checks.faults.add(self.now_ns, self.now_ns + 4 * SECOND);
-        }
         let error = || CoordError::Unavailable("no contact".to_owned());
         let event = match &action {
             CoordAction::Create { id, .. }
@@ -638,6 +639,9 @@ impl World {
             }
         };
         let give_up = self.random.delay(100 * MS);
+        if fails {
+            self.checks.faults.add(self.now_ns, self.now_ns + give_up + 4 * SECOND);
+        }
         let at = self.in_order(from, 3, give_up);
         self.at(at, Happening::Deliver(from, Event::Coord(event)));
         if fails && !is_away && self.random.chance(0.3) {

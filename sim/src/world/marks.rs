@@ -123,6 +123,8 @@ pub(super) fn mark_of(event: &Event<NoTask>) -> &'static str {
             PeerEvent::Script { .. } => "script",
             PeerEvent::Scanned { .. } => "scanned",
             PeerEvent::Read { .. } => "read",
+            PeerEvent::Resolved { .. } => "resolved",
+            PeerEvent::Web { .. } => "web",
             PeerEvent::Ask { .. } => "ask",
             PeerEvent::AskNext { .. } => "ask next",
             PeerEvent::AskCancel { .. } => "ask cancel",

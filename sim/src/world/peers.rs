@@ -135,7 +135,11 @@ impl World {
                 self.schedule(MS, Happening::Deliver(from, event));
             }
             // The runner is not simulated yet.
-            PeerAction::Scan { .. } | PeerAction::Read { .. } => {}
+            // No world has a runner or an outside; those have worlds of their own.
+            PeerAction::Scan { .. }
+            | PeerAction::Read { .. }
+            | PeerAction::Resolve { .. }
+            | PeerAction::Web { .. } => {}
             PeerAction::Applied { topic, partition, offset } => {
                 for slot in 0..self.nodes[from.node].slots.len() {
                     let to = Address { slot, ..from };

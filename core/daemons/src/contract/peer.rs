@@ -4,6 +4,9 @@
 //! reference's signed HTTP requests to the directory's streaming port. The library of scripts is the
 //! shell's own.
 
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
 use bytes::Bytes;
 use weft_gts::Metadata;
 use weft_gts::selector::SelectorText;
@@ -54,9 +57,10 @@ pub enum PeerAction {
         /// The stream.
         id: ActionId,
     },
-    /// Asker: the rest is not wanted. No answer.
+    /// Asker: the rest of a stream, or the answer of a [`PeerAction::Call`], is not wanted. No answer. A
+    /// script that was called ends.
     Cancel {
-        /// The stream.
+        /// The stream, or the call.
         id: ActionId,
     },
     /// Directory: answers one [`PeerEvent::Ask`] or [`PeerEvent::AskNext`].
@@ -96,6 +100,23 @@ pub enum PeerAction {
         /// Its path, as it was told.
         path: std::sync::Arc<str>,
     },
+    /// The addresses of a host. Answered by [`PeerEvent::Resolved`].
+    Resolve {
+        /// Echoed.
+        id: ActionId,
+        /// The host.
+        host: String,
+        /// How long that may take.
+        time_max: Duration,
+    },
+    /// An HTTP request to an address outside, on a connection of its own. Redirects are not followed.
+    /// Answered by [`PeerEvent::Web`].
+    Web {
+        /// Echoed.
+        id: ActionId,
+        /// What is asked.
+        call: Box<WebCall>,
+    },
     /// Consumer: everything before `offset` of the partition is applied, for readers that wait
     /// for their own writes.
     Applied {
@@ -107,6 +128,45 @@ pub enum PeerAction {
         offset: u64,
     },
 }
+
+/// An HTTP request to the outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebCall {
+    /// Where to connect, and nowhere else.
+    pub address: SocketAddr,
+    /// Who is meant there: the header `Host`.
+    pub authority: String,
+    /// `GET`, `POST`, …
+    pub method: String,
+    /// Path and query.
+    pub path: String,
+    /// Names and values.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Bytes,
+    /// How long it may take, from the first byte of the connection to the last one of the answer.
+    pub time_max: Duration,
+    /// Bytes of the answer's body.
+    pub answer_bytes_max: usize,
+    /// Whether a longer answer is cut there; else it is an error.
+    pub may_cut: bool,
+}
+
+/// An answer from the outside.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WebResponse {
+    /// The status code.
+    pub status: u16,
+    /// What it is called.
+    pub reason: String,
+    /// Names and values, in order.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// Addresses of one host that are told.
+pub const ADDRESSES_MAX: usize = 64;
 
 /// One piece of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -200,6 +260,20 @@ pub enum PeerEvent {
         id: ActionId,
         /// Its text, at most [`SCRIPT_BYTES_MAX`]; `Err` says why it cannot be told.
         result: Result<Bytes, String>,
+    },
+    /// The addresses of a host.
+    Resolved {
+        /// The question.
+        id: ActionId,
+        /// Its addresses, at most [`ADDRESSES_MAX`]; `Err` says why they are not known.
+        result: Result<Vec<IpAddr>, String>,
+    },
+    /// What came of a [`PeerAction::Web`].
+    Web {
+        /// The request.
+        id: ActionId,
+        /// The answer; `Err` says why there is none. The request may have been carried out.
+        result: Result<Box<WebResponse>, String>,
     },
     /// Reader: a consumer in this process has applied everything before `offset`.
     Applied {

@@ -677,6 +677,8 @@ impl Directory {
             | PeerEvent::Script { .. }
             | PeerEvent::Scanned { .. }
             | PeerEvent::Read { .. }
+            | PeerEvent::Resolved { .. }
+            | PeerEvent::Web { .. }
             | PeerEvent::Applied { .. } => {}
         }
     }

@@ -6,6 +6,7 @@ use weft_gts::{SipKey, TimeUnit, WrapKey};
 use weft_warpscript::Config;
 use weft_wire::token::TokenAuthority;
 
+use super::exec::WebConfig;
 use crate::contract::log::Topic;
 use crate::cors::CorsConfig;
 use crate::headers::HeaderNames;
@@ -60,6 +61,8 @@ pub struct ExecConfig {
     pub runner_key: Option<WrapKey>,
     /// `egress.runner.nonce.validity`: milliseconds that such a nonce is good.
     pub nonce_validity_ms: i64,
+    /// Calls to the outside; `None` when scripts make none.
+    pub web: Option<Arc<WebConfig>>,
 }
 
 /// Bytes of an encoder when the configuration does not say.

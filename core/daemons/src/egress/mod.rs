@@ -36,7 +36,7 @@ use bytes::Bytes;
 
 pub(crate) use access::Reader;
 pub use config::{ENCODER_SIZE_MAX_DEFAULT, EgressConfig, ExecConfig};
-pub use exec::{Discarded, ExecDone, ExecTask};
+pub use exec::{Discarded, ExecDone, ExecTask, WebConfig};
 pub use fetch::{FormatDone, FormatTask};
 pub(crate) use formats::json;
 pub use task::{EgressDone, EgressTask};
@@ -55,7 +55,7 @@ use crate::random::Random;
 use crate::table_reads::{TableReads, no_answer};
 use crate::time::{Mono, Now, Wall};
 use error::Refusal;
-use exec::{Exec, Schedule};
+use exec::{Exec, Schedule, Told};
 use fetch::Fetch;
 use find::Find;
 
@@ -85,6 +85,10 @@ struct Work {
     computing: BTreeMap<ActionId, RequestId>,
     /// Requests of scripts to other components.
     calls: BTreeMap<ActionId, RequestId>,
+    /// What scripts ask of the outside, and of the log for it.
+    outside: BTreeMap<ActionId, RequestId>,
+    /// Partitions of the topic of WEBCALLs, once that is known.
+    webcall_partitions: Option<u32>,
     /// What scripts ask the library of scripts.
     asked: BTreeMap<ActionId, (RequestId, NeedId)>,
     schedule: Schedule,
@@ -133,6 +137,8 @@ impl Egress {
             now: Now { mono: Mono(0), wall: Wall(0) },
             computing: BTreeMap::new(),
             calls: BTreeMap::new(),
+            outside: BTreeMap::new(),
+            webcall_partitions: None,
             asked: BTreeMap::new(),
             schedule: Schedule::new(config.exec.parallel, config.exec.memory_max),
             wakes: BTreeSet::new(),
@@ -363,7 +369,16 @@ impl Egress {
     }
 
     fn log_event(&mut self, now: Now, event: LogEvent) {
-        let LogEvent::Ends { id, result } = event else { return };
+        let (id, result) = match event {
+            LogEvent::Ends { id, result } => (id, result),
+            LogEvent::Described { id, result } => {
+                return self.outside(now, id, Told::Described(result));
+            }
+            LogEvent::Appended { id, result } => {
+                return self.outside(now, id, Told::Appended(result.map(drop)));
+            }
+            _ => return,
+        };
         let request = match self.work.metadata_applied.ends(id, result.clone()) {
             Some(request) => Some(request),
             None => self.work.data_applied.ends(id, result),
@@ -402,6 +417,10 @@ impl Egress {
             if let Some(asker) = self.work.asked.remove(&id) {
                 self.answered_script(now, asker, result);
             }
+        } else if let PeerEvent::Resolved { id, result } = event {
+            self.outside(now, id, Told::Resolved(result));
+        } else if let PeerEvent::Web { id, result } = event {
+            self.outside(now, id, Told::Answered(result));
         } else if let PeerEvent::Called { id, result } = event {
             if let Some(request) = self.work.calls.remove(&id) {
                 self.called(now, request, id, result);

@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn scripts_of_any_size_come_through() {
         // The reference's scheduler sends no script of more than 8,192 bytes.
-        for size in [0, 1, 8_191, 8_192, 8_193, 1 << 20] {
+        for size in [0u64, 1, 8_191, 8_192, 8_193, 1 << 20] {
             let text: String = (0..size).map(|i| char::from(b'a' + (i * i % 23) as u8)).collect();
             let request = Request::read(&written(&text), &envelope()).expect("a request");
             assert_eq!(request.text().as_deref(), Ok(&*text));

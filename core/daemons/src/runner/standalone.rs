@@ -60,7 +60,8 @@ impl Standalone {
             self.running.insert(id, Under { path, period_ms, began: now, is_reading: true });
         }
         self.look = self.scripts.next_ms().map(|due_ms| {
-            let wait = Duration::from_millis(u64::try_from(due_ms.saturating_sub(now_ms)).unwrap_or(0));
+            let wait =
+                Duration::from_millis(u64::try_from(due_ms.saturating_sub(now_ms)).unwrap_or(0));
             now.mono.after(wait.min(LOOK_PERIOD))
         });
     }

@@ -110,8 +110,7 @@ impl Tail {
         if let Some((last, _)) = self.windows.get_mut(&request.path) {
             let is_newer = comes_after(window, *last, period_ms);
             #[cfg(weft_mutants)]
-            let is_newer =
-                is_newer || crate::mutants::is(crate::mutants::Planted::RepeatedWindow);
+            let is_newer = is_newer || crate::mutants::is(crate::mutants::Planted::RepeatedWindow);
             if is_newer {
                 *last = window;
             }

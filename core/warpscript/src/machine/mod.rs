@@ -133,6 +133,12 @@ pub struct Settings {
     pub fetched: i64,
     /// Series fetched so far.
     pub fetched_series: i64,
+    /// Calls that go out through the log, so far (`WEBCALL`).
+    pub webcalls: i64,
+    /// Calls of `HTTP` so far.
+    pub http_requests: i64,
+    /// Bytes that those brought.
+    pub http_bytes: i64,
     /// The generator that `PRNG` seeded.
     pub prng: Option<crate::random::Random>,
     /// How the next geometry is buffered that a shape is made of (`GEO.BUFFER`).
@@ -201,6 +207,9 @@ impl Default for Settings {
             elapsed: Vec::new(),
             fetched: 0,
             fetched_series: 0,
+            webcalls: 0,
+            http_requests: 0,
+            http_bytes: 0,
             prng: None,
             buffer: None,
         }

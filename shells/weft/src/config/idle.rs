@@ -20,6 +20,11 @@ const IDLE: &[(&str, &str, &str)] = &[
     ),
     ("directory.service.nthreads", "", EVENT_LOOP),
     ("store.nthreads.delete", "", "deletes are done by the worker that reads them, in their order"),
+    (
+        "runner.kafka.commitperiod",
+        "",
+        "each request is taken by a commit before it runs, so that it runs once",
+    ),
     (".acceptors", "", EVENT_LOOP),
     (".selectors", "", EVENT_LOOP),
     (".threadpool", "", EVENT_LOOP),

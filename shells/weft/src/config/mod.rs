@@ -100,6 +100,20 @@ pub(crate) const WEFT_KEYS: &[(&str, Kind, &str, &str)] = &[
         "8388608",
         "bytes that wait for one subscriber of plasma before it is cut off",
     ),
+    (
+        "weft.webcall.inside",
+        Kind::Text,
+        "none",
+        "addresses inside (loopback, private, …) that WEBCALL and HTTP may reach: 127.0.0.1,10.0.0.0/8",
+    ),
+    (
+        "weft.webcall.timeout",
+        Kind::Long,
+        "10000",
+        "milliseconds that a call to the outside may take",
+    ),
+    ("weft.webcall.attempts", Kind::Long, "5", "how often a WEBCALL that is not answered is made"),
+    ("weft.webcall.host.max", Kind::Long, "4", "WEBCALLs to one host at a time"),
     ("weft.exec.max", Kind::Long, "20000", "scripts at a time; those beyond are refused (503)"),
 ];
 

@@ -11,10 +11,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::task::AbortHandle;
 use weft_daemons::contract::peer::{Answer, CallResult, InstanceId};
 use weft_daemons::contract::{ActionId, PeerAction, PeerError, PeerEvent, RequestHead};
 use weft_warpscript::requests::Library;
 
+use crate::outside;
 pub(crate) use remote::Network;
 use remote::RemoteFind;
 
@@ -24,8 +26,8 @@ pub(crate) type Deliver = Arc<dyn Fn(PeerEvent) + Send + Sync>;
 /// Takes the answer of a call.
 pub(crate) type Done = Box<dyn FnOnce(CallResult) + Send>;
 
-/// Makes an HTTP request to a component. Never blocks.
-pub(crate) type Caller = Box<dyn Fn(RequestHead, Bytes, Done) + Send + Sync>;
+/// Makes an HTTP request to a component. Never blocks. What it gives ends the request, when there is one.
+pub(crate) type Caller = Box<dyn Fn(RequestHead, Bytes, Done) -> Option<AbortHandle> + Send + Sync>;
 
 /// Asks the library of scripts. Never blocks.
 pub(crate) type Asker = Box<dyn Fn(Library, Sourced) + Send + Sync>;
@@ -57,6 +59,8 @@ struct State {
     streams: BTreeMap<(usize, ActionId), ActionId>,
     /// Streams of other processes: wants the next piece; ends with what is dropped.
     remote: BTreeMap<(usize, ActionId), UnboundedSender<()>>,
+    /// Calls that can be ended.
+    calls: BTreeMap<(usize, ActionId), AbortHandle>,
     last_ask: u64,
     applied: BTreeMap<(Arc<str>, u32), u64>,
 }
@@ -147,14 +151,37 @@ impl Peers {
             let deliver = self.lock().machines[seat.0].clone();
             return match self.caller.get() {
                 Some(caller) => {
-                    let done = move |result| deliver(PeerEvent::Called { id, result });
-                    caller(head, body, Box::new(done));
+                    let (peers, key) = (self.clone(), (seat.0, id));
+                    let done = move |result| {
+                        peers.lock().calls.remove(&key);
+                        deliver(PeerEvent::Called { id, result });
+                    };
+                    // Its end waits until it is known here.
+                    let mut state = self.lock();
+                    if let Some(handle) = caller(head, body, Box::new(done)) {
+                        state.calls.insert(key, handle);
+                    }
                 }
                 None => {
                     let error = PeerError::Refused(format!("Nobody serves {}.", head.path));
                     deliver(PeerEvent::Called { id, result: Err(error) });
                 }
             };
+        }
+        if let PeerAction::Resolve { id, host, time_max } = action {
+            let deliver = self.lock().machines[seat.0].clone();
+            let resolve = outside::resolve(host, time_max);
+            tokio::spawn(async move {
+                deliver(PeerEvent::Resolved { id, result: resolve.await });
+            });
+            return;
+        }
+        if let PeerAction::Web { id, call } = action {
+            let deliver = self.lock().machines[seat.0].clone();
+            tokio::spawn(async move {
+                deliver(PeerEvent::Web { id, result: outside::web(*call).await });
+            });
+            return;
         }
         if let PeerAction::Script { id, ask } = action {
             let deliver = self.lock().machines[seat.0].clone();
@@ -217,6 +244,12 @@ async fn closed(wanted: &mut tokio::sync::mpsc::UnboundedReceiver<()>) {
 
 impl State {
     fn route(&mut self, seat: usize, action: PeerAction) -> Vec<(Deliver, PeerEvent)> {
+        if let PeerAction::Cancel { id } = &action
+            && let Some(call) = self.calls.remove(&(seat, *id))
+        {
+            call.abort();
+            return Vec::new();
+        }
         if let PeerAction::Next { id } | PeerAction::Cancel { id } = &action
             && let Some(wants) = self.remote.get(&(seat, *id))
         {
@@ -257,7 +290,9 @@ impl State {
             PeerAction::Call { .. }
             | PeerAction::Script { .. }
             | PeerAction::Scan { .. }
-            | PeerAction::Read { .. } => Vec::new(),
+            | PeerAction::Read { .. }
+            | PeerAction::Resolve { .. }
+            | PeerAction::Web { .. } => Vec::new(),
             PeerAction::Applied { topic, partition, offset } => {
                 self.applied.insert((topic.clone(), partition), offset);
                 let event = PeerEvent::Applied { topic, partition, offset };

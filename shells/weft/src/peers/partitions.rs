@@ -169,6 +169,7 @@ fn config() -> EgressConfig {
             max_time_ms: 0,
             runner_key: None,
             nonce_validity_ms: 1_000,
+            web: None,
         },
     }
 }

@@ -2,7 +2,9 @@
 
 mod hbase;
 mod plasma;
+mod runner;
 mod topics;
+mod web;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -20,8 +22,8 @@ use weft_daemons::headers::HeaderNames;
 use weft_daemons::ingress::IngressConfig;
 use weft_daemons::plasma::backend::BackendConfig;
 use weft_daemons::plasma::frontend::FrontendConfig;
-use weft_daemons::runner::RunnerConfig;
 use weft_daemons::store::StoreConfig;
+use weft_daemons::webcall::WebcallConfig;
 use weft_gts::text::MetadataLimits;
 use weft_gts::{IdKeys, TimeUnit};
 use weft_http::Limits;
@@ -38,6 +40,7 @@ use crate::home;
 use crate::peers::Network;
 use crate::script::library::{BOOTSTRAP_KEY, Folder, REPOSITORY_KEY};
 
+pub(crate) use runner::RunnerPlan;
 pub(crate) use topics::TopicAccess;
 #[cfg(feature = "kafka")]
 pub(crate) use topics::{Access, Servers};
@@ -49,18 +52,21 @@ const FILES_RESERVED: usize = 256;
 const WORKERS_MAX: usize = 64;
 
 /// Components that exist, as `warp.components` names them.
-const COMPONENTS: [&str; 7] =
-    ["ingress", "directory", "store", "egress", BACKEND, FRONTEND, RUNNER];
+const COMPONENTS: [&str; 8] =
+    ["ingress", "directory", "store", "egress", BACKEND, FRONTEND, RUNNER, WEBCALL];
 
 /// The components of plasma, which are there on the embedded log unless `warp.plasma.disable`.
 const BACKEND: &str = "plasmaBE";
 const FRONTEND: &str = "plasmaFE";
 
 /// Components of the reference that do not exist yet.
-const LATER: [&str; 3] = ["fetcher", "webcall", "geodir"];
+const LATER: [&str; 2] = ["fetcher", "geodir"];
 
-/// The component that runs scripts, which is there when `runner.root` names them.
+/// The component that runs scripts, which is there when `runner.root` or `runner.roles` is set.
 const RUNNER: &str = "runner";
+
+/// The component that makes calls of scripts, which is there on the embedded log.
+const WEBCALL: &str = "webcall";
 
 /// What a process is to run.
 pub(crate) struct Plan {
@@ -83,6 +89,7 @@ pub(crate) struct Plan {
     /// Where components of other processes are asked by those of this one.
     pub(crate) endpoints: Endpoints,
     pub(crate) runner: Option<RunnerPlan>,
+    pub(crate) webcall: Option<Component<WebcallConfig>>,
     /// Where `/readyz` and `/metrics` are served when no component listens.
     pub(crate) address: SocketAddr,
 }
@@ -130,13 +137,6 @@ pub(crate) struct DirectoryPlan {
     pub(crate) root: Option<String>,
     /// Where it answers over the network.
     pub(crate) ports: Option<Ports>,
-}
-
-/// A runner.
-pub(crate) struct RunnerPlan {
-    pub(crate) config: RunnerConfig,
-    /// The folder of its scripts.
-    pub(crate) root: PathBuf,
 }
 
 /// The addresses of a directory's servers.
@@ -208,7 +208,10 @@ impl Plan {
                     settings,
                     "directory.zk.quorum",
                     "must name ZooKeeper's servers",
-                    settings.get("directory.zk.quorum").map(str::to_owned),
+                    ["directory.zk.quorum", "runner.zk.quorum"]
+                        .iter()
+                        .find_map(|key| settings.get(key))
+                        .map(str::to_owned),
                 )?,
                 session_timeout: millis(settings, "weft.zookeeper.timeout", 10_000),
             }),
@@ -235,7 +238,7 @@ impl Plan {
             ingress: has("ingress").then(|| ingress(settings, &common)).transpose()?,
             directory,
             store: has("store").then(|| store(settings, &common)).transpose()?,
-            egress: has("egress").then(|| egress(settings, &common)).transpose()?,
+            egress: has("egress").then(|| egress(settings, &common, has(WEBCALL))).transpose()?,
             plasma_backend: has(BACKEND).then(|| plasma::backend(settings, &common)).transpose()?,
             plasma_frontend: has(FRONTEND)
                 .then(|| plasma::frontend(settings, &common))
@@ -243,7 +246,8 @@ impl Plan {
             library: Folder::new(settings)?,
             network,
             endpoints: Endpoints::new(settings, has)?,
-            runner: has(RUNNER).then(|| runner(settings)).transpose()?,
+            runner: has(RUNNER).then(|| runner::runner(settings, &common)).transpose()?,
+            webcall: has(WEBCALL).then(|| web::webcall(settings, &common)).transpose()?,
             address: standalone(settings)?,
             tokens,
         })
@@ -267,7 +271,10 @@ impl Plan {
         let ingress = self.ingress.as_ref().map(|component| &component.topics[..]);
         let store = self.store.as_ref().map(|component| &component.topics[..]);
         let directory = self.directory.as_ref().map(|directory| &directory.topics[..]);
-        [ingress, store, directory].into_iter().flatten().collect()
+        let runner = self.runner.as_ref().map(|runner| &runner.topics[..]);
+        let egress = self.egress.as_ref().map(|component| &component.topics[..]);
+        let webcall = self.webcall.as_ref().map(|component| &component.topics[..]);
+        [ingress, store, directory, egress, runner, webcall].into_iter().flatten().collect()
     }
 
     /// The keys of tokens.
@@ -314,8 +321,9 @@ fn components(settings: &Settings, choice: &Choice) -> Result<Vec<String>, Confi
     let Some(list) = settings.get("warp.components") else {
         let has_plasma = choice.log == Backend::Embedded && !settings.flag("warp.plasma.disable");
         let is_wanted = |name: &&str| match *name {
-            RUNNER => settings.get("runner.root").is_some(),
+            RUNNER => ["runner.root", "runner.roles"].iter().any(|key| settings.get(key).is_some()),
             BACKEND | FRONTEND => has_plasma,
+            WEBCALL => choice.log == Backend::Embedded,
             _ => true,
         };
         return Ok(COMPONENTS.into_iter().filter(is_wanted).map(str::to_owned).collect());
@@ -672,7 +680,11 @@ fn slice(settings: &Settings) -> Result<Slice, ConfigError> {
     })
 }
 
-fn egress(settings: &Settings, common: &Common) -> Result<Component<EgressConfig>, ConfigError> {
+fn egress(
+    settings: &Settings,
+    common: &Common,
+    has_webcall: bool,
+) -> Result<Component<EgressConfig>, ConfigError> {
     let topics = [common.metadata_topic.clone(), common.data_topic.clone()];
     let config = EgressConfig {
         unit: common.unit,
@@ -687,30 +699,14 @@ fn egress(settings: &Settings, common: &Common) -> Result<Component<EgressConfig
             .max(1),
         directory_path: format!("{}/{DIRECTORY_SERVICE}", common.directory_root),
         wait_for: (!common.is_on_kafka).then_some(topics),
-        exec: exec(settings)?,
+        exec: ExecConfig {
+            web: web::of_scripts(settings, common, has_webcall)?,
+            ..exec(settings)?
+        },
     };
     let address = own_address(settings, "egress")?;
-    Ok(Component { config, address, topics: Vec::new(), workers: 1 })
-}
-
-fn runner(settings: &Settings) -> Result<RunnerPlan, ConfigError> {
-    let role = settings.get("runner.roles").unwrap_or("standalone").trim();
-    if role != "standalone" {
-        let message = format!("{role}: only standalone exists yet");
-        return Err(settings.error("runner.roles", &message));
-    }
-    let message = "must name the folder of the scripts";
-    let root = settings.get("runner.root");
-    let root: PathBuf = required(settings, "runner.root", message, root)?.into();
-    let config = RunnerConfig {
-        parallel: settings.size("runner.nthreads", 1).max(1),
-        scan_period: millis(settings, "runner.scanperiod", 60_000),
-        min_period_ms: settings.long("runner.minperiod").unwrap_or(1_000).max(1),
-        run_at_startup: settings.get("runner.runatstartup").is_none_or(|flag| flag == "true"),
-        key: settings.aes_key("runner.psk")?,
-        values: settings.placed(),
-    };
-    Ok(RunnerPlan { config, root })
+    let topics = web::topics_of_scripts(settings, common)?;
+    Ok(Component { config, address, topics, workers: 1 })
 }
 
 fn exec(settings: &Settings) -> Result<ExecConfig, ConfigError> {
@@ -731,5 +727,6 @@ fn exec(settings: &Settings) -> Result<ExecConfig, ConfigError> {
         max_time_ms,
         runner_key: settings.aes_key("runner.psk")?,
         nonce_validity_ms: settings.long("egress.runner.nonce.validity").unwrap_or(1_000),
+        web: None,
     })
 }

@@ -89,6 +89,24 @@ pub(super) fn ingress(
     Ok(vec![data, TopicAccess { topic: metadata, producer, consumer, start: None, group: None }])
 }
 
+/// A topic that a component reads, and writes to if `writes`, whose keys begin with `prefix`. Nothing is lost
+/// when its group has no offsets.
+pub(super) fn shared(
+    settings: &Settings,
+    prefix: &str,
+    topic: Topic,
+    writes: bool,
+) -> Result<Vec<TopicAccess>, ConfigError> {
+    let producer = writes.then(|| access(settings, prefix, Side::Producer)).transpose()?;
+    let consumer = match (access(settings, prefix, Side::Consumer), &producer) {
+        (Ok(consumer), _) => consumer,
+        // Whoever names servers to write to has named them.
+        (Err(_), Some(producer)) => Access { properties: Vec::new(), ..producer.clone() },
+        (Err(error), None) => return Err(error),
+    };
+    Ok(vec![TopicAccess { topic, producer, consumer: Some(consumer), start: None, group: None }])
+}
+
 /// The topic that a component reads, whose keys begin with `prefix`.
 pub(super) fn reader(
     settings: &Settings,

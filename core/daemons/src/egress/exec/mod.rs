@@ -12,6 +12,7 @@ mod reads;
 mod schedule;
 mod script;
 mod setup;
+mod web;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -28,6 +29,9 @@ pub(super) use setup::PATH;
 
 use calls::Call;
 use reads::Read;
+pub(super) use web::Told;
+use web::Web;
+pub use web::WebConfig;
 
 use super::config::EgressConfig;
 use super::task::EgressTask;
@@ -66,6 +70,7 @@ pub(super) struct Exec {
 enum Serving {
     Read(Box<Read>),
     Call(Call),
+    Web(Web),
 }
 
 /// Where the script is.
@@ -354,10 +359,13 @@ impl Exec {
                     }
                     continue;
                 }
-                Request::Http(_) => {
-                    let message = "cannot call out: this platform does not do it.";
-                    Err(Error::new(Kind::Script, message))
-                }
+                Request::Http(call) => match Web::begin(config, work, request, *call, now) {
+                    Ok(web) => {
+                        self.serving = Some((id, Serving::Web(web)));
+                        return;
+                    }
+                    Err(error) => Err(error),
+                },
             };
             match begun {
                 Ok(read) => {
@@ -434,6 +442,22 @@ impl Exec {
         }
     }
 
+    /// What a call to the outside waits for is there.
+    fn outside(
+        &mut self,
+        config: &EgressConfig,
+        work: &mut Work,
+        request: RequestId,
+        now: Now,
+        (action, told): (ActionId, Told),
+    ) {
+        let Some((id, Serving::Web(web))) = &mut self.serving else { return };
+        let id = *id;
+        if let Some(answers) = web.told(config, work, request, action, told) {
+            self.answered(config, work, request, now, id, answers);
+        }
+    }
+
     /// Nobody waits for what is being served.
     fn stop_serving(&mut self, work: &mut Work, request: RequestId) {
         match self.serving.take() {
@@ -442,6 +466,7 @@ impl Exec {
                 read.cancel(work);
             }
             Some((_, Serving::Call(call))) => call.cancel(work),
+            Some((_, Serving::Web(web))) => web.cancel(work),
             None => {}
         }
     }
@@ -577,6 +602,17 @@ impl super::Egress {
         let config = Arc::clone(&self.config);
         if let Some(super::Request::Exec(exec)) = self.requests.get_mut(&request) {
             exec.called(&config, &mut self.work, request, now, (id, result));
+            exec.go_on(&mut self.work, request);
+        }
+        self.dispatch(now);
+    }
+
+    /// What a script asked of the outside, or of the log, has an outcome.
+    pub(super) fn outside(&mut self, now: Now, id: ActionId, told: Told) {
+        let Some(request) = self.work.outside.remove(&id) else { return };
+        let config = Arc::clone(&self.config);
+        if let Some(super::Request::Exec(exec)) = self.requests.get_mut(&request) {
+            exec.outside(&config, &mut self.work, request, now, (id, told));
             exec.go_on(&mut self.work, request);
         }
         self.dispatch(now);

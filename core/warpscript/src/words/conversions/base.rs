@@ -23,6 +23,11 @@ fn encode(data: &[u8], alphabet: &[u8; 64]) -> String {
     out
 }
 
+/// Bytes in the standard alphabet.
+pub(crate) fn standard(data: &[u8]) -> String {
+    encode(data, STANDARD)
+}
+
 /// Bytes of digits, with or without padding. Bits that make no whole byte are dropped.
 fn decode(text: &str, alphabet: &[u8; 64]) -> Result<Vec<u8>> {
     let digits = text.trim_end_matches('=');

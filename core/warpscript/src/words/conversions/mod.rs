@@ -1,7 +1,7 @@
 //! Values in other forms: hexadecimal, binary, Base 64 and 58, character sets, compressed bytes,
 //! numbers of texts and texts of numbers.
 
-mod base;
+pub(super) mod base;
 mod base58;
 mod charset;
 mod compress;

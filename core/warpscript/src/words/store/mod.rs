@@ -8,6 +8,7 @@ mod params;
 mod range;
 mod select;
 mod tokens;
+mod web;
 mod write;
 
 use crate::error::{Error, Fault, Result};
@@ -148,6 +149,35 @@ pub(super) static FAMILY: Family = Family {
              the expected number of series match, nothing is deleted. With NULL as the expected \
              number it tells which series match.",
             &[("'t' 'a{}' NULL 1 1 DELETE", "!DELETE expects both start and end")],
+        ),
+        word(
+            "WEBCALL",
+            web::webcall,
+            "1.0.0",
+            "token<STRING> method<STRING> url<STRING> headers<MAP> body<STRING> WEBCALL id<STRING>",
+            "Has an HTTP request made, GET or POST, when the script goes on: at least once, and once where \
+             nothing fails. The request tells the id in the header `X-Warp10-WebCall`. It needs a \
+             write token, and hosts must be allowed.",
+            &[
+                ("'t' 'PUT' 'http://a/' {} '' WEBCALL", "!WEBCALL given invalid method."),
+                ("'t' 'GET' 'http://a/' {} 1 WEBCALL", "!WEBCALL expects a request body"),
+            ],
+        ),
+        word(
+            "HTTP",
+            web::http,
+            "2.8.1",
+            "params<MAP> HTTP response<MAP>",
+            "Makes an HTTP request. The map takes `url`, `method`, `headers`, `body`, `username` and `password`. The \
+             response has `status.code`, `status.message`, `headers` and `content`. Hosts must be \
+             allowed; the capabilities `http.requests` and `http.size` allow more requests and bytes.",
+            &[
+                ("{} HTTP", "!HTTP expects a url."),
+                (
+                    "{ 'url' 'http://a/' 'method' 'GET' 'body' '' } HTTP",
+                    "!HTTP GET cannot be used with a body.",
+                ),
+            ],
         ),
         word(
             "PARSESELECTOR",

@@ -1,0 +1,88 @@
+//! HTTP requests to servers outside: where to connect is said by the machine that asks, which has
+//! checked it.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::{BodyExt, Full};
+use hyper::Request;
+use hyper::client::conn::http1::handshake;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use weft_daemons::contract::peer::{ADDRESSES_MAX, WebCall, WebResponse};
+
+/// The addresses of a host, as the system knows them.
+pub(crate) async fn resolve(host: String, time_max: Duration) -> Result<Vec<IpAddr>, String> {
+    let found = timeout(time_max, tokio::net::lookup_host((host.as_str(), 0))).await;
+    let found = found.map_err(|_| format!("{host}: no address in {time_max:?}"))?;
+    let found = found.map_err(|error| format!("{host}: {error}"))?;
+    let mut addresses: Vec<IpAddr> = Vec::new();
+    for address in found {
+        if !addresses.contains(&address.ip()) {
+            addresses.push(address.ip());
+        }
+    }
+    if addresses.len() > ADDRESSES_MAX {
+        return Err(format!("{host} has more than {ADDRESSES_MAX} addresses"));
+    }
+    Ok(addresses)
+}
+
+/// Makes a request, on a connection of its own.
+pub(crate) async fn web(call: WebCall) -> Result<Box<WebResponse>, String> {
+    let (authority, time_max) = (call.authority.clone(), call.time_max);
+    let answered = timeout(time_max, answered(call)).await;
+    let answered = answered.unwrap_or_else(|_| Err(format!("no answer in {time_max:?}")));
+    answered.map_err(|error| format!("{authority}: {error}"))
+}
+
+async fn answered(call: WebCall) -> Result<Box<WebResponse>, String> {
+    let stream = TcpStream::connect(call.address).await.map_err(|error| error.to_string())?;
+    let _ = stream.set_nodelay(true);
+    let failed = |error: hyper::Error| error.to_string();
+    let (mut sender, connection) = handshake(TokioIo::new(stream)).await.map_err(failed)?;
+    let mut builder =
+        Request::builder().method(&*call.method).uri(&*call.path).header("Host", &*call.authority);
+    for (name, value) in &call.headers {
+        builder = builder.header(name, value);
+    }
+    let request = builder.header("Connection", "close").body(Full::new(call.body));
+    let request = request.map_err(|error| error.to_string())?;
+    // It ends with the connection: when this future is dropped, or the answer is there.
+    let exchange = async {
+        let response = sender.send_request(request).await.map_err(failed)?;
+        let (head, mut body) = response.into_parts();
+        let mut bytes = BytesMut::new();
+        while let Some(frame) = body.frame().await {
+            let Ok(piece) = frame.map_err(failed)?.into_data() else { continue };
+            let room = call.answer_bytes_max - bytes.len();
+            if piece.len() > room && !call.may_cut {
+                let max = call.answer_bytes_max;
+                return Err(format!("the answer is longer than {max} bytes"));
+            }
+            bytes.extend_from_slice(&piece[..piece.len().min(room)]);
+            if piece.len() > room {
+                break;
+            }
+        }
+        let headers = head.headers.iter().map(|(name, value)| {
+            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        });
+        Ok(Box::new(WebResponse {
+            status: head.status.as_u16(),
+            reason: head.status.canonical_reason().unwrap_or_default().to_owned(),
+            headers: headers.collect(),
+            body: Bytes::from(bytes),
+        }))
+    };
+    tokio::select! {
+        biased;
+        answered = exchange => answered,
+        ended = connection => match ended {
+            Ok(()) => Err("the connection was closed".to_owned()),
+            Err(error) => Err(error.to_string()),
+        },
+    }
+}
