@@ -190,7 +190,7 @@ fn a_script_never_overlaps_itself_and_places_are_few() {
     assert_eq!(world.calls.len(), 2, "both places are taken");
     let paths: Vec<String> = world.calls.iter().map(|call| call.path().to_owned()).collect();
     assert_ne!(paths[0], paths[1]);
-    assert!(world.list().contains("z.mc2\t1000\t-\t-\t1699999980500\tqueued"), "{}", world.said);
+    assert!(world.list().contains("z.mc2\t1000\t-\t-\t1699999990500\tqueued"), "{}", world.said);
     world.answer(200, "");
     // The one that waited comes before the one that ended.
     assert_eq!(world.calls[1].path(), "a%2F1000%2Fz.mc2");

@@ -50,39 +50,33 @@ async fn answered(call: WebCall) -> Result<Box<WebResponse>, String> {
     }
     let request = builder.header("Connection", "close").body(Full::new(call.body));
     let request = request.map_err(|error| error.to_string())?;
-    // It ends with the connection: when this future is dropped, or the answer is there.
-    let exchange = async {
-        let response = sender.send_request(request).await.map_err(failed)?;
-        let (head, mut body) = response.into_parts();
-        let mut bytes = BytesMut::new();
-        while let Some(frame) = body.frame().await {
-            let Ok(piece) = frame.map_err(failed)?.into_data() else { continue };
-            let room = call.answer_bytes_max - bytes.len();
-            if piece.len() > room && !call.may_cut {
-                let max = call.answer_bytes_max;
-                return Err(format!("the answer is longer than {max} bytes"));
-            }
-            bytes.extend_from_slice(&piece[..piece.len().min(room)]);
-            if piece.len() > room {
-                break;
-            }
+    // It ends when nobody holds the sender and the body any more.
+    tokio::spawn(async move {
+        // How it ended shows in the answer.
+        let _ = connection.await;
+    });
+    let response = sender.send_request(request).await.map_err(failed)?;
+    let (head, mut body) = response.into_parts();
+    let mut bytes = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(piece) = frame.map_err(failed)?.into_data() else { continue };
+        let room = call.answer_bytes_max - bytes.len();
+        if piece.len() > room && !call.may_cut {
+            let max = call.answer_bytes_max;
+            return Err(format!("the answer is longer than {max} bytes"));
         }
-        let headers = head.headers.iter().map(|(name, value)| {
-            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
-        });
-        Ok(Box::new(WebResponse {
-            status: head.status.as_u16(),
-            reason: head.status.canonical_reason().unwrap_or_default().to_owned(),
-            headers: headers.collect(),
-            body: Bytes::from(bytes),
-        }))
-    };
-    tokio::select! {
-        biased;
-        answered = exchange => answered,
-        ended = connection => match ended {
-            Ok(()) => Err("the connection was closed".to_owned()),
-            Err(error) => Err(error.to_string()),
-        },
+        bytes.extend_from_slice(&piece[..piece.len().min(room)]);
+        if piece.len() > room {
+            break;
+        }
     }
+    let headers = head.headers.iter().map(|(name, value)| {
+        (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+    });
+    Ok(Box::new(WebResponse {
+        status: head.status.as_u16(),
+        reason: head.status.canonical_reason().unwrap_or_default().to_owned(),
+        headers: headers.collect(),
+        body: Bytes::from(bytes),
+    }))
 }

@@ -83,7 +83,7 @@ fn a_scheduler_and_a_worker_share_the_work() {
     );
     let table = common::weft(root.path(), &["runner", "list", "--url", &node.url()]);
     assert!(
-        table.starts_with("script ") && table.contains("station/1000/long.mc2  1000 ms"),
+        table.starts_with("script ") && table.contains("station/1000/long.mc2   1000 ms"),
         "{table}"
     );
 }

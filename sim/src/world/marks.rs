@@ -184,6 +184,8 @@ pub(super) fn effect_mark(effect: &Effect<NoTask>) -> &'static str {
             PeerAction::Script { .. } => "script",
             PeerAction::Scan { .. } => "scan",
             PeerAction::Read { .. } => "read",
+            PeerAction::Resolve { .. } => "resolve",
+            PeerAction::Web { .. } => "web",
             PeerAction::Applied { .. } => "has applied",
         },
         Effect::Compute(..) => "compute",

@@ -4,7 +4,7 @@
 //! reference's signed HTTP requests to the directory's streaming port. The library of scripts is the
 //! shell's own.
 
-use std::net::{IpAddr, SocketAddr};
+use core::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;

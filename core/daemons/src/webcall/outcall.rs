@@ -1,7 +1,7 @@
 //! One call to the outside: its URL checked, its host resolved, every address checked, the connection
 //! made to the address that was checked, redirects followed the same way.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;

@@ -1,6 +1,6 @@
 //! Where a call may go: URLs, and the hosts and addresses that are allowed.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use weft_gts::percent;
 use weft_gts::selector::Pattern;

@@ -1,6 +1,6 @@
 //! Calls of scripts to the outside: WEBCALL, which go out through the log, and HTTP.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
