@@ -25,6 +25,7 @@ pub mod runners;
 pub mod story;
 pub mod table;
 pub mod trace;
+pub mod webcalls;
 pub mod world;
 
 use std::collections::BTreeSet;

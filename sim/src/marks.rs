@@ -236,6 +236,8 @@ mod tests {
         ("PeerAction::Script {", &["script"]),
         ("PeerAction::Scan {", &["scan"]),
         ("PeerAction::Read {", &["read"]),
+        ("PeerAction::Resolve {", &["resolve", "resolved"]),
+        ("PeerAction::Web {", &["web"]),
         ("PeerAction::Call {", &["call", "called", "call failed"]),
         ("PeerAction::Applied {", &["has applied"]),
         ("PeerEvent::Applied { topic", &["applied"]),

@@ -39,6 +39,8 @@ pub enum Planted {
     NoLookBack,
     /// A worker runs what it has not taken yet.
     RunBeforeTaken,
+    /// Any number of calls goes to one host.
+    HostUnbounded,
 }
 
 static PLANTED: AtomicU8 = AtomicU8::new(0);

@@ -105,10 +105,10 @@ fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 #[test]
 fn each_call_is_made_once() {
     let receiver = Receiver::start(ok);
-    let node = Node::start_with(&format!(
+    let node = Node::start_with(
         "weft.webcall.inside = 127.0.0.1\nwarpscript.maxwebcalls = 50\nwarpscript.maxops = 100000\n\
-         warpscript.maxops.hard = 100000\n"
-    ));
+         warpscript.maxops.hard = 100000\n",
+    );
     let script = format!(
         "<% 'i' STORE '{}' 'POST' 'http://{}/a?b=' $i TOSTRING + {{ 'X-Own' 'own' }} 'body ' $i TOSTRING + \
          WEBCALL %> 'call' STORE 1 50 <% @call %> FOR DEPTH ->LIST",

@@ -1,4 +1,4 @@
-//! Runs seeds of the worlds that stand apart from the platform's: of runners.
+//! Runs seeds of the worlds that stand apart from the platform's: of runners, and of webcalls.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use clap::{Args, Parser, Subcommand};
-use weft_sim::runners;
+use weft_sim::{runners, webcalls};
 
 /// Runs worlds of single components, deterministically and with faults, and checks what they
 /// promise.
@@ -30,6 +30,11 @@ enum World {
         /// Instead: 1,000 scripts with periods from a second to an hour, for so many days.
         #[arg(long)]
         days: Option<u64>,
+    },
+    /// Calls of scripts to the outside.
+    Webcall {
+        #[command(flatten)]
+        seeds: Seeds,
     },
 }
 
@@ -78,6 +83,14 @@ fn main() -> ExitCode {
                 of_runners(runners::run(params, mutant, seeds.trace))
             })
         }
+        World::Webcall { seeds } => {
+            let names = webcalls::mutants::ALL.iter().map(|mutant| mutant.name()).collect();
+            run(&seeds, names, |seed, mutant| {
+                let mutant = mutant.map(|index| webcalls::mutants::ALL[index]);
+                let params = webcalls::Params::of(seed);
+                of_webcalls(webcalls::run(params, mutant, seeds.trace))
+            })
+        }
     }
 }
 
@@ -90,6 +103,16 @@ fn of_runners(outcome: runners::Outcome) -> Came {
         ("windows without a run, all within fail-overs", outcome.missed),
         ("seconds of faults and fail-overs", outcome.excused_ns / 1_000_000_000),
     ];
+    counts.extend(outcome.faults);
+    let (hash, virtual_ns, events) = (outcome.hash, outcome.virtual_ns, outcome.events);
+    Came { failure, hash, virtual_ns, events, counts, trace: outcome.trace }
+}
+
+fn of_webcalls(outcome: webcalls::Outcome) -> Came {
+    let failure = outcome.violation.map(|it| format!("{}: {}", it.invariant, it.what));
+    let (asked, received, times) = outcome.calls;
+    let mut counts =
+        vec![("calls", asked), ("calls received", received), ("times received", times)];
     counts.extend(outcome.faults);
     let (hash, virtual_ns, events) = (outcome.hash, outcome.virtual_ns, outcome.events);
     Came { failure, hash, virtual_ns, events, counts, trace: outcome.trace }

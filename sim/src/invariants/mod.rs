@@ -34,12 +34,20 @@
 //! | [`skipped`] | none is skipped, but where a fail-over or a run of its own covers it |
 //! | [`overlap`] | a script never overlaps itself |
 //!
+//! Of webcalls ([`crate::webcalls`]):
+//!
+//! | file | sentence |
+//! |---|---|
+//! | [`called`] | a call is made once, at least once where something failed, and never where it is not allowed |
+//! | [`polite`] | no more calls are under way than is allowed, of a process and to a host |
+//!
 //! A machine that panics fails its seed as well ([`crate::panics`]).
 
 pub mod acknowledged;
 pub mod attributes;
 pub mod barrier;
 pub mod bounded;
+pub mod called;
 pub mod convergence;
 pub mod deletes;
 pub mod durable;
@@ -53,6 +61,7 @@ pub mod once;
 pub mod overlap;
 pub mod ownership;
 pub mod phantoms;
+pub mod polite;
 pub mod reads;
 pub mod refusals;
 pub mod registration;

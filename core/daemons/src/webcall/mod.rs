@@ -256,7 +256,11 @@ impl Webcall {
             let Some(number) = self.ready.pop_front() else { break };
             let Some(call) = self.calls.get_mut(&number) else { continue };
             let at_host = self.hosts.entry(call.host.clone()).or_default();
-            if *at_host >= self.config.parallel_host {
+            #[cfg(weft_mutants)]
+            let unbounded = crate::mutants::is(crate::mutants::Planted::HostUnbounded);
+            #[cfg(not(weft_mutants))]
+            let unbounded = false;
+            if *at_host >= self.config.parallel_host && !unbounded {
                 waiting.push_back(number);
                 continue;
             }

@@ -63,7 +63,7 @@ impl Target {
             Some(rest) => {
                 let (host, port) = rest.split_once(']').ok_or(TargetError::Invalid)?;
                 let _: Ipv6Addr = host.parse().map_err(|_| TargetError::Invalid)?;
-                (host, port.strip_prefix(':').or((port.is_empty()).then_some("")))
+                (host, port.strip_prefix(':').or_else(|| port.is_empty().then_some("")))
             }
             None => match authority.split_once(':') {
                 Some((host, port)) => (host, Some(port)),
