@@ -37,7 +37,7 @@ def main():
         cluster.start()
         environment = {"WEFT_BLACK_BOX_WRITE": urls[0], "WEFT_BLACK_BOX_READ": urls[1], "WEFT_BLACK_BOX_SEED": str(seed),
                        "WEFT_BLACK_BOX_TOKENS": f"{cluster.read},{cluster.write}", "WEFT_BLACK_BOX_SECONDS": str(seconds)}
-        command = ["cargo", "test", "--package", "weft", "--test", "black_box", "--", "--nocapture"]
+        command = ["cargo", "test", "--package", "weft", "--features", "kafka", "--test", "black_box", "--", "--nocapture"]
         checker = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **environment})
         end = time.monotonic() + seconds
         while checker.poll() is None and time.monotonic() < end:

@@ -24,4 +24,4 @@ mod socket;
 pub use call::call;
 pub use client::{Client, ClientError, ClientResponse, Patience};
 pub use exchange::{Responder, Sink};
-pub use server::{BuiltIn, Limits, Listener, Route, Server};
+pub use server::{BuiltIn, Destination, Limits, Listener, Route, Server};

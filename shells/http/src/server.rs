@@ -58,7 +58,18 @@ impl Default for Limits {
 }
 
 /// Decides which machine a request is for.
-pub type Route = Arc<dyn Fn(&RequestHead) -> Option<Sink> + Send + Sync>;
+pub type Route = Arc<dyn Fn(&RequestHead) -> Destination + Send + Sync>;
+
+/// Whom a request is for.
+#[derive(Clone)]
+pub enum Destination {
+    /// This machine.
+    To(Sink),
+    /// A component of that name, which is not there yet: 503.
+    Starting(&'static str),
+    /// Nobody: 404.
+    Nobody,
+}
 
 /// What the server answers itself.
 #[derive(Clone)]
@@ -199,8 +210,13 @@ impl Shared {
         if let Some(response) = self.built_in(&head) {
             return response;
         }
-        let Some(sink) = (self.route)(&head) else {
-            return text(StatusCode::NOT_FOUND, "Not Found");
+        let sink = match (self.route)(&head) {
+            Destination::To(sink) => sink,
+            Destination::Starting(name) => {
+                let reason = format!("{name} is starting; try again soon\n");
+                return text(StatusCode::SERVICE_UNAVAILABLE, &reason);
+            }
+            Destination::Nobody => return text(StatusCode::NOT_FOUND, "Not Found"),
         };
         let socket_key = head.is_websocket().then(|| head.header("sec-websocket-key")).flatten();
         let socket_key = socket_key.map(accept_key);

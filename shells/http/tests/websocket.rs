@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::{Frame, FrameHeader};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use weft_daemons::contract::http::RequestId;
 use weft_daemons::contract::{HttpAction, HttpEvent, Message, ResponseHead};
-use weft_http::{BuiltIn, Limits, Responder, Server};
+use weft_http::{BuiltIn, Destination, Limits, Responder, Server};
 
 const MESSAGE_BYTES_MAX: usize = 1_000;
 
@@ -41,7 +41,7 @@ impl Machine {
         let sink: weft_http::Sink = Arc::new(move |event| drop(sender.send(event)));
         let built_in = BuiltIn { ready: Arc::new(|| Ok(())), metrics: Arc::new(String::new) };
         let responder = Responder::default();
-        let route = Arc::new(move |_: &_| Some(sink.clone()));
+        let route = Arc::new(move |_: &_| Destination::To(sink.clone()));
         let address = "127.0.0.1:0".parse().expect("an address");
         let server = Server::bind(address, limits, route, built_in, responder.clone())
             .await

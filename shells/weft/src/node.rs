@@ -15,7 +15,7 @@ use weft_daemons::plasma;
 use weft_daemons::runner::{self, Runner};
 use weft_daemons::store::Store;
 use weft_daemons::webcall::Webcall;
-use weft_http::{BuiltIn, Limits, Responder, Route, Server, Sink};
+use weft_http::{BuiltIn, Destination, Limits, Responder, Route, Server, Sink};
 use weft_wire::streaming;
 
 use crate::backends::{Coord, Log, Table};
@@ -69,6 +69,7 @@ impl Node {
     pub(crate) async fn start(plan: Plan) -> Result<Self, String> {
         let metrics = Arc::<Metrics>::default();
         let ready = Arc::<Readiness>::default();
+        let sinks = Arc::new(Sinks::new(&plan));
         let log = Log::open(plan.log, &plan.home, &metrics, &ready)?;
         let table = Table::open(plan.table, &plan.home, &metrics)?;
         let backups = match (log.embedded(), table.embedded()) {
@@ -103,7 +104,6 @@ impl Node {
             plan.egress.as_ref().map(|p| p.address),
             plan.plasma_frontend.as_ref().map(|p| p.address),
         ];
-        let sinks = Arc::<Sinks>::default();
         let route: Route = {
             let sinks = sinks.clone();
             Arc::new(move |head| sinks.route(head))
@@ -146,7 +146,7 @@ impl Node {
             let machine = Ingress::new(ingress.config);
             let (sink, seat) = wiring.start("ingress", machine, &ingress.topics).await?;
             wiring.peers.is_reader(seat);
-            let _ = sinks.ingress.set(sink);
+            let _ = sinks.ingress.sink.set(sink);
         }
         if let Some(folder) = plan.library {
             wiring.peers.ask_through(asker(folder, wiring.clock));
@@ -155,7 +155,7 @@ impl Node {
             let machine = Egress::new(egress.config, home::random()?);
             let (sink, seat) = wiring.start("egress", machine, &egress.topics).await?;
             wiring.peers.is_reader(seat);
-            let _ = sinks.egress.set(sink);
+            let _ = sinks.egress.sink.set(sink);
         }
         if let Some(backend) = plan.plasma_backend {
             let machine = plasma::backend::Backend::new(backend.config, home::random()?);
@@ -165,7 +165,7 @@ impl Node {
             let machine = plasma::frontend::Frontend::new(frontend.config, home::random()?);
             let (sink, seat) = wiring.start("plasmaFE", machine, &frontend.topics).await?;
             wiring.peers.is_reader(seat);
-            let _ = sinks.plasma.set(sink);
+            let _ = sinks.plasma.sink.set(sink);
         }
         if let Some(webcall) = plan.webcall {
             wiring.start("webcall", Webcall::new(webcall.config), &webcall.topics).await?;
@@ -176,7 +176,7 @@ impl Node {
             wiring.peers.list_through(lister, tokio::runtime::Handle::current());
             let machine = Runner::new(runner.config, home::random()?);
             let (sink, _) = wiring.start("runner", machine, &runner.topics).await?;
-            let _ = sinks.runner.set(sink);
+            let _ = sinks.runner.sink.set(sink);
         }
         Ok(Self {
             addresses: wiring.addresses,
@@ -236,43 +236,72 @@ fn caller(route: Route, responder: Responder, endpoints: Endpoints) -> Caller {
         if let Some(call) = endpoints.call(head.clone(), body.clone()) {
             return Some(runtime.spawn(async move { done(call.await) }).abort_handle());
         }
-        let Some(sink) = route(&head) else {
-            let error = PeerError::Refused(format!("Nobody serves {}.", head.path));
-            runtime.spawn(async move { done(Err(error)) });
-            return None;
+        let sink = match route(&head) {
+            Destination::To(sink) => sink,
+            other => {
+                let error = match other {
+                    Destination::Starting(name) => {
+                        PeerError::Unavailable(format!("({name} is starting)"))
+                    }
+                    _ => PeerError::Refused(format!("Nobody serves {}.", head.path)),
+                };
+                runtime.spawn(async move { done(Err(error)) });
+                return None;
+            }
         };
         let call = weft_http::call(responder.clone(), sink, head, body);
         Some(runtime.spawn(async move { done(call.await) }).abort_handle())
     })
 }
 
-/// Where requests go, once it is there.
+/// A component that is asked over HTTP: whether there is to be one, and where its requests go once
+/// it is there.
 #[derive(Default)]
+struct Place {
+    is_wanted: bool,
+    sink: OnceLock<Sink>,
+}
+
+/// Where requests go.
 struct Sinks {
-    ingress: OnceLock<Sink>,
-    egress: OnceLock<Sink>,
-    runner: OnceLock<Sink>,
-    plasma: OnceLock<Sink>,
+    ingress: Place,
+    egress: Place,
+    runner: Place,
+    plasma: Place,
 }
 
 impl Sinks {
-    /// Ingress has the writing endpoints, plasma its own, egress everything else.
-    fn route(&self, head: &RequestHead) -> Option<Sink> {
-        if head.path == plasma::frontend::PATH {
-            return self.plasma.get().or_else(|| self.egress.get()).cloned();
+    fn new(plan: &Plan) -> Self {
+        let place = |is_wanted| Place { is_wanted, sink: OnceLock::new() };
+        Self {
+            ingress: place(plan.ingress.is_some()),
+            egress: place(plan.egress.is_some()),
+            runner: place(plan.runner.is_some()),
+            plasma: place(plan.plasma_frontend.is_some()),
         }
-        if head.path == runner::PATH
-            && let Some(sink) = self.runner.get()
-        {
-            return Some(sink.clone());
-        }
+    }
+
+    /// Ingress has the writing endpoints, plasma and runner their own, egress everything else; where
+    /// there is none, another answers that it does not know the path.
+    fn route(&self, head: &RequestHead) -> Destination {
         let writing = ["/api/v0/update", "/api/v0/meta", "/api/v0/delete", "/api/v0/streamupdate"];
         let is_write = writing.iter().any(|path| {
             head.path.strip_prefix(path).is_some_and(|r| r.is_empty() || r.starts_with('/'))
         });
-        let (first, second) =
-            if is_write { (&self.ingress, &self.egress) } else { (&self.egress, &self.ingress) };
-        first.get().or_else(|| second.get()).or_else(|| self.plasma.get()).cloned()
+        let [ingress, egress] = [("ingress", &self.ingress), ("egress", &self.egress)];
+        let plasma = ("plasmaFE", &self.plasma);
+        let order = match head.path.as_str() {
+            plasma::frontend::PATH => [plasma, egress, ingress],
+            runner::PATH => [("runner", &self.runner), egress, ingress],
+            _ if is_write => [ingress, egress, plasma],
+            _ => [egress, ingress, plasma],
+        };
+        match order.into_iter().chain([plasma]).find(|(_, place)| place.is_wanted) {
+            Some((name, place)) => {
+                place.sink.get().cloned().map_or(Destination::Starting(name), Destination::To)
+            }
+            None => Destination::Nobody,
+        }
     }
 }
 
@@ -322,8 +351,12 @@ impl Wiring {
             thrift = Some(listener);
             let sink = sink.clone();
             let paths = [streaming::PATH, streaming::STATS_PATH];
-            let route: Route = Arc::new(move |head| {
-                sink.get().filter(|_| paths.contains(&head.path.as_str())).cloned()
+            let route: Route = Arc::new(move |head| match paths.contains(&head.path.as_str()) {
+                true => {
+                    let own = sink.get().cloned();
+                    own.map_or(Destination::Starting("directory"), Destination::To)
+                }
+                false => Destination::Nobody,
             });
             let port = self.listen(ports.streaming, route).await?.port();
             instance.payload.insert("streaming.port".to_owned(), port.to_string());
@@ -368,4 +401,31 @@ fn deliver<E, T: Task>(
 ) -> impl Fn(E) + Send + Sync + use<E, T> {
     let sender = sender.clone();
     move |event| drop(sender.send(wrap(event)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_starting_is_not_unknown() {
+        let place = |is_wanted| Place { is_wanted, sink: OnceLock::new() };
+        let [egress, runner, plasma] = [true, false, false].map(place);
+        let sinks = Sinks { ingress: place(true), egress, runner, plasma };
+        let asked = |path: &str| {
+            let head = RequestHead { path: path.to_owned(), ..RequestHead::default() };
+            match sinks.route(&head) {
+                Destination::To(_) => "served",
+                Destination::Starting(name) => name,
+                Destination::Nobody => "nobody",
+            }
+        };
+        assert_eq!(asked("/api/v0/update"), "ingress");
+        assert_eq!(asked("/api/v0/delete"), "ingress");
+        let _ = sinks.ingress.sink.set(Arc::new(|_| {}));
+        assert_eq!(asked("/api/v0/update"), "served");
+        for path in ["/api/v0/fetch", runner::PATH, plasma::frontend::PATH, "/else"] {
+            assert_eq!(asked(path), "egress", "{path}");
+        }
+    }
 }

@@ -111,9 +111,16 @@ impl Target {
     /// Asks for what a request says, and notes what came of it.
     fn ask(&self, set: &Set, random: &mut Random, request: Request) -> Outcome {
         let http = set.http(&request);
+        let is_forget = request == Request::Forget;
         let number = lock(&set.history).begin(self.now(), request);
         let outcome = match self.send(&self.write_to, random, http, &self.write) {
-            Some(reply) if reply.status == 200 => Outcome::Acknowledged(self.now()),
+            Some(reply) if reply.status == 200 => {
+                if is_forget && !self.is_one_process {
+                    let series = reply.text().lines().map(series_of).collect();
+                    lock(&set.history).named(number, series);
+                }
+                Outcome::Acknowledged(self.now())
+            }
             // Only good requests are sent: who refuses one as bad is wrong.
             Some(reply) if reply.status < 500 => panic!("{}: {}", reply.status, reply.text()),
             _ => Outcome::Unknown,
@@ -196,10 +203,7 @@ impl Target {
                     let end = start + random.below(60) as i64;
                     self.ask(set, &mut random, Request::Delete { start, end })
                 }
-                // Elsewhere a delete takes the series that directories know already.
-                1 if self.is_one_process || self.settle(set, &mut random).is_ok() => {
-                    self.ask(set, &mut random, Request::Forget)
-                }
+                1 => self.ask(set, &mut random, Request::Forget),
                 kind @ 2..6 => {
                     let is_find = kind < 4;
                     match self.check(set, &mut random, is_find, self.is_one_process)? {
@@ -259,7 +263,7 @@ impl Set {
             Request::Delete { start, end } => HttpRequest::get(&format!(
                 "/api/v0/delete?selector=main%7Bset%3D{name}%7D&start={start}&end={end}"
             )),
-            Request::Forget => HttpRequest::get(&format!(
+            Request::Forget | Request::ForgetThese(_) => HttpRequest::get(&format!(
                 "/api/v0/delete?selector=own%7Bset%3D{name}%7D&deleteall"
             )),
         }

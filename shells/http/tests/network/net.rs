@@ -19,7 +19,9 @@ use weft_daemons::contract::{
 use weft_daemons::ingress::{Ingress, IngressConfig, IngressTask};
 use weft_daemons::{Mono, Now, Wall};
 use weft_gts::{Decoder, IdKeys, SipKey, Value, WrapKey};
-use weft_http::{BuiltIn, Client, Limits, Listener, Patience, Responder, Server, Sink};
+use weft_http::{
+    BuiltIn, Client, Destination, Limits, Listener, Patience, Responder, Server, Sink,
+};
 use weft_wire::thrift::KafkaDataMessage;
 use weft_wire::token::{TokenAuthority, TokenKeys, WriteToken};
 
@@ -81,7 +83,7 @@ impl Listener for Net {
 pub(crate) async fn serve(limits: Limits, sink: Sink, responder: Responder) -> turmoil::Result {
     let listener = Net(TcpListener::bind(("0.0.0.0", PORT)).await?);
     let built_in = BuiltIn { ready: Arc::new(|| Ok(())), metrics: Arc::new(String::new) };
-    let route = Arc::new(move |_: &_| Some(sink.clone()));
+    let route = Arc::new(move |_: &_| Destination::To(sink.clone()));
     Server::new(listener, limits, route, built_in, responder).run().await;
     Ok(())
 }

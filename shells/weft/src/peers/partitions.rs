@@ -24,7 +24,9 @@ use weft_daemons::egress::{Egress, EgressConfig, EgressTask, ExecConfig};
 use weft_daemons::headers::HeaderNames;
 use weft_daemons::{Mono, Now, Wall};
 use weft_gts::{Metadata, SeriesId, SipKey, TimeUnit, WrapKey};
-use weft_http::{BuiltIn, Client, Limits, Listener, Patience, Responder, Server, Sink};
+use weft_http::{
+    BuiltIn, Client, Destination, Limits, Listener, Patience, Responder, Server, Sink,
+};
 use weft_wire::streaming;
 use weft_wire::token::{ReadToken, TokenAuthority, TokenKeys};
 use weft_wire::znode::{DIRECTORY_SERVICE, ServiceInstance};
@@ -74,7 +76,7 @@ fn client(patience: Duration) -> Client {
 async fn serve(sink: Sink, responder: Responder) -> turmoil::Result {
     let listener = Net(TcpListener::bind(("0.0.0.0", PORT)).await?);
     let built_in = BuiltIn { ready: Arc::new(|| Ok(())), metrics: Arc::new(String::new) };
-    let route = Arc::new(move |_: &_| Some(sink.clone()));
+    let route = Arc::new(move |_: &_| Destination::To(sink.clone()));
     Server::new(listener, Limits::default(), route, built_in, responder).run().await;
     Ok(())
 }
