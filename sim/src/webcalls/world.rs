@@ -421,8 +421,10 @@ impl World {
                 {
                     call.address.set_ip(INSIDE);
                 }
-                let begins = self.polite.begins(request, from.node, &call.authority, PARALLEL);
+                // Where a call is led to, it has the place at the host that it was to go to.
                 if !call.path.starts_with("/led") && id != ActionId(u64::MAX) {
+                    let host = &call.authority;
+                    let begins = self.polite.begins(request, from.node, host, PARALLEL);
                     self.judge("polite", begins);
                 }
                 self.requests.insert(request, Request { from, id, call: *call });
