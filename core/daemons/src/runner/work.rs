@@ -26,6 +26,9 @@ const WAITING_BYTES_MAX: usize = 64 << 20;
 /// How long a commit may wait for the one before it.
 const COMMIT_PERIOD: Duration = Duration::from_millis(10);
 
+/// How often scripts that nobody asks for any more are forgotten.
+const PRUNE_PERIOD: Duration = Duration::from_secs(60);
+
 /// The role.
 #[derive(Debug)]
 pub(super) struct Worker {
@@ -39,6 +42,10 @@ pub(super) struct Worker {
     running: BTreeMap<ActionId, Arc<str>>,
     waiting_bytes: usize,
     locks: Locks,
+    /// Locks may be held that are not wanted any more.
+    has_spare_locks: bool,
+    /// When scripts that nobody asks for any more were forgotten last.
+    pruned: Mono,
 }
 
 /// A script.
@@ -66,6 +73,8 @@ impl Worker {
             queue: VecDeque::new(),
             running: BTreeMap::new(),
             waiting_bytes: 0,
+            has_spare_locks: false,
+            pruned: Mono(0),
             locks: Locks::new(&config.root_path, own, config.session_time),
         }
     }
@@ -103,6 +112,7 @@ impl Worker {
                     self.forget(partition);
                     self.tails.remove(&partition);
                 }
+                self.has_spare_locks = true;
                 self.release(out);
             }
             Change::Records(partition) => self.read(config, now, partition, out),
@@ -213,6 +223,7 @@ impl Worker {
                     self.waiting_bytes -= request.bytes();
                     dropped(out, "overdue");
                 }
+                self.has_spare_locks |= !self.consumer.owns(job.partition);
                 continue;
             }
             if !self.locks.hold(&path, out) {
@@ -261,6 +272,7 @@ impl Worker {
         if let Some((_, began)) = job.running.take() {
             job.last = Some(out.ended(now, path, began, failure));
         }
+        self.has_spare_locks |= !self.consumer.owns(job.partition);
         self.enqueue(path);
     }
 
@@ -274,6 +286,7 @@ impl Worker {
         let jobs = &self.jobs;
         let is_wanted = |path: &str| jobs.get(path).is_some_and(Job::is_at_work);
         let (held, lost) = self.locks.event(now, event, is_wanted, out);
+        self.has_spare_locks = true;
         for path in held {
             self.enqueue(&path);
         }
@@ -291,6 +304,9 @@ impl Worker {
 
     /// Lets go of the locks of scripts that others run from now on.
     fn release(&mut self, out: &mut Out) {
+        if !std::mem::take(&mut self.has_spare_locks) {
+            return;
+        }
         let (jobs, consumer) = (&self.jobs, &self.consumer);
         self.locks.release(out, |path| {
             jobs.get(path).is_some_and(|job| job.is_at_work() || consumer.owns(job.partition))
@@ -299,6 +315,10 @@ impl Worker {
 
     /// Forgets scripts that are others' now, and those that were not asked for in a long time.
     fn prune(&mut self, now: Now) {
+        if now.mono.since(self.pruned) < PRUNE_PERIOD {
+            return;
+        }
+        self.pruned = now.mono;
         let (consumer, now_ms) = (&self.consumer, now.wall.as_ms());
         self.jobs.retain(|_, job| {
             let last_ms = job.last.as_ref().map_or(now_ms, |last| last.began_ms);
