@@ -144,7 +144,8 @@ fn the_client_of_node_writes_reads_and_deletes() {
         concat!(
             r#"["fetch",[{"name":"node.point","labels":{".app":"test","key":"a value"},"#,
             r#""attributes":{"attr":"of it"},"data":[{"ts":1700000000000001,"value":2.5,"#,
-            r#""loc":{"lat":48.49999995902181,"long":-4.500000067055225},"elev":12},{"ts":1700000000000000,"value":54}]},"#,
+            r#""loc":{"lat":48.49999995902181,"long":-4.500000067055225},"elev":12},"#,
+            r#"{"ts":1700000000000000,"value":54}]},"#,
             r#"{"name":"node.text","labels":{".app":"test","key":"b"},"attributes":{},"#,
             r#""data":[{"ts":1700000000000002,"value":"text"}]}]]"#
         ),
