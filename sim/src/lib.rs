@@ -32,7 +32,7 @@ use std::collections::BTreeSet;
 
 use clients::Look;
 use invariants::enough::Did;
-use invariants::{Violation, enough, liveness, registration};
+use invariants::{Violation, enough, liveness, registration, throttling};
 use mutants::Mutant;
 use params::{MS, Params, SECOND};
 use plan::{Happened, Plan, PlanError};
@@ -163,7 +163,26 @@ fn comes_to_rest(world: &mut World) -> bool {
         }
     }
     world.call_roll();
-    waits_for(world, 3 * tenants.len()) && is_registered(world)
+    waits_for(world, 3 * tenants.len()) && is_registered(world) && counts_alike(world)
+}
+
+/// Lets things happen until ingresses count alike what is limited.
+fn counts_alike(world: &mut World) -> bool {
+    let end_ns = world.now_ns + throttling::LIMIT_NS;
+    loop {
+        let result = world.is_merged();
+        if result.is_ok() {
+            return !world.checks.has_failed();
+        }
+        if world.now_ns > end_ns {
+            world.checks.judge("throttling", result);
+        }
+        for _ in 0..64 {
+            if !world.step() {
+                return false;
+            }
+        }
+    }
 }
 
 /// Lets things happen until everybody who serves is registered, and nobody else.

@@ -32,11 +32,11 @@ const KINDS: &[(Component, &str)] = &[
     ),
     (
         Ingress,
-        "append|append failed|append unknown|appended|applied|ask ends|assigned|\
+        "append|append failed|append unknown|appended|applied|ask ends|ask limits|assigned|\
          changed|children|client gone|close|commit|commit failed|commit refused|committed|\
          compute|computed|connected|describe|describe failed|described|disconnected|\
          ends|ends failed|find|find cancel|find ended|find failed|find next|found|\
-         get|list|message|no children|no node|node|pause|ready|records|request body|\
+         get|limits|limits failed|list|message|no children|no node|node|pause|ready|records|request body|\
          request broken|request end|request head|request pause|request resume|\
          response abort|response body|response drained|response end|response head|\
          resume|revoked|seek|send message|stop|stopped|subscribe|tick|upgrade",
@@ -64,6 +64,14 @@ const METRICS: &[(&str, Component, &str)] = &[
     ("ingress/mod.rs", Ingress, "weft_ingress_metadata_republished_total"),
     ("ingress/mod.rs", Ingress, "weft_ingress_metadata_cache_entries"),
     ("ingress/mod.rs", Ingress, "weft_ingress_requests_total"),
+    ("ingress/throttle.rs", Ingress, "weft_ingress_accounted_datapoints_total"),
+    ("ingress/throttle.rs", Ingress, "weft_throttling_refusals_total"),
+    ("ingress/throttle.rs", Ingress, "weft_throttling_waits_total"),
+    ("throttling/mod.rs", Ingress, "weft_throttling_series"),
+    ("throttling/mod.rs", Ingress, "weft_throttling_estimators"),
+    ("throttling/mod.rs", Ingress, "weft_throttling_sent_total"),
+    ("throttling/mod.rs", Ingress, "weft_throttling_fusions_total"),
+    ("throttling/mod.rs", Ingress, "weft_throttling_dropped_records_total"),
     ("egress/fetch.rs", Egress, "weft_egress_fetched_datapoints_total"),
     ("egress/exec/mod.rs", Egress, "weft_egress_scripts_total"),
 ];
@@ -83,6 +91,14 @@ const WARNINGS: &[(&str, Component, &str)] = &[
     ("ingress/mod.rs", Ingress, "ingress: metadata of series "),
     ("ingress/mod.rs", Ingress, "ingress: a topic ({} or {}) cannot be used: {reason}; "),
     ("ingress/mod.rs", Ingress, "ingress: a delete failed: {message}"),
+    ("throttling/mod.rs", Ingress, "ingress: the folder of throttling: {error}; "),
+    ("throttling/mod.rs", Ingress, "ingress: of throttling {what} is passed over: {reason}"),
+    ("throttling/mod.rs", Ingress, "ingress: others are not told what was counted: {error}; "),
+    (
+        "throttling/mod.rs",
+        Ingress,
+        "ingress: the topic of throttling ({}) cannot be used: {reason}; ",
+    ),
     ("egress/mod.rs", Egress, "egress: an answer broke off: {refusal}"),
     ("egress/exec/mod.rs", Egress, "egress: a script's result broke off: {message}"),
 ];
@@ -238,6 +254,7 @@ mod tests {
         ("PeerAction::Read {", &["read"]),
         ("PeerAction::Resolve {", &["resolve", "resolved"]),
         ("PeerAction::Web {", &["web"]),
+        ("PeerAction::Throttle {", &["ask limits", "limits", "limits failed"]),
         ("PeerAction::Call {", &["call", "called", "call failed"]),
         ("PeerAction::Applied {", &["has applied"]),
         ("PeerEvent::Applied { topic", &["applied"]),
@@ -265,7 +282,10 @@ mod tests {
         let (own, shared): (&str, &[&str]) = match component {
             Directory => ("directory/", &["consumer.rs", "table_reads.rs"]),
             Egress => ("egress/", &["directory_client.rs", "applied.rs", "table_reads.rs"]),
-            Ingress => ("ingress/", &["consumer.rs", "directory_client.rs", "applied.rs"]),
+            Ingress => (
+                "ingress/",
+                &["consumer.rs", "directory_client.rs", "applied.rs", "throttling/mod.rs"],
+            ),
             Store => ("store.rs", &["consumer.rs"]),
         };
         let is_its = |file: &String| file.starts_with(own) || shared.contains(&file.as_str());
@@ -360,6 +380,8 @@ mod tests {
             ("ingress/upload.rs", "refuse(\""),
             ("ingress/upload.rs", "refuse(403, \""),
             ("ingress/mod.rs", "503, \""),
+            ("ingress/mod.rs", "STOPPING: &str = \""),
+            ("throttling/mod.rs", "=> format!(\n\""),
         ] {
             let text = source(file);
             for rest in text.split(begin).skip(1) {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use weft_daemons::contract::http::HttpAction;
 use weft_daemons::contract::log::{LogAction, LogError, LogEvent, Topic};
-use weft_daemons::contract::peer::Answer;
+use weft_daemons::contract::peer::{Answer, ThrottleAnswer};
 use weft_daemons::contract::table::{CellTime, TableAction, TableEvent};
 use weft_daemons::contract::{
     ActionId, CoordAction, CoordEvent, Effect, Event, NoTask, PeerAction, PeerEvent,
@@ -13,7 +13,7 @@ use weft_daemons::contract::{
 use weft_wire::thrift::{KafkaDataMessage, KafkaDataMessageType, decode_metadata};
 
 use crate::node::Component;
-use crate::world::{Address, DATA_TOPIC, METADATA_TOPIC, STORE_GROUP};
+use crate::world::{Address, DATA_TOPIC, METADATA_TOPIC, STORE_GROUP, THROTTLING_TOPIC};
 
 macro_rules! mutants {
     ($($(#[$when:meta])* $name:ident $text:literal $what:literal),* $(,)?) => {
@@ -71,6 +71,9 @@ mutants! {
     RowUnbounded "row-delete-without-bound" "A delete of a metadata row takes newer ones, and hides those that come.",
     UpdateLost "attributes-lost" "Directories do not see changes of attributes.",
     SessionUnnoticed "session-end-unnoticed" "A directory does not notice that its session has ended.",
+    NotRecalled "limits-not-recalled" "An ingress begins to count anew with each of its lives.",
+    EstimatesUnheard "estimates-unheard" "Ingresses do not hear what others counted.",
+    EstimateSkipped "bad-estimate-skipped-silently" "A count that cannot be used is passed over and nobody is told.",
     #[cfg(weft_mutants)]
     CacheBefore "cache-before-acknowledged" "Metadata count as known as soon as they are sent.",
     #[cfg(weft_mutants)]
@@ -92,6 +95,16 @@ mutants! {
     #[cfg(weft_mutants)]
     ClockGoesBack "clock-goes-back" "Cells have their records' timestamps even where the log's clock went back.",
     #[cfg(weft_mutants)]
+    BurstUnbounded "burst-unbounded" "A rate saves more than a second's worth.",
+    #[cfg(weft_mutants)]
+    RefusedStored "refused-stored" "What limits refuse goes out all the same.",
+    #[cfg(weft_mutants)]
+    DelayedLost "delayed-lost" "What had to wait for its rate does not go out, and is acknowledged.",
+    #[cfg(weft_mutants)]
+    KeptWithApplications "kept-with-applications-alone" "Counts are kept only where an application has limits.",
+    #[cfg(weft_mutants)]
+    LimitsGrow "limits-grow" "A limit grows by the error of estimates each time it is kept.",
+    #[cfg(weft_mutants)]
     LateForgotten "late-forgotten" "An ingress forgets what may reach the log late.",
 }
 
@@ -111,6 +124,11 @@ pub fn plant(mutant: Option<Mutant>) {
         Some(Mutant::HungScan) => Planted::HungScan,
         Some(Mutant::SnapshotAhead) => Planted::SnapshotAhead,
         Some(Mutant::LateForgotten) => Planted::LateForgotten,
+        Some(Mutant::BurstUnbounded) => Planted::BurstUnbounded,
+        Some(Mutant::RefusedStored) => Planted::RefusedStored,
+        Some(Mutant::DelayedLost) => Planted::DelayedLost,
+        Some(Mutant::KeptWithApplications) => Planted::KeptWithApplicationsAlone,
+        Some(Mutant::LimitsGrow) => Planted::LimitsGrow,
         _ => Planted::Nothing,
     });
 }
@@ -268,6 +286,11 @@ impl Meddler {
             {
                 Meddled::Nothing
             }
+            (Mutant::EstimateSkipped, Component::Ingress, Effect::Warn(text))
+                if text.contains("of throttling record") =>
+            {
+                Meddled::Nothing
+            }
             (
                 Mutant::StoredNotSaid,
                 Component::Ingress,
@@ -324,6 +347,19 @@ impl Meddler {
         let Some(mutant) = self.mutant else { return Some(event) };
         match (mutant, component, event) {
             (Mutant::LostWatch, _, Event::Coord(CoordEvent::Changed { .. })) => None,
+            (
+                Mutant::NotRecalled,
+                Component::Ingress,
+                Event::Peer(PeerEvent::Throttle { id, result: Ok(ThrottleAnswer::Recalled(_)) }),
+            ) => {
+                let result = Ok(ThrottleAnswer::Recalled(None));
+                Some(Event::Peer(PeerEvent::Throttle { id, result }))
+            }
+            (
+                Mutant::EstimatesUnheard,
+                Component::Ingress,
+                Event::Log(LogEvent::Records { topic, .. }),
+            ) if &*topic == THROTTLING_TOPIC => None,
             (
                 Mutant::StaleCache,
                 Component::Ingress,

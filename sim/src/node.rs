@@ -10,6 +10,7 @@ use weft_daemons::directory::{Directory, DirectoryConfig, Registration};
 use weft_daemons::egress::{ENCODER_SIZE_MAX_DEFAULT, Egress, EgressConfig, ExecConfig};
 use weft_daemons::ingress::{Ingress, IngressConfig};
 use weft_daemons::store::{Store, StoreConfig};
+use weft_daemons::throttling::ThrottlingConfig;
 use weft_daemons::{Mono, Now};
 use weft_gts::{IdKeys, SipKey, WrapKey};
 use weft_wire::envelope::Envelope;
@@ -17,7 +18,7 @@ use weft_wire::token::{TokenAuthority, TokenKeys};
 use weft_wire::znode::{DIRECTORY_SERVICE, ServiceInstance};
 
 use crate::params::{NodeKind, Params, Settings};
-use crate::world::{DATA_TOPIC, METADATA_TOPIC, STORE_GROUP};
+use crate::world::{DATA_TOPIC, METADATA_TOPIC, STORE_GROUP, THROTTLING_TOPIC};
 
 /// What a machine is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -131,6 +132,25 @@ pub const fn id_keys() -> IdKeys {
     IdKeys { class: SipKey::new(5, 6), labels: SipKey::new(7, 8) }
 }
 
+/// The key that signs what ingresses tell each other of limits.
+pub const fn throttling_key() -> SipKey {
+    SipKey::new(11, 12)
+}
+
+/// Who has no limits may write what they like.
+fn throttling(params: &Params) -> Option<ThrottlingConfig> {
+    let limits = params.limits.as_ref()?;
+    Some(ThrottlingConfig {
+        rate_default: -1.0,
+        series_default: -1,
+        max_wait_ms: limits.max_wait_ms,
+        period: Duration::from_millis(limits.period_ms),
+        topic: Some(THROTTLING_TOPIC.into()),
+        mac: Some(throttling_key()),
+        ..ThrottlingConfig::default()
+    })
+}
+
 /// What scripts know: the keys of ids.
 fn scripts() -> weft_warpscript::Config {
     let mut config = weft_warpscript::Config::default();
@@ -179,6 +199,7 @@ pub fn machines(
             delete_metadata_only: params.extras,
             delete_by_activity: params.extras,
             data_batch_bytes_max: settings.record_bytes_max,
+            throttling: throttling(params),
             ..IngressConfig::minimal(id_keys(), TokenAuthority::new(token_keys()))
         };
         machines.push((Component::Ingress, host(Ingress::new(config))));

@@ -369,6 +369,33 @@ const REFUSALS: &[Refusal] = &[
     happens(Ingress, 503, "The log cannot say what is to be read: {reason}"),
     happens(Ingress, 503, "What was acknowledged is not readable yet, after {} s; "),
     happens(Ingress, 503, "This ingress is stopping."),
+    happens(Ingress, 503, "Error when updating data: This ingress is stopping."),
+    happens(
+        Ingress,
+        429,
+        "Error when updating data: Geo Time Series {series} would exceed your Monthly Active Data \
+         Streams limit ({limit}).",
+    ),
+    happens(
+        Ingress,
+        429,
+        "Error when updating data: Geo Time Series {series} would exceed the Monthly Active Data \
+         Streams limit for application '{application}' ({limit}).",
+    ),
+    happens(
+        Ingress,
+        429,
+        "Error when updating data: Storing data for {series} would incur a wait greater than {max_wait_ms} ms per \
+         datapoint due to your Daily Data Points limit being already exceeded. Current maximum rate \
+         is {} datapoints/s.",
+    ),
+    happens(
+        Ingress,
+        429,
+        "Error when updating data: Storing data for {series} would incur a wait greater than {max_wait_ms} ms per \
+         datapoint due to your Daily Data Points limit being already exceeded for application \
+         '{application}'. Current max rate is {} datapoints/s.",
+    ),
     happens(Ingress, 503, "No directory is registered."),
     happens(Ingress, 503, "Directory shards are missing: {}"),
     happens(Ingress, 503, "directory {} is unavailable"),
@@ -384,6 +411,11 @@ const REFUSALS: &[Refusal] = &[
 
 /// Messages that no request brings about, and why.
 pub const EXCUSED: &[(&str, &str)] = &[
+    (
+        "Storing data for {series} would incur a wait due to your Daily Data Points limit being \
+         already exceeded, and too much waits already.",
+        "no world has so much waiting",
+    ),
     ("Invalid packed value: {0}", "clients write no text, and nothing else is taken for packed"),
     ("cannot call out: this platform does not do it.", "an answer to a script, not to a request"),
 ];

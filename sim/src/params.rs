@@ -64,6 +64,101 @@ pub struct Params {
     pub leaves: f64,
     /// Time between two records or rows that nobody understands, nanoseconds.
     pub junk_period_ns: u64,
+    /// How much tenants may write, where that is limited.
+    pub limits: Option<Limits>,
+}
+
+/// How much tenants may write.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Of each tenant: at first, and later.
+    tenants: Vec<Option<(Limit, Limit)>>,
+    /// When what is later begins, nanoseconds.
+    later_ns: u64,
+    /// Whether applications have these limits, in the place of producers.
+    by_application: bool,
+    /// Time between two looks at the files, milliseconds.
+    pub period_ms: u64,
+    /// How long a datapoint may wait, milliseconds.
+    pub max_wait_ms: u64,
+}
+
+/// How much one tenant may write.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limit {
+    /// Series a month; -1 is no limit.
+    pub series: i64,
+    /// Datapoints a second.
+    pub rate: f64,
+}
+
+impl Limits {
+    /// The same all the time, of producers.
+    pub fn of(tenants: Vec<Option<Limit>>) -> Self {
+        Self {
+            tenants: tenants.into_iter().map(|limit| limit.map(|limit| (limit, limit))).collect(),
+            later_ns: u64::MAX,
+            by_application: false,
+            period_ms: 1_000,
+            max_wait_ms: 10,
+        }
+    }
+
+    /// The first tenant has limits, the last one none: somebody must come to write much.
+    fn draw(random: &mut Random, tenants: usize, safety_ns: u64) -> Self {
+        let limit = |random: &mut Random| Limit {
+            series: *random.pick(&[-1, 1, 2, 4]),
+            rate: *random.pick(&[0.5, 2.0, 5.0, 1_000.0]),
+        };
+        let tenants = (0..tenants)
+            .map(|tenant| {
+                let both = (limit(random), limit(random));
+                let is_limited = tenant == 0 || random.chance(0.5) && tenant + 1 < tenants;
+                is_limited.then_some(both)
+            })
+            .collect();
+        Self {
+            tenants,
+            later_ns: random.below(safety_ns),
+            by_application: random.chance(0.3),
+            period_ms: *random.pick(&[1_000, 3_000, 10_000]),
+            max_wait_ms: *random.pick(&[10, 500, 2_000]),
+        }
+    }
+
+    /// How many tenants there are.
+    pub const fn tenants(&self) -> usize {
+        self.tenants.len()
+    }
+
+    /// More than that a tenant may never write.
+    pub fn highest(&self, tenant: usize) -> Option<Limit> {
+        let (first, later) = self.tenants.get(tenant).copied().flatten()?;
+        let is_unlimited = first.series < 0 || later.series < 0;
+        let series = if is_unlimited { -1 } else { first.series.max(later.series) };
+        Some(Limit { series, rate: first.rate.max(later.rate) })
+    }
+
+    /// The files that say so, at a time.
+    pub fn files(&self, now_ns: u64) -> Vec<(&'static str, String)> {
+        let text = |of: fn(&(Limit, Limit)) -> Limit| {
+            let lines = (0..).zip(&self.tenants).filter_map(|(tenant, limits)| {
+                let Limit { series, rate } = of(limits.as_ref()?);
+                let entity = if self.by_application {
+                    format!("+{}", crate::clients::app(tenant))
+                } else {
+                    weft_wire::token::uuid(&[tenant as u8 + 1; 16])
+                };
+                Some(format!("{entity}:{series}:{rate}::#\n"))
+            });
+            lines.collect::<String>()
+        };
+        let mut files = vec![("a.throttle", text(|(first, _)| *first))];
+        if now_ns >= self.later_ns {
+            files.push(("b.throttle", text(|(_, later)| *later)));
+        }
+        files
+    }
 }
 
 /// What a node is configured with: others may have an older or a newer configuration.
@@ -121,6 +216,8 @@ pub struct Faults {
     pub client_slow: f64,
     /// A watch comes late.
     pub watch_late: f64,
+    /// The folder of throttling cannot be read or written.
+    pub folder_failed: f64,
     /// Weights of the scheduled faults, by [`crate::faults::Kind`].
     pub weights: [u64; crate::faults::KINDS],
 }
@@ -157,6 +254,7 @@ impl Params {
             client_cut: probability(0.03),
             client_slow: probability(0.05),
             watch_late: probability(0.3),
+            folder_failed: 0.0,
             weights: [0; crate::faults::KINDS],
         };
         faults.period_ns = random.between(8, 24) * SECOND;
@@ -204,6 +302,7 @@ impl Params {
             junk_period_ns: random.between(20, 500) * SECOND,
             extras: random.chance(0.5),
             leaves: 0.0,
+            limits: None,
             scripts_max: *random.pick(&[1, 100]),
         };
         params.draw_newer(&mut random, scale);
@@ -230,6 +329,10 @@ impl Params {
             record_bytes_max: *random.pick(&[300, 400, 4_000]),
             put_points_max: *random.pick(&[1, 8, 64, 500]),
         };
+        if random.chance(0.4) {
+            self.limits = Some(Limits::draw(random, self.tenants, self.safety_ns));
+            self.faults.folder_failed = scale * 0.1 * random.below(1_000) as f64 / 1e3;
+        }
     }
 }
 

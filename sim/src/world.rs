@@ -8,6 +8,7 @@
 //! machine and a server keep their order in each direction, answers to calls of the table do not.
 
 mod faults;
+mod limits;
 mod links;
 mod machines;
 mod marks;
@@ -20,8 +21,10 @@ mod servers;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
 
+use bytes::Bytes;
 use weft_daemons::contract::http::{HttpAction, RequestId};
 use weft_daemons::contract::log::{LogAction, LogEvent, Start, Topic};
+use weft_daemons::contract::peer::ThrottleAsk;
 use weft_daemons::contract::table::TableAction;
 use weft_daemons::contract::{ActionId, CoordAction, Event, NoTask};
 use weft_gts::SeriesId;
@@ -49,6 +52,8 @@ use regions::Regions;
 pub const DATA_TOPIC: &str = "data";
 /// The topic of metadata.
 pub const METADATA_TOPIC: &str = "metadata";
+/// The topic by which ingresses tell each other what they counted.
+pub const THROTTLING_TOPIC: &str = "throttling";
 /// The group of the stores.
 pub const STORE_GROUP: &str = "store";
 
@@ -89,6 +94,7 @@ enum Happening {
     AtLog(Address, LogAction),
     AtCoord(Address, CoordAction),
     AtTable(Address, TableAction, TableCall),
+    AtFolder(Address, ActionId, ThrottleAsk),
     LogStep(LogStep),
     Thaw(usize),
     Session(usize, Server, u32),
@@ -107,12 +113,14 @@ enum Happening {
 }
 
 impl Happening {
-    /// Whether it will still change what the log or the table holds, or what is known of it.
-    const fn is_late(&self) -> bool {
+    /// Whether it will still change what the log or the table holds, or what is known of it. (What
+    /// ingresses tell each other never ends.)
+    fn is_late(&self) -> bool {
         match self {
-            Self::Deliver(_, Event::Log(LogEvent::Records { .. }))
-            | Self::LogStep(LogStep::Pump(..)) => true,
-            Self::AtLog(_, action) => matches!(action, LogAction::Append { .. }),
+            Self::Deliver(_, Event::Log(LogEvent::Records { topic, .. }))
+            | Self::AtLog(_, LogAction::Append { topic, .. }) => &**topic != THROTTLING_TOPIC,
+            Self::LogStep(LogStep::Pump(member, _)) => &*member.topic != THROTTLING_TOPIC,
+            Self::AtLog(..) => false,
             Self::AtTable(_, action, ..) => matches!(
                 action,
                 TableAction::Put { .. }
@@ -154,6 +162,7 @@ impl Happening {
             Self::Roll(node) => [21, *node as u64, 0, 0],
             Self::DiesAgain(node, _) => [22, *node as u64, 0, 0],
             Self::AskDirectory(node) => [23, *node as u64, 0, 0],
+            Self::AtFolder(from, ..) => address(24, from),
         }
     }
 }
@@ -184,6 +193,8 @@ struct Node {
     thaws: bool,
     slots: Vec<Slot>,
     instance: String,
+    /// What its ingress has kept of limits.
+    kept: Option<Bytes>,
 }
 
 struct Slot {
@@ -387,6 +398,7 @@ impl World {
                 thaws: false,
                 slots: Vec::new(),
                 instance: String::new(),
+                kept: None,
             });
             let at = world.random.below(2 * SECOND);
             world.schedule(at, Happening::Start(node));
@@ -579,6 +591,7 @@ impl World {
             Happening::AtLog(from, action) => self.at_log(from, action),
             Happening::AtCoord(from, action) => self.at_coord(from, action),
             Happening::AtTable(from, action, call) => self.at_table(from, action, call),
+            Happening::AtFolder(from, id, ask) => self.at_folder(from, id, ask),
             Happening::LogStep(step) => {
                 if let Some(at) = self.log_waits(&step) {
                     return self.schedule_at(at, Happening::LogStep(step));

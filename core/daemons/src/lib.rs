@@ -17,6 +17,7 @@
 //! - [`ingress`], [`directory`], [`store`], [`egress`], [`plasma`], [`runner`], [`webcall`]: the
 //!   daemons. What each promises
 //!   stands at its top.
+//! - [`throttling`]: what `ingress` asks before records go out.
 
 mod applied;
 mod cell_clock;
@@ -39,6 +40,7 @@ pub mod runner;
 pub mod select;
 pub mod store;
 mod table_reads;
+pub mod throttling;
 pub mod time;
 pub mod webcall;
 

@@ -41,6 +41,16 @@ pub enum Planted {
     RunBeforeTaken,
     /// Any number of calls goes to one host.
     HostUnbounded,
+    /// A limit of a rate saves more than a second.
+    BurstUnbounded,
+    /// What limits refuse goes out, and is said to be refused.
+    RefusedStored,
+    /// What had to wait for its rate does not go out, and is said to have.
+    DelayedLost,
+    /// What was counted is kept where an application has limits, and nowhere else.
+    KeptWithApplicationsAlone,
+    /// What is kept of a limit has the tolerance of estimates in it, each time once more.
+    LimitsGrow,
 }
 
 static PLANTED: AtomicU8 = AtomicU8::new(0);

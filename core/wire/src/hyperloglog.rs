@@ -123,8 +123,14 @@ impl HyperLogLog {
         (estimate + 0.5).floor() as i64
     }
 
-    /// Whether `hash` would change the estimator.
+    /// Whether `hash` would change the estimator. At once where there are registers
+    /// ([`HyperLogLog::make_dense`]); else about as long as the list is.
     pub fn is_new(&self, hash: i64) -> bool {
+        if let State::Dense(registers) = &self.state {
+            let (p, hash) = (self.p, hash as u64);
+            let register = registers.get((hash >> (64 - p)) as usize);
+            return register.is_some_and(|register| rank(hash, 64 - p) > *register);
+        }
         let mut with = self.clone();
         with.add(hash);
         let list = |estimator: &Self| match &estimator.state {
@@ -137,6 +143,7 @@ impl HyperLogLog {
         };
         match (list(self), list(&with)) {
             (Some(before), Some(after)) => before != after,
+            // The list became registers.
             _ => {
                 let mut before = self.clone();
                 before.make_dense();
@@ -236,7 +243,8 @@ impl HyperLogLog {
         }
     }
 
-    fn make_dense(&mut self) {
+    /// Turns the list into registers: larger, and quicker to ask and to add to.
+    pub fn make_dense(&mut self) {
         let (p, p_prime) = (self.p, self.p_prime);
         if let State::Sparse { list, waiting, .. } = &mut self.state {
             let mut registers = vec![0; 1 << p];

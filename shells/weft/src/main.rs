@@ -24,6 +24,7 @@ mod runner;
 mod script;
 mod start;
 mod thrift;
+mod throttling;
 mod token;
 mod vectors;
 mod zookeeper;

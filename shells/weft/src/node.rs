@@ -31,6 +31,7 @@ use crate::report::warn;
 use crate::runner::ScriptFolder;
 use crate::script::library::Folder;
 use crate::thrift;
+use crate::throttling::ThrottleFolder;
 
 /// How long the machines may take to end their work.
 const STOP_TIME: Duration = Duration::from_secs(20);
@@ -141,6 +142,11 @@ impl Node {
         }
         if let Some(directory) = plan.directory {
             wiring.start_directory(directory).await?;
+        }
+        if let Some(root) = plan.throttling {
+            let folder = ThrottleFolder::new(root);
+            let limits = Arc::new(move |ask| folder.answer(ask));
+            wiring.peers.limit_through(limits, tokio::runtime::Handle::current());
         }
         if let Some(ingress) = plan.ingress {
             let machine = Ingress::new(ingress.config);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use weft_gts::text::{ParseOptions, TextValue, parse_line};
 
-use super::{Clients, How, Operation, Request, SeriesName};
+use super::{Clients, How, Operation, Request, SeriesName, THROTTLED, WORKERS};
 use crate::clients::names::{attributes_of_line, series_of_line};
 use crate::invariants::reads::Settled;
 use crate::invariants::refusals::{self, Meant};
@@ -51,8 +51,20 @@ impl Clients {
         {
             self.acknowledge(world, &values[..good]);
         }
+        if let (Operation::Update { values, .. }, THROTTLED, Some(stored)) =
+            (&request.operation, status, stored)
+        {
+            let (before, refused) = values.split_at(stored.min(values.len()));
+            self.acknowledge(world, before);
+            // What was sent before may be on its way still.
+            if request.tries == 1 {
+                world.checks.throttling.refused(refused);
+            }
+        }
         let message = known.map(|known| known.message);
-        let result = refusals::check_refused(meant, request.breaks, status, message, stored);
+        let is_limited = self.tenants[request.worker / WORKERS].is_limited;
+        let result =
+            refusals::check_refused(meant, request.breaks, is_limited, status, message, stored);
         world.checks.judge("refusals", result.map_err(|how| format!("{what} ({how})")));
     }
 

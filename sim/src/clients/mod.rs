@@ -22,10 +22,13 @@ use crate::odd::{self, Refusal};
 use crate::params::{MIX, MS, Params, SECOND};
 use crate::random::Random;
 use crate::world::World;
-pub use names::{app, class, class_of_all, metadata_of};
+pub use names::{app, class, class_of_all, metadata_of, tenant_of_entity};
 
 /// How long a client waits for an answer.
 const PATIENCE_NS: u64 = 90 * SECOND;
+
+/// The status of what limits refuse.
+const THROTTLED: u16 = 429;
 
 /// Workers of each tenant.
 const WORKERS: usize = 2;
@@ -252,6 +255,8 @@ pub struct Clients {
 }
 
 struct Tenant {
+    /// There are limits to what it may write.
+    is_limited: bool,
     write_token: String,
     read_token: String,
     by_datapoint: bool,
@@ -266,7 +271,9 @@ impl Clients {
                 let user = vec![tenant as u8 + 1; 16];
                 let by_datapoint = random.chance(0.25);
                 let attributes: Labels = [(".dpts", "t")].into_iter().collect();
+                let limits = params.limits.as_ref();
                 Tenant {
+                    is_limited: limits.is_some_and(|limits| limits.highest(tenant).is_some()),
                     by_datapoint,
                     read_token: keys.encode_read(&ReadToken {
                         expiry_ms: i64::MAX,
@@ -507,6 +514,10 @@ impl Clients {
             }
             if request.scan {
                 self.scan_failures += 1;
+            }
+            if status == Some(THROTTLED) {
+                let pause = self.random.delay(self.pause_ns);
+                return self.goes_on(world, request.worker, pause);
             }
             return self.again(
                 world,

@@ -9,6 +9,15 @@ pub fn app(tenant: usize) -> String {
     format!("app{tenant}")
 }
 
+/// The tenant that limits know by that name: its UUID, or its application.
+pub fn tenant_of_entity(entity: &str) -> Option<usize> {
+    if let Some(tenant) = entity.strip_prefix("app") {
+        return tenant.parse().ok();
+    }
+    let [first, ..] = weft_wire::token::parse_uuid(entity)?;
+    usize::from(first).checked_sub(1)
+}
+
 /// The class of a series.
 pub fn class(series: &SeriesName) -> String {
     format!("t{}.s{}", series.tenant, series.series)

@@ -24,6 +24,7 @@
 //! | [`scripts`] | what a script fetches is what a fetch answers |
 //! | [`told`] | what is passed over is told the operator before it is committed |
 //! | [`deletes`] | a delete that was acknowledged is in the log |
+//! | [`throttling`] | an ingress takes no more than limits allow, and nothing that it refuses |
 //! | [`enough`] | a run did enough to prove something |
 //!
 //! Of runners, in a world of their own ([`crate::runners`]):
@@ -71,6 +72,7 @@ pub mod shards;
 pub mod skipped;
 pub mod standstill;
 pub mod tenancy;
+pub mod throttling;
 pub mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -95,6 +97,7 @@ use offsets::Assignments;
 use ownership::Ownership;
 use shards::Shards;
 use standstill::Standstill;
+use throttling::Throttling;
 use told::Told;
 
 /// A sentence that does not hold.
@@ -116,6 +119,8 @@ pub struct Checks {
     assignments: Assignments,
     membership: Membership,
     told: Told,
+    /// What ingresses take, and say of limits.
+    pub throttling: Throttling,
     partitions: u32,
     modulus: u32,
     /// Values that were acknowledged.
@@ -139,6 +144,7 @@ impl Checks {
             assignments: Assignments::default(),
             membership: Membership::default(),
             told: Told::default(),
+            throttling: Throttling::new(params),
             partitions: params.partitions,
             modulus: params.modulus,
             acknowledged: BTreeSet::new(),
@@ -176,6 +182,9 @@ impl Checks {
     pub fn born(&mut self, now_ns: u64, address: Address, kind: NodeKind) {
         if let Some((remainder, _)) = kind.directory {
             self.shards.born(now_ns, address, remainder);
+        }
+        if kind.ingress {
+            self.throttling.born(address);
         }
     }
 
@@ -352,6 +361,8 @@ impl Checks {
         let expected = durable::fold(&self.history, log);
         let result = durable::check_table(&self.history, &expected, table, wall_ms);
         self.judge("durable", result);
+        let result = self.throttling.check_refused(&self.history);
+        self.judge("throttling", result);
         let (finds, fetches) = (self.finds.clone(), self.fetches.clone());
         for points in fetches.into_values() {
             let result = durable::check_reads(&self.history, table, &expected, &points);

@@ -22,10 +22,12 @@ pub enum Meant {
 }
 
 /// Checks a refusal: its status, its message where it is known, and how many datapoints it says are
-/// stored. `breaks` is whether the client broke its body off.
+/// stored. `breaks` is whether the client broke its body off, `is_limited` whether there are limits
+/// to what it may write.
 pub fn check_refused(
     meant: Meant,
     breaks: bool,
+    is_limited: bool,
     status: u16,
     message: Option<&'static str>,
     stored: Option<usize>,
@@ -33,6 +35,11 @@ pub fn check_refused(
     let is_meant = match meant {
         // What is not there now may be asked for again.
         _ if status == 503 || breaks => true,
+        // Before the line that is none, or instead of all of it.
+        Meant::BadLine(good) if status == 429 => {
+            is_limited && stored.is_some_and(|stored| stored < good.max(1))
+        }
+        Meant::Good if status == 429 => is_limited && stored.is_some(),
         Meant::Refusal { status: its, message: known, .. } => {
             its == status && message == Some(known)
         }
@@ -60,6 +67,17 @@ mod tests {
 
     #[test]
     fn what_was_not_meant_to_be_refused_is_seen() {
+        for (meant, is_limited, stored, ok) in [
+            (Meant::Good, true, Some(1), true),
+            (Meant::Good, true, None, false),
+            (Meant::Good, false, Some(1), false),
+            (Meant::BadLine(2), true, Some(1), true),
+            (Meant::BadLine(2), true, Some(2), false),
+            (REFUSAL, true, Some(0), false),
+        ] {
+            let result = check_refused(meant, false, is_limited, 429, None, stored);
+            assert_eq!(result.is_ok(), ok, "{meant:?} {is_limited} {stored:?}");
+        }
         for (meant, breaks, status, message, stored, ok) in [
             (Meant::Good, false, 400, None, None, false),
             (Meant::Good, true, 400, None, None, true),
@@ -74,7 +92,7 @@ mod tests {
             (Meant::BadLine(2), false, 400, None, None, false),
             (Meant::BadLine(2), false, 404, None, Some(2), false),
         ] {
-            let result = check_refused(meant, breaks, status, message, stored);
+            let result = check_refused(meant, breaks, false, status, message, stored);
             assert_eq!(result.is_ok(), ok, "{meant:?} {breaks} {status} {message:?} {stored:?}");
         }
     }

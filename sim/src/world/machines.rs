@@ -58,9 +58,12 @@ impl World {
         self.mark(component, mark);
         self.chronicle.told(self.now_ns, to, component, mark, &event);
         self.checks.told(self.now_ns, to, component, &event);
+        self.watch_estimates(to, &event);
         let now = self.clock(to.node);
         self.nodes[to.node].slots[to.slot].host.handle(now, event);
         self.drain(to);
+        let result = self.checks.throttling.check_told(to);
+        self.checks.judge("throttling", result);
     }
 
     pub(super) fn compute(&mut self, to: Address, id: ActionId) {
@@ -175,6 +178,7 @@ impl World {
         }
         self.mark(component, mark);
         self.chronicle.wants(self.now_ns, from, component, mark, &effect);
+        self.watch_limits(from, component, &effect);
         match effect {
             Effect::Log(action) => self.ask_log(from, action),
             Effect::Table(action) => {

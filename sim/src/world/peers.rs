@@ -134,12 +134,12 @@ impl World {
                 let event = Event::Peer(PeerEvent::Script { id, result: Ok(None) });
                 self.schedule(MS, Happening::Deliver(from, event));
             }
-            // The runner is not simulated yet.
             // No world has a runner or an outside; those have worlds of their own.
             PeerAction::Scan { .. }
             | PeerAction::Read { .. }
             | PeerAction::Resolve { .. }
             | PeerAction::Web { .. } => {}
+            PeerAction::Throttle { id, ask } => self.ask_limits(from, id, ask),
             PeerAction::Applied { topic, partition, offset } => {
                 for slot in 0..self.nodes[from.node].slots.len() {
                     let to = Address { slot, ..from };

@@ -13,7 +13,7 @@ use weft_wire::thrift::{KafkaDataMessage, KafkaDataMessageType};
 
 use super::{
     Address, DATA_TOPIC, EPOCH_MS, Happening, LIBRARY_NS, METADATA_TOPIC, STORE_GROUP, Server,
-    TableCall, World,
+    THROTTLING_TOPIC, TableCall, World,
 };
 use crate::log::Out;
 use crate::params::{MS, SECOND};
@@ -450,11 +450,13 @@ impl World {
         // Much of it makes consumers hold the log back.
         let count = if random.chance(0.1) { 4 } else { 1 };
         let nothing = || Bytes::from(vec![0; LARGE_BYTES]);
-        let (topic, value) = match random.below(4) {
+        let kinds = if self.params.limits.is_some() { 5 } else { 4 };
+        let (topic, value) = match random.below(kinds) {
             which if count > 1 => ([DATA_TOPIC, METADATA_TOPIC][which as usize % 2], nothing()),
             0 => (DATA_TOPIC, Bytes::from_static(b"junk")),
             1 => (DATA_TOPIC, broken.encode().into()),
             2 => (METADATA_TOPIC, Bytes::from_static(b"neither ids nor metadata")),
+            4 => (THROTTLING_TOPIC, Bytes::from_static(b"what nobody has signed")),
             _ => {
                 let series = SeriesId { class_id, labels_id: 1 };
                 let rows = vec![MetaPut { series, row: Bytes::from_static(b"junk"), cell_ms: 1 }];

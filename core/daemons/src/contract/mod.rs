@@ -125,6 +125,24 @@ pub enum Effect<T: Task> {
     Stopped,
 }
 
+impl Effect<NoTask> {
+    /// The same, of a machine that has tasks.
+    pub fn of<T: Task>(self) -> Effect<T> {
+        match self {
+            Self::Http(action) => Effect::Http(action),
+            Self::Log(action) => Effect::Log(action),
+            Self::Table(action) => Effect::Table(action),
+            Self::Coord(action) => Effect::Coord(action),
+            Self::Peer(action) => Effect::Peer(action),
+            Self::Compute(_, task) => match task {},
+            Self::Metric(metric) => Effect::Metric(metric),
+            Self::Warn(text) => Effect::Warn(text),
+            Self::Ready(is_ready) => Effect::Ready(is_ready),
+            Self::Stopped => Effect::Stopped,
+        }
+    }
+}
+
 /// A change of one metric.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Metric {

@@ -1,8 +1,10 @@
 //! What daemons say to each other without the log: directory requests, and how far consumers are.
 //!
 //! In one process the shell hands these over as they are; between processes they travel as the
-//! reference's signed HTTP requests to the directory's streaming port. The library of scripts is the
-//! shell's own.
+//! reference's signed HTTP requests to the directory's streaming port. The library of scripts and
+//! the folder of throttling are the shell's own.
+
+use std::collections::BTreeMap;
 
 use core::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -117,6 +119,13 @@ pub enum PeerAction {
         /// What is asked.
         call: Box<WebCall>,
     },
+    /// Ingress: asks for its folder of throttling. Answered by [`PeerEvent::Throttle`].
+    Throttle {
+        /// Echoed.
+        id: ActionId,
+        /// What it asks.
+        ask: ThrottleAsk,
+    },
     /// Consumer: everything before `offset` of the partition is applied, for readers that wait
     /// for their own writes.
     Applied {
@@ -167,6 +176,49 @@ pub struct WebResponse {
 
 /// Addresses of one host that are told.
 pub const ADDRESSES_MAX: usize = 64;
+
+/// What an ingress asks of its folder of throttling, one thing after the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ThrottleAsk {
+    /// What was kept last.
+    Recall,
+    /// Which files there are.
+    Scan {
+        /// Files that were read, in these versions: their texts are not wanted.
+        known: BTreeMap<String, u64>,
+    },
+    /// Keep this in the place of what was kept before: all of it, or, after a crash, nothing of it.
+    Keep(Bytes),
+}
+
+/// What it is answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ThrottleAnswer {
+    /// What was kept last, if anything.
+    Recalled(Option<Bytes>),
+    /// The files that there are, by name, at most [`THROTTLE_FILES_MAX`].
+    Scanned(Vec<ThrottleFile>),
+    /// It is kept, durably.
+    Kept,
+}
+
+/// A file of limits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ThrottleFile {
+    /// Its name.
+    pub name: String,
+    /// Another one whenever its text is another.
+    pub version: u64,
+    /// Its text, at most [`THROTTLE_BYTES_MAX`]; `None` where the version is known; `Err` says why it
+    /// cannot be told.
+    pub text: Option<Result<Bytes, String>>,
+}
+
+/// Files of limits.
+pub const THROTTLE_FILES_MAX: usize = 10_000;
+
+/// Bytes of a file of limits, or of what is kept.
+pub const THROTTLE_BYTES_MAX: usize = 512 << 20;
 
 /// One piece of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -274,6 +326,13 @@ pub enum PeerEvent {
         id: ActionId,
         /// The answer; `Err` says why there is none. The request may have been carried out.
         result: Result<Box<WebResponse>, String>,
+    },
+    /// Ingress: what it asked of its folder of throttling.
+    Throttle {
+        /// The question.
+        id: ActionId,
+        /// The answer; `Err` says why there is none.
+        result: Result<ThrottleAnswer, String>,
     },
     /// Reader: a consumer in this process has applied everything before `offset`.
     Applied {

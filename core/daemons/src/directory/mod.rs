@@ -679,6 +679,7 @@ impl Directory {
             | PeerEvent::Read { .. }
             | PeerEvent::Resolved { .. }
             | PeerEvent::Web { .. }
+            | PeerEvent::Throttle { .. }
             | PeerEvent::Applied { .. } => {}
         }
     }

@@ -10,6 +10,7 @@ use crate::contract::http::RequestHead;
 use crate::contract::log::Topic;
 use crate::cors::CorsConfig;
 use crate::headers::HeaderNames;
+use crate::throttling::ThrottlingConfig;
 use crate::time::Now;
 
 /// What the configuration says of `ingress`.
@@ -88,6 +89,8 @@ pub struct IngressConfig {
     pub stream_disabled: bool,
     /// `ingress.websocket.maxmessagesize`: bytes of a message of a stream.
     pub stream_message_bytes_max: usize,
+    /// `throttling.manager.*`: limits; `None` where `throttling.manager.dir` is not set.
+    pub throttling: Option<ThrottlingConfig>,
     /// Where directories register (`directory.zk.znode`).
     pub directory_path: String,
     /// Whether a delete waits until the directory knows what was acknowledged before it. Set
@@ -136,6 +139,7 @@ impl IngressConfig {
             delete_disabled: None,
             stream_disabled: false,
             stream_message_bytes_max: 1 << 20,
+            throttling: None,
             directory_path: "/directory".to_owned(),
             wait_for_applied: false,
         }

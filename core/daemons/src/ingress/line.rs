@@ -678,6 +678,7 @@ mod tests {
             value_size_max: 100,
             labels: [(".app", "x")].into_iter().collect(),
             message_attributes: Labels::new(),
+            tenant: Arc::default(),
         }
     }
 

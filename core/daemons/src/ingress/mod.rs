@@ -10,6 +10,7 @@
 //! - An ingress that sees a delete of a series that it may have written to since publishes the
 //!   metadata again (`cache.rs`).
 //! - A continuation line belongs to the series of the line before it.
+//! - What limits do not allow is refused (429) with what comes after it ([`crate::throttling`]).
 //! - What is read but not yet acknowledged is bounded, for a request and for all together: beyond
 //!   that nothing more is read.
 //!
@@ -32,6 +33,7 @@ pub mod preview;
 mod series;
 mod stream;
 mod task;
+mod throttle;
 mod upload;
 mod writer;
 
@@ -54,12 +56,14 @@ use crate::contract::{ActionId, ActionIds, CoordEvent, Effect, Event, Machine, M
 use crate::cors;
 use crate::directory::{open_metadata_message, source};
 use crate::directory_client::{DirectoryClient, FindEvent, FindId};
+use crate::throttling::{Tenant, Throttling};
 use crate::time::{Mono, Now};
 use cache::Cache;
 use delete::{Delete, Stage};
 use series::Tables;
 use stream::Stream;
 use task::{Kind, OutRecord};
+use throttle::{Delays, Piece};
 use upload::Upload;
 
 /// How often the metadata topic's ends are asked for while there is traffic.
@@ -76,6 +80,9 @@ const IN_FLIGHT_MAX: usize = 128 << 20;
 const KEPT_MAX: usize = 128 << 20;
 const READER_KEPT_MAX: usize = 64 << 20;
 const READER_KEPT_MIN: usize = 64 << 10;
+
+/// What is said to whoever comes too late.
+const STOPPING: &str = "This ingress is stopping.";
 
 /// How long to wait before topics are asked for again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -108,6 +115,11 @@ pub struct Ingress {
     unpublished_at: Option<Mono>,
     ends: Ends,
     retry_at: Option<Mono>,
+    /// Limits, where there are any.
+    throttling: Option<Throttling>,
+    delays: Delays,
+    /// Whose datapoints are counted by themselves.
+    accounts: BTreeSet<Arc<Tenant>>,
     ids: ActionIds,
     effects: VecDeque<Effect<IngressTask>>,
     stopping: bool,
@@ -152,6 +164,8 @@ struct Append {
     series: Vec<SeriesId>,
     /// The record of metadata that is published again: it has to get there.
     again: Option<Again>,
+    /// Who writes the datapoints.
+    tenant: Option<Arc<Tenant>>,
 }
 
 /// Metadata to publish again: datapoints that were acknowledged need it.
@@ -171,6 +185,9 @@ impl Ingress {
             Start::Latest,
             Duration::from_secs(1),
         );
+        let mut ids = ActionIds::default();
+        let throttling = config.throttling.clone();
+        let throttling = throttling.map(|limits| Throttling::new(limits, &mut ids));
         let mut ingress = Self {
             topics: Topics::default(),
             cache: Cache::new(config.cache_entries_max),
@@ -189,7 +206,10 @@ impl Ingress {
             unpublished_at: None,
             ends: Ends::default(),
             retry_at: None,
-            ids: ActionIds::default(),
+            throttling,
+            delays: Delays::default(),
+            accounts: BTreeSet::new(),
+            ids,
             effects: VecDeque::new(),
             stopping: false,
             config: Arc::new(config),
@@ -223,6 +243,10 @@ impl Ingress {
         } else if self.topics.asked_metadata == Some(id) {
             self.topics.metadata = Some(count);
         }
+        self.serve_if_ready(now);
+    }
+
+    fn serve_if_ready(&mut self, now: Now) {
         if self.is_ready() {
             self.effects.push_back(Effect::Ready(true));
             let waiting: Vec<RequestId> = self.requests.keys().copied().collect();
@@ -240,8 +264,9 @@ impl Ingress {
         )));
     }
 
-    const fn is_ready(&self) -> bool {
-        self.topics.data.is_some() && self.topics.metadata.is_some()
+    fn is_ready(&self) -> bool {
+        let knows_limits = self.throttling.as_ref().is_none_or(Throttling::is_loaded);
+        self.topics.data.is_some() && self.topics.metadata.is_some() && knows_limits
     }
 
     fn http_event(&mut self, now: Now, event: HttpEvent) {
@@ -304,7 +329,7 @@ impl Ingress {
             return self.answer(request, cors::options_response(&self.config.cors), Bytes::new());
         }
         if self.stopping {
-            return self.refuse(request, 503, "This ingress is stopping.");
+            return self.refuse(request, 503, STOPPING);
         }
         let path = head.path.as_str();
         let update = path.strip_prefix("/api/v0/update");
@@ -387,19 +412,16 @@ impl Ingress {
         if upload_of(&mut self.requests, request).is_none() {
             return;
         }
-        let (records, bytes) = self.append_all(now, request, done.records);
-        if let Some(upload) = upload_of(&mut self.requests, request) {
-            self.kept -= upload.memory();
-            upload.parsed(done.reader, done.refused, records, bytes);
-            self.kept += upload.memory();
-        }
-        self.advance(now, request);
+        let IngressDone { reader, records, refused } = done;
+        self.send_out(now, request, Piece { reader, records, refused, waits_since: None });
     }
 
     /// Sends records out, metadata that is cached left aside. How many appends, and bytes.
     fn append_all(&mut self, now: Now, request: RequestId, out: Vec<OutRecord>) -> (usize, usize) {
         let mut metadata = (Append { request: Some(request), ..Append::default() }, Vec::new());
         let mut data = (Append { request: Some(request), ..Append::default() }, Vec::new());
+        let writer = upload_of(&mut self.requests, request);
+        data.0.tenant = writer.and_then(|upload| upload.tenant().clone());
         for record in out {
             match record.kind {
                 Kind::Seen { metadata: seen, activity_ms, is_again } => {
@@ -472,6 +494,9 @@ impl Ingress {
         if result.is_ok() {
             let metric = Metric::add("weft_ingress_datapoints_total", append.points);
             self.effects.push_back(Effect::Metric(metric));
+            if let Some(tenant) = append.tenant.filter(|_| append.points > 0) {
+                self.account(&tenant, append.points);
+            }
         }
         match append.request.and_then(|request| self.requests.get_mut(&request)) {
             Some(Request::Upload(upload)) => upload.appended(append.bytes, append.points, result),
@@ -619,7 +644,15 @@ impl Ingress {
     }
 
     fn peer_event(&mut self, now: Now, event: PeerEvent) {
-        if let PeerEvent::Applied { topic, partition, offset } = event {
+        if let PeerEvent::Throttle { id, result } = event {
+            let Some(throttling) = &mut self.throttling else { return };
+            let was_loaded = throttling.is_loaded();
+            throttling.answered(now, &mut self.ids, id, result);
+            if !was_loaded && throttling.is_loaded() {
+                self.serve_if_ready(now);
+            }
+            self.finish_stop();
+        } else if let PeerEvent::Applied { topic, partition, offset } = event {
             for request in self.applied.applied(topic, partition, offset) {
                 self.advance(now, request);
             }
@@ -659,6 +692,11 @@ impl Ingress {
     }
 
     fn log_event(&mut self, now: Now, event: LogEvent) {
+        let event = match &mut self.throttling {
+            Some(throttling) => throttling.log_event(now, event),
+            None => Some(event),
+        };
+        let Some(event) = event else { return };
         match event {
             LogEvent::Described { id, result } => self.described(now, id, result),
             LogEvent::Appended { id, result } => self.appended(now, id, result.map(|_| ())),
@@ -773,6 +811,10 @@ impl Ingress {
             self.advance(now, request);
         }
         self.try_unpublished(now);
+        if let Some(throttling) = &mut self.throttling {
+            throttling.tick(now, &mut self.ids);
+        }
+        self.send_due(now);
     }
 
     fn answer(&mut self, request: RequestId, head: ResponseHead, body: Bytes) {
@@ -796,6 +838,7 @@ impl Ingress {
 
     /// The request is over.
     fn close(&mut self, request: RequestId) -> Option<Box<Delete>> {
+        self.delays.remove(request);
         match self.requests.remove(&request)? {
             Request::Upload(upload) => {
                 self.kept -= upload.memory();
@@ -830,7 +873,8 @@ impl Ingress {
 
     fn finish_stop(&mut self) {
         let has_published = self.appends.is_empty() && self.unpublished.is_empty();
-        if self.stopping && self.requests.is_empty() && has_published {
+        let has_kept = self.throttling.as_ref().is_none_or(Throttling::has_stopped);
+        if self.stopping && self.requests.is_empty() && has_published && has_kept {
             self.effects.push_back(Effect::Stopped);
         }
     }
@@ -854,11 +898,13 @@ impl Machine for Ingress {
                 for request in all {
                     self.advance_stream(now, request);
                 }
+                self.refuse_delayed(now);
                 self.finish_stop();
             }
         }
         // Whatever made somebody want more of a find: what is wanted may be here already.
         self.found(now);
+        self.stop_throttling(now);
     }
 
     fn poll(&mut self) -> Option<Effect<IngressTask>> {
@@ -866,13 +912,23 @@ impl Machine for Ingress {
         log.or_else(|| self.directory.poll_coord().map(Effect::Coord))
             .or_else(|| self.directory.poll_peer().map(Effect::Peer))
             .or_else(|| self.effects.pop_front())
+            .or_else(|| self.throttling.as_mut()?.poll().map(Effect::of))
     }
 
     fn deadline(&self) -> Option<Mono> {
         let ends = (self.ends.asked.is_none() && self.cache.wants_ends())
             .then(|| self.ends.due.unwrap_or_default());
         let unsettled = self.unsettled.first().map(|(until, _)| *until);
-        let dues = [ends, self.retry_at, self.applied.deadline(), unsettled, self.unpublished_at];
+        let throttling = self.throttling.as_ref().and_then(Throttling::deadline);
+        let dues = [
+            ends,
+            self.retry_at,
+            self.applied.deadline(),
+            unsettled,
+            self.unpublished_at,
+            self.delays.deadline(),
+            throttling,
+        ];
         dues.into_iter().flatten().min()
     }
 }

@@ -1,5 +1,7 @@
 //! What the head of an update request and its token ask for.
 
+use std::sync::Arc;
+
 use weft_gts::Labels;
 use weft_gts::time::parse_duration;
 
@@ -7,6 +9,7 @@ use super::IngressConfig;
 use super::writer::Writer;
 use crate::contract::RequestHead;
 use crate::store::{ATTRIBUTE_TTL, ATTRIBUTE_USE_DATAPOINT_TS};
+use crate::throttling::Tenant;
 use crate::time::Wall;
 
 /// How the lines of one update are read.
@@ -34,6 +37,8 @@ pub(crate) struct UpdateOptions {
     pub(crate) labels: Labels,
     /// Attributes of the data messages.
     pub(crate) message_attributes: Labels,
+    /// Who writes.
+    pub(crate) tenant: Arc<Tenant>,
 }
 
 /// A request that is refused: status and message.
@@ -78,6 +83,7 @@ impl UpdateOptions {
             value_size_max: value_size_max(config, writer)?,
             labels: writer.labels.clone(),
             message_attributes: message_attributes(config, writer),
+            tenant: Arc::new(writer.tenant()),
         })
     }
 }

@@ -55,6 +55,7 @@ pub fn update(input: &Lines<'_>) -> (Vec<PreviewRecord>, Option<String>) {
         value_size_max: input.config.value_size_max,
         labels: input.labels.clone(),
         message_attributes: input.message_attributes.clone(),
+        tenant: Arc::default(),
     };
     let table = SeriesTable::new(0);
     let mut lines = UpdateLines::new(input.config.clone(), options, table, None);

@@ -273,7 +273,7 @@ impl Lines {
     }
 
     /// A line was refused: what comes after it does not continue what stood before it.
-    fn break_off(&mut self) {
+    pub(super) fn break_off(&mut self) {
         if let Self::Update(lines) = self {
             lines.break_off();
         }

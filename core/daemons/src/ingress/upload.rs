@@ -17,6 +17,7 @@ use crate::contract::http::{HttpAction, RequestHead, RequestId, ResponseHead};
 use crate::contract::log::LogError;
 use crate::cors;
 use crate::messages::{chain, chain_after};
+use crate::throttling::Tenant;
 use crate::time::Now;
 
 /// Characters of a message that quotes the metadata of a series.
@@ -33,6 +34,8 @@ const IN_FLIGHT_MAX: usize = 16 << 20;
 pub(super) struct Upload {
     config: Arc<IngressConfig>,
     prefix: &'static str,
+    /// Who writes datapoints.
+    tenant: Option<Arc<Tenant>>,
     /// Not here while a task has it.
     reader: Option<Box<Reader>>,
     waiting: VecDeque<Bytes>,
@@ -60,6 +63,8 @@ struct Failure {
     message: String,
     /// The line, where one is to blame.
     line: Option<u64>,
+    /// It tells what is stored: what stands before it.
+    tells_stored: bool,
 }
 
 impl Upload {
@@ -87,10 +92,10 @@ impl Upload {
         let options = UpdateOptions::new(config, head, &writer, now.wall)
             .map_err(|(status, message)| refuse(status, message))?;
         let activity_ms = config.update_activity_ms(now);
-        let table = tables.take(&options.labels);
+        let (table, tenant) = (tables.take(&options.labels), options.tenant.clone());
         let lines = UpdateLines::new(config.clone(), options, table, activity_ms);
         let lines = Lines::Update(Box::new(lines));
-        Ok(Self::new(config, Some(head), UPDATE_PREFIX, lines))
+        Ok(Self { tenant: Some(tenant), ..Self::new(config, Some(head), UPDATE_PREFIX, lines) })
     }
 
     /// Messages of a stream, none so far.
@@ -99,9 +104,10 @@ impl Upload {
         options: UpdateOptions,
         tables: &mut Tables,
     ) -> Self {
-        let table = tables.take(&options.labels);
+        let (table, tenant) = (tables.take(&options.labels), options.tenant.clone());
         let lines = UpdateLines::new(config.clone(), options, table, None);
-        Self::new(config, None, UPDATE_PREFIX, Lines::Update(Box::new(lines)))
+        let lines = Lines::Update(Box::new(lines));
+        Self { tenant: Some(tenant), ..Self::new(config, None, UPDATE_PREFIX, lines) }
     }
 
     /// The next message of a stream comes, whole; the one before is done.
@@ -174,6 +180,7 @@ impl Upload {
         Self {
             config: config.clone(),
             prefix,
+            tenant: None,
             reader: Some(Box::new(Reader { body, lines })),
             waiting: VecDeque::new(),
             waiting_bytes: 0,
@@ -259,18 +266,21 @@ impl Upload {
         }
     }
 
-    /// A piece was read.
-    pub(super) fn parsed(
-        &mut self,
-        reader: Box<Reader>,
-        refused: Option<BadLine>,
-        appends: usize,
-        bytes: usize,
-    ) {
-        self.memory = reader.lines.memory();
-        self.reader = Some(reader);
+    /// Who writes datapoints; `None` for attributes.
+    pub(super) const fn tenant(&self) -> &Option<Arc<Tenant>> {
+        &self.tenant
+    }
+
+    /// Something is on its way into the log.
+    pub(super) const fn sent(&mut self, appends: usize, bytes: usize) {
         self.appends += appends;
         self.in_flight += bytes;
+    }
+
+    /// A piece was read, and what was to go out of it has gone out.
+    pub(super) fn parsed(&mut self, reader: Box<Reader>, refused: Option<BadLine>) {
+        self.memory = reader.lines.memory();
+        self.reader = Some(reader);
         if let Some(bad) = refused {
             let messages: Vec<&str> = bad.messages.iter().map(String::as_str).collect();
             let message = match messages.split_first() {
@@ -279,7 +289,7 @@ impl Upload {
                 _ => chain(&messages, METADATA_MESSAGE_MAX),
             };
             let line = (bad.number > 0).then_some(bad.number);
-            self.fail(Failure { status: bad.status, message, line });
+            self.fail(Failure { status: bad.status, message, line, tells_stored: true });
         }
     }
 
@@ -291,11 +301,11 @@ impl Upload {
             Ok(()) => self.stored += points,
             Err(error) => {
                 let message = chain_after(self.prefix, &[&error.to_string()]);
-                // It outweighs a bad line: what stands before that one is not durable.
-                if self.failure.as_ref().is_some_and(|failure| failure.line.is_some()) {
+                // It outweighs what was refused: what stands before that is not durable.
+                if self.failure.as_ref().is_some_and(|failure| failure.tells_stored) {
                     self.failure = None;
                 }
-                self.fail(Failure { status: 503, message, line: None });
+                self.fail(Failure { status: 503, message, line: None, tells_stored: false });
             }
         }
     }
@@ -322,6 +332,7 @@ impl Upload {
             status: 400,
             message: chain_after(self.prefix, &[cors::BROKEN_OFF]),
             line: None,
+            tells_stored: true,
         });
         let Some(failure) = self.failure.as_ref().or(broken_off.as_ref()) else {
             return Some((cors::ok_response(), Bytes::new()));

@@ -4,6 +4,7 @@ use weft_gts::Labels;
 use weft_wire::token::{TokenError, WriteToken};
 
 use super::IngressConfig;
+use crate::throttling::Tenant;
 
 /// Labels that every series carries.
 pub(crate) const PRODUCER: &str = ".producer";
@@ -60,6 +61,13 @@ impl Writer {
             token_labels: Labels::new(),
             labels,
         }
+    }
+
+    /// Who that is to limits.
+    pub(crate) fn tenant(&self) -> Tenant {
+        let application = self.application.as_deref().unwrap_or_default();
+        let exposes = self.attribute(".expose").is_some();
+        Tenant::new(self.producer.clone(), self.owner.clone(), application, exposes)
     }
 
     /// An attribute of the token.

@@ -18,6 +18,11 @@ const IDLE: &[(&str, &str, &str)] = &[
         "",
         "the table is read in one go; shards (directory.partition) share the work",
     ),
+    (
+        "ingress.kafka.throttling.groupid",
+        "",
+        "every ingress reads everything, whatever its group: what it missed comes once more",
+    ),
     ("directory.service.nthreads", "", EVENT_LOOP),
     ("store.nthreads.delete", "", "deletes are done by the worker that reads them, in their order"),
     (

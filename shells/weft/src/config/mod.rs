@@ -79,6 +79,12 @@ pub(crate) const WEFT_KEYS: &[(&str, Kind, &str, &str)] = &[
         "rows of metadata that have changed at least before the directory saves its index beside \
          the embedded table, for a faster start; 0 for never",
     ),
+    (
+        "weft.throttling.mac",
+        Kind::Key,
+        "none",
+        "the key that signs what ingresses tell each other on ingress.kafka.throttling.topic",
+    ),
     ("weft.line.maxsize", Kind::Long, "16777216", "bytes of a line of update or meta"),
     ("weft.exec.script.maxsize", Kind::Long, "16777216", "bytes of a script, inflated"),
     ("weft.exec.script.memory", Kind::Long, "1073741824", "bytes that one script may hold"),

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::AbortHandle;
-use weft_daemons::contract::peer::{Answer, CallResult, InstanceId};
+use weft_daemons::contract::peer::{Answer, CallResult, InstanceId, ThrottleAnswer, ThrottleAsk};
 use weft_daemons::contract::{ActionId, PeerAction, PeerError, PeerEvent, RequestHead};
 use weft_warpscript::requests::Library;
 
@@ -35,6 +35,9 @@ pub(crate) type Asker = Box<dyn Fn(Library, Sourced) + Send + Sync>;
 /// Answers a runner's question about its folder; `None` when it is none. Blocks.
 pub(crate) type Lister = Arc<dyn Fn(&PeerAction) -> Option<PeerEvent> + Send + Sync>;
 
+/// Answers a question of ingress about its folder of throttling. Blocks.
+pub(crate) type Limits = Arc<dyn Fn(ThrottleAsk) -> Result<ThrottleAnswer, String> + Send + Sync>;
+
 /// Takes an answer of the library.
 pub(crate) type Sourced = Box<dyn FnOnce(Result<Option<Arc<str>>, String>) + Send>;
 
@@ -44,6 +47,7 @@ pub(crate) struct Peers {
     state: Mutex<State>,
     library: OnceLock<Asker>,
     scripts: OnceLock<(Lister, Handle)>,
+    limits: OnceLock<(Limits, Handle)>,
     caller: OnceLock<Caller>,
     network: OnceLock<(Network, Handle)>,
 }
@@ -125,6 +129,12 @@ impl Peers {
         let _ = self.scripts.set((lister, runtime));
     }
 
+    /// Questions of ingress to its folder of throttling go through `limits`.
+    pub(crate) fn limit_through(&self, limits: Limits, runtime: Handle) {
+        // The first one stays.
+        let _ = self.limits.set((limits, runtime));
+    }
+
     /// Carries out what the machine at `seat` asks for.
     pub(crate) fn act(self: &Arc<Self>, seat: Seat, action: PeerAction) {
         if let PeerAction::Scan { .. } | PeerAction::Read { .. } = action {
@@ -135,6 +145,16 @@ impl Peers {
                     if let Some(event) = lister(&action) {
                         deliver(event);
                     }
+                });
+            }
+            return;
+        }
+        if let PeerAction::Throttle { id, ask } = action {
+            let deliver = self.lock().machines[seat.0].clone();
+            if let Some((limits, runtime)) = self.limits.get() {
+                let limits = limits.clone();
+                runtime.spawn_blocking(move || {
+                    deliver(PeerEvent::Throttle { id, result: limits(ask) });
                 });
             }
             return;
@@ -292,7 +312,8 @@ impl State {
             | PeerAction::Scan { .. }
             | PeerAction::Read { .. }
             | PeerAction::Resolve { .. }
-            | PeerAction::Web { .. } => Vec::new(),
+            | PeerAction::Web { .. }
+            | PeerAction::Throttle { .. } => Vec::new(),
             PeerAction::Applied { topic, partition, offset } => {
                 self.applied.insert((topic.clone(), partition), offset);
                 let event = PeerEvent::Applied { topic, partition, offset };

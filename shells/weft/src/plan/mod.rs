@@ -3,6 +3,7 @@
 mod hbase;
 mod plasma;
 mod runner;
+mod throttling;
 mod topics;
 mod web;
 
@@ -77,6 +78,8 @@ pub(crate) struct Plan {
     pub(crate) table: TablePlan,
     pub(crate) tokens: TokenKeys,
     pub(crate) ingress: Option<Component<IngressConfig>>,
+    /// The folder of limits, if ingress has any.
+    pub(crate) throttling: Option<PathBuf>,
     pub(crate) directory: Option<DirectoryPlan>,
     pub(crate) store: Option<Component<StoreConfig>>,
     pub(crate) egress: Option<Component<EgressConfig>>,
@@ -235,6 +238,7 @@ impl Plan {
             },
             coord,
             table,
+            throttling: throttling::folder(settings).filter(|_| has("ingress")),
             ingress: has("ingress").then(|| ingress(settings, &common)).transpose()?,
             directory,
             store: has("store").then(|| store(settings, &common)).transpose()?,
@@ -522,14 +526,16 @@ fn ingress(settings: &Settings, common: &Common) -> Result<Component<IngressConf
         delete_disabled: settings.get("warp.delete.disabled").map(str::to_owned),
         directory_path: format!("{}/{DIRECTORY_SERVICE}", common.directory_root),
         wait_for_applied: !common.is_on_kafka,
+        throttling: throttling::config(settings)?,
     };
-    let topics = match common.is_on_kafka {
+    let mut topics = match common.is_on_kafka {
         true => {
             let (data, metadata) = (common.data_topic.clone(), common.metadata_topic.clone());
             topics::ingress(settings, data, metadata)?
         }
         false => Vec::new(),
     };
+    topics.extend(throttling::topic(settings, common, config.throttling.as_ref())?);
     Ok(Component { config, address: own_address(settings, "ingress")?, topics, workers: 1 })
 }
 

@@ -78,15 +78,24 @@ pub(super) fn ingress(
         start: None,
         group: None,
     };
-    let prefix = "ingress.kafka.metadata";
+    Ok(vec![data, both(settings, "ingress.kafka.metadata", metadata)?])
+}
+
+/// A topic that a component writes and reads, whose keys begin with `prefix`.
+pub(super) fn both(
+    settings: &Settings,
+    prefix: &str,
+    topic: Topic,
+) -> Result<TopicAccess, ConfigError> {
     let producer = access(settings, prefix, Side::Producer)?;
     let consumer = match access(settings, prefix, Side::Consumer) {
         Ok(consumer) => consumer,
         // Whoever names servers to write to has named them.
         Err(_) => Access { properties: Vec::new(), ..producer.clone() },
     };
+    let start = start(settings, &format!("{prefix}.consumer.auto.offset.reset"))?;
     let (producer, consumer) = (Some(producer), Some(consumer));
-    Ok(vec![data, TopicAccess { topic: metadata, producer, consumer, start: None, group: None }])
+    Ok(TopicAccess { topic, producer, consumer, start, group: None })
 }
 
 /// A topic that a component reads, and writes to if `writes`, whose keys begin with `prefix`. Nothing is lost
