@@ -55,7 +55,8 @@ fn limits_are_in_force_at_once_change_as_files_do_and_survive() {
     limit(folder.path(), "two.throttle", "3:1000000:");
     until(&node, "1// d{k=v} 1\n", 200);
     let (status, text) = update(&node, "1// e{} 1\n");
-    assert!(status == 429 && text.contains("limit (3)"), "{status} {text}");
+    let metrics = node.send(&Request::get("/metrics")).text();
+    assert!(status == 429 && text.contains("limit (3)"), "{status} {text}: {metrics}");
     // The rate of a producer is lowered while it writes.
     limit(folder.path(), "three.throttle", "3:10:");
     let text = until(&node, &"3// a{} 3\n".repeat(100), 429);
