@@ -15,6 +15,7 @@ pub mod hyperloglog;
 pub mod kafka;
 pub mod keys;
 pub mod opb64;
+pub mod revocations;
 pub mod rows;
 pub mod sign;
 pub mod streaming;

@@ -197,6 +197,11 @@ impl TokenAuthority {
         self
     }
 
+    /// Other revocations are in force from now on.
+    pub fn revoke(&mut self, revocations: Arc<Revocations>) {
+        self.revocations = revocations;
+    }
+
     /// With attributes that no token may have.
     #[must_use]
     pub fn with_banned_attributes(mut self, attributes: Vec<String>) -> Self {

@@ -20,6 +20,7 @@ mod peers;
 mod plan;
 mod ready;
 mod report;
+mod revocations;
 mod runner;
 mod script;
 mod start;

@@ -173,6 +173,9 @@ impl Node {
             wiring.peers.is_reader(seat);
             let _ = sinks.plasma.sink.set(sink);
         }
+        if let Some((folder, now)) = plan.revocations {
+            wiring.servers.push(tokio::spawn(folder.watch(wiring.peers.clone(), now)));
+        }
         if let Some(webcall) = plan.webcall {
             wiring.start("webcall", Webcall::new(webcall.config), &webcall.topics).await?;
         }

@@ -127,6 +127,7 @@ pub(super) fn mark_of(event: &Event<NoTask>) -> &'static str {
             PeerEvent::Web { .. } => "web",
             PeerEvent::Throttle { result: Ok(_), .. } => "limits",
             PeerEvent::Throttle { .. } => "limits failed",
+            PeerEvent::Revoked(_) => "revoked tokens",
             PeerEvent::Ask { .. } => "ask",
             PeerEvent::AskNext { .. } => "ask next",
             PeerEvent::AskCancel { .. } => "ask cancel",

@@ -14,6 +14,7 @@ use weft_gts::Metadata;
 use weft_gts::selector::SelectorText;
 use weft_warpscript::requests::Library;
 use weft_wire::thrift::DirectoryStatsResponse;
+use weft_wire::token::Revocations;
 
 use super::http::RequestHead;
 use super::{ActionId, log::Topic};
@@ -334,6 +335,8 @@ pub enum PeerEvent {
         /// The answer; `Err` says why there is none.
         result: Result<ThrottleAnswer, String>,
     },
+    /// Whoever checks tokens: these are revoked from now on, and no others.
+    Revoked(std::sync::Arc<Revocations>),
     /// Reader: a consumer in this process has applied everything before `offset`.
     Applied {
         /// The topic.

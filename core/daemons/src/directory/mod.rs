@@ -680,6 +680,7 @@ impl Directory {
             | PeerEvent::Resolved { .. }
             | PeerEvent::Web { .. }
             | PeerEvent::Throttle { .. }
+            | PeerEvent::Revoked(_)
             | PeerEvent::Applied { .. } => {}
         }
     }

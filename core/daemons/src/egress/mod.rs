@@ -413,6 +413,8 @@ impl Egress {
             for request in waiting {
                 self.advance(now, request);
             }
+        } else if let PeerEvent::Revoked(revocations) = event {
+            Arc::make_mut(&mut self.config).tokens.revoke(revocations);
         } else if let PeerEvent::Script { id, result } = event {
             if let Some(asker) = self.work.asked.remove(&id) {
                 self.answered_script(now, asker, result);

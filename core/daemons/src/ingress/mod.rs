@@ -652,6 +652,13 @@ impl Ingress {
                 self.serve_if_ready(now);
             }
             self.finish_stop();
+        } else if let PeerEvent::Revoked(revocations) = event {
+            Arc::make_mut(&mut self.config).tokens.revoke(revocations);
+            for request in self.requests.values_mut() {
+                if let Request::Stream(stream) = request {
+                    stream.configured(&self.config);
+                }
+            }
         } else if let PeerEvent::Applied { topic, partition, offset } = event {
             for request in self.applied.applied(topic, partition, offset) {
                 self.advance(now, request);

@@ -116,6 +116,11 @@ impl Stream {
         }
     }
 
+    /// The configuration has changed: tokens that come are checked by it.
+    pub(super) fn configured(&mut self, config: &Arc<IngressConfig>) {
+        self.config = config.clone();
+    }
+
     /// A message came.
     pub(super) fn receive(
         &mut self,

@@ -680,6 +680,8 @@ impl Frontend {
             for request in self.applied.applied(topic, partition, offset) {
                 self.advance(now, request);
             }
+        } else if let PeerEvent::Revoked(revocations) = event {
+            Arc::make_mut(&mut self.config).tokens.revoke(revocations);
         } else {
             self.directory.peer_event(event, &mut self.ids);
         }

@@ -105,6 +105,17 @@ impl Peers {
         }
     }
 
+    /// Tells everybody who wants to know how far consumers are: whoever serves clients.
+    pub(crate) fn tell_readers(&self, event: &PeerEvent) {
+        let readers: Vec<Deliver> = {
+            let state = self.lock();
+            state.readers.iter().map(|&reader| state.machines[reader].clone()).collect()
+        };
+        for deliver in readers {
+            deliver(event.clone());
+        }
+    }
+
     /// Requests between components go through `caller`.
     pub(crate) fn call_through(&self, caller: Caller) {
         // The first one stays.

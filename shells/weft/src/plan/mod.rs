@@ -32,13 +32,14 @@ use weft_log::LogOptions;
 use weft_table::TableOptions;
 use weft_table::hbase::HbaseConfig;
 use weft_wire::envelope::Envelope;
-use weft_wire::token::{TokenAuthority, TokenKeys};
+use weft_wire::token::{Revocations, TokenAuthority, TokenKeys};
 use weft_wire::znode::{DIRECTORY_SERVICE, ServiceInstance};
 
 use crate::config::{Backend, Choice, ConfigError, Settings};
 use crate::endpoints::Endpoints;
 use crate::home;
 use crate::peers::Network;
+use crate::revocations::RevocationFolder;
 use crate::script::library::{BOOTSTRAP_KEY, Folder, REPOSITORY_KEY};
 
 pub(crate) use runner::RunnerPlan;
@@ -78,6 +79,8 @@ pub(crate) struct Plan {
     pub(crate) table: TablePlan,
     pub(crate) tokens: TokenKeys,
     pub(crate) ingress: Option<Component<IngressConfig>>,
+    /// The folder of revocation lists, and what they say now.
+    pub(crate) revocations: Option<(RevocationFolder, Revocations)>,
     /// The folder of limits, if ingress has any.
     pub(crate) throttling: Option<PathBuf>,
     pub(crate) directory: Option<DirectoryPlan>,
@@ -238,6 +241,7 @@ impl Plan {
             },
             coord,
             table,
+            revocations: common.revocations.clone(),
             throttling: throttling::folder(settings).filter(|_| has("ingress")),
             ingress: has("ingress").then(|| ingress(settings, &common)).transpose()?,
             directory,
@@ -387,6 +391,8 @@ struct Common {
     unit: TimeUnit,
     ids: IdKeys,
     authority: TokenAuthority,
+    /// The lists of what is revoked, and what they say now.
+    revocations: Option<(RevocationFolder, Revocations)>,
     headers: HeaderNames,
     cors: CorsConfig,
     data_topic: Arc<str>,
@@ -426,6 +432,8 @@ impl Common {
                 *name = value.to_owned();
             }
         }
+        // Nobody is served before it is known what is revoked.
+        let revocations = revocations(settings, tokens)?;
         let banned = settings.get("warp.token.banned.attributes").unwrap_or_default();
         let banned = banned.split(',').map(str::trim).filter(|name| !name.is_empty());
         let topic = |keys: &[&str], default: &str| -> Arc<str> {
@@ -436,7 +444,11 @@ impl Common {
             unit,
             ids,
             authority: TokenAuthority::new(tokens.clone())
-                .with_banned_attributes(banned.map(str::to_owned).collect()),
+                .with_banned_attributes(banned.map(str::to_owned).collect())
+                .with_revocations(
+                    revocations.as_ref().map(|(_, now)| now.clone()).unwrap_or_default(),
+                ),
+            revocations,
             cors: CorsConfig::new(&headers, settings.get("cors.headers")),
             headers,
             data_topic: topic(&["ingress.kafka.data.topic", "store.kafka.data.topic"], "data"),
@@ -457,6 +469,19 @@ impl Common {
         let key = directory_key(settings)?;
         Ok(Network::new(key, self.headers.directory_signature.clone(), self.absent_labels))
     }
+}
+
+/// The lists of what is revoked, if the configuration says where they are.
+fn revocations(
+    settings: &Settings,
+    tokens: &TokenKeys,
+) -> Result<Option<(RevocationFolder, Revocations)>, ConfigError> {
+    let key = "warp.trl.dir";
+    let Some(root) = settings.get(key) else { return Ok(None) };
+    let period = millis(settings, "warp.trl.scan.period", 60_000).max(Duration::from_millis(10));
+    let folder = RevocationFolder { root: root.into(), period, keys: tokens.clone() };
+    let now = folder.load().map_err(|error| settings.error(key, &error))?;
+    Ok(Some((folder, now)))
 }
 
 /// The key that signs requests to directories.
