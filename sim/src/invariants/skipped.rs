@@ -30,7 +30,7 @@ impl Excuses {
     }
 
     /// Whether a moment between two is excused.
-    fn meets(&self, (from_ns, to_ns): (u64, u64)) -> bool {
+    pub fn meets(&self, (from_ns, to_ns): (u64, u64)) -> bool {
         self.stretches.iter().any(|(from, to)| *from < to_ns && *to > from_ns)
     }
 

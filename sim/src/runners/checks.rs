@@ -147,17 +147,19 @@ impl Checks {
                 let window = script.next;
                 script.next += 1;
                 self.windows += 1;
-                // Who has never been asked for is seen for the first time by schedulers that all
-                // begin anew.
-                let has_run = script.first.is_some_and(|first| first < window);
-                let is_first = !has_run && !self.at_startup;
-                if script.once.has(window) || is_first {
+                if script.once.has(window) {
                     continue;
                 }
                 self.missed += 1;
                 let ns = |ms: i64| (ms - EPOCH_MS).max(0) as u64 * MS;
                 let start = ns(window * script.period_ms);
                 let span_ns = (start, ns((window + 1) * script.period_ms));
+                // Who has never been asked for is seen for the first time by schedulers that all
+                // begin anew.
+                let has_run = script.first.is_some_and(|first| first < window);
+                if !has_run && !self.at_startup && self.faults.meets(span_ns) {
+                    continue;
+                }
                 let asked_ns = script.asked.get(&window).copied();
                 let missed = Missed { path: &script.path, window, span_ns, asked_ns };
                 let mut own = script.runs.clone();

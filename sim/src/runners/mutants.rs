@@ -24,12 +24,16 @@ pub enum RunnerMutant {
     FailedCommitIsDone,
     /// A leader that was not answered takes its request for done.
     UnansweredRequestIsDone,
+    /// A worker runs what is overdue, and nothing else, as the reference's does.
     #[cfg(weft_mutants)]
     OverdueInverted,
+    /// A worker runs a window that was asked for before.
     #[cfg(weft_mutants)]
     RepeatedWindow,
+    /// Nobody looks what was asked for before.
     #[cfg(weft_mutants)]
     NoLookBack,
+    /// A worker runs what it has not taken yet.
     #[cfg(weft_mutants)]
     RunBeforeTaken,
 }

@@ -23,6 +23,7 @@ pub enum WebcallMutant {
     MadeTwice,
     /// Records are passed over.
     RecordsPassedOver,
+    /// Any number of calls goes to one host.
     #[cfg(weft_mutants)]
     HostUnbounded,
 }

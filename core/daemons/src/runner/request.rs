@@ -20,6 +20,9 @@ use crate::contract::peer::SCRIPT_BYTES_MAX;
 /// when its window has been over for longer.
 const CLOCKS_APART_MS: i64 = 2_000;
 
+/// Bytes of a script below which gzip makes it longer.
+const COMPRESSED_MIN: usize = 256;
+
 /// A request to run a script in one window.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Request {
@@ -40,15 +43,21 @@ impl Request {
         envelope: &Envelope,
         partitions: u32,
     ) -> NewRecord {
-        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
-        // Writing to memory does not fail.
-        let content = gzip.write_all(text.as_bytes()).and_then(|()| gzip.finish());
+        let compressed = text.len() >= COMPRESSED_MIN;
+        let content = match compressed {
+            true => {
+                let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+                // Writing to memory does not fail.
+                gzip.write_all(text.as_bytes()).and_then(|()| gzip.finish()).ok()
+            }
+            false => Some(text.as_bytes().to_vec()),
+        };
         let request = RunRequest {
             scheduled_at_ms: window.saturating_mul(period_ms),
             period_ms,
             path: Some(path.to_owned()),
-            content: content.ok(),
-            compressed: true,
+            content,
+            compressed,
             scheduler: Some(scheduler.to_owned()),
         };
         let value = envelope.seal(&request.encode()).into();
@@ -165,5 +174,26 @@ mod tests {
         assert!(!request.is_overdue(42_000));
         assert!(!request.is_overdue(44_000 + CLOCKS_APART_MS));
         assert!(request.is_overdue(44_001 + CLOCKS_APART_MS));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn bytes_from_outside_do_no_harm(
+            value in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200),
+            cut in 0usize..200,
+        ) {
+            let own = written("some text");
+            let mut other = own.value.to_vec();
+            other.truncate(cut);
+            for value in [value, other] {
+                for envelope in [Envelope::default(), envelope()] {
+                    let (key, value) = (own.key.clone(), value.clone().into());
+                    let record = Record { key, value, ..own.clone() };
+                    if let Ok(request) = Request::read(&record, &envelope) {
+                        let _ = (request.text(), request.window(), request.is_overdue(0));
+                    }
+                }
+            }
+        }
     }
 }

@@ -402,4 +402,23 @@ mod tests {
         assert!(check(Some("a.com"), None, &["8.8.8.8"]), "allowed by its name");
         assert!(!check(None, None, &[]));
     }
+
+    proptest::proptest! {
+        /// Whatever comes: a URL that is understood goes to a host and a port, and can be written in
+        /// a head as it is.
+        #[test]
+        fn any_text_is_a_plain_target_or_none(
+            host in "[a-z0-9.@:\\[\\]/?#\\\\%-]{0,20}",
+            rest in "[ -~\r\n\u{e9}]{0,20}",
+            location in "[ -~\r\n]{0,20}",
+        ) {
+            let Ok(target) = Target::parse(&format!("http://{host}{rest}")) else { return Ok(()) };
+            let plain = |text: &str| text.bytes().all(|byte| byte > b' ' && byte < 0x7f);
+            proptest::prop_assert!(plain(&target.path) && target.path.starts_with('/'));
+            proptest::prop_assert!(!target.host.is_empty());
+            if let Ok(next) = target.redirected(&location) {
+                proptest::prop_assert!(plain(&next.path));
+            }
+        }
+    }
 }
