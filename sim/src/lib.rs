@@ -23,6 +23,7 @@ pub mod random;
 pub mod record;
 pub mod runners;
 pub mod story;
+pub mod subscribers;
 pub mod table;
 pub mod trace;
 pub mod webcalls;
@@ -66,6 +67,8 @@ pub struct Outcome {
     pub stats: Stats,
     /// Acknowledged updates.
     pub acknowledged: u64,
+    /// Datapoints that subscribers were owed and got.
+    pub delivered: u64,
     /// The lines of the trace, when they were kept.
     pub trace: Vec<String>,
     /// When the faults ended, nanoseconds, if they did.
@@ -116,6 +119,7 @@ fn run_planned(params: Params, plan: Plan, options: Options) -> Outcome {
         virtual_ns: world.now_ns,
         hash: world.trace.hash(),
         acknowledged: world.acknowledged(),
+        delivered: world.delivered(),
         stats: world.stats.clone(),
         trace: world.trace.lines().to_vec(),
         calm_ns,
@@ -153,6 +157,7 @@ fn did(world: &mut World) -> Did {
 fn comes_to_rest(world: &mut World) -> bool {
     world.calm_down();
     world.clients().resting = true;
+    world.rest_subscribers();
     if !waits_for(world, 0) {
         return false;
     }

@@ -344,6 +344,8 @@ enum Part {
     Ingress,
     Store,
     Egress,
+    Backend,
+    Frontend,
     Directory(u32, bool),
 }
 
@@ -353,6 +355,8 @@ impl Part {
             Self::Ingress => node.ingress = true,
             Self::Store => node.store = true,
             Self::Egress => node.egress = true,
+            Self::Backend => node.backend = true,
+            Self::Frontend => node.frontend = true,
             Self::Directory(remainder, stores) => node.directory = Some((remainder, stores)),
         }
     }
@@ -360,8 +364,13 @@ impl Part {
 
 fn parts(nodes: &[NodeKind]) -> Vec<(usize, Part)> {
     let of = |(node, kind): (usize, &NodeKind)| {
-        let others =
-            [(kind.ingress, Part::Ingress), (kind.store, Part::Store), (kind.egress, Part::Egress)];
+        let others = [
+            (kind.ingress, Part::Ingress),
+            (kind.store, Part::Store),
+            (kind.egress, Part::Egress),
+            (kind.backend, Part::Backend),
+            (kind.frontend, Part::Frontend),
+        ];
         let others = others.into_iter().filter(|(runs, _)| *runs).map(|(_, part)| part);
         let directory =
             kind.directory.map(|(remainder, stores)| Part::Directory(remainder, stores));

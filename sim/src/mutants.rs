@@ -74,6 +74,25 @@ mutants! {
     NotRecalled "limits-not-recalled" "An ingress begins to count anew with each of its lives.",
     EstimatesUnheard "estimates-unheard" "Ingresses do not hear what others counted.",
     EstimateSkipped "bad-estimate-skipped-silently" "A count that cannot be used is passed over and nobody is told.",
+    NotificationLost "notification-lost" "A backend is not told that nodes have changed.",
+    WrongTopic "wrong-topic" "A backend copies what one frontend wants to another one's topic.",
+    CopyUnknown "unknown-copy-is-done" "What a topic of a frontend did not take counts as copied.",
+    #[cfg(weft_mutants)]
+    DeleteFirst "delete-before-create" "A frontend removes old nodes before it writes new ones.",
+    #[cfg(weft_mutants)]
+    BackendsNotAsked "backends-not-asked" "A frontend goes by the backends that it has heard of.",
+    #[cfg(weft_mutants)]
+    LapseUnnoticed "lapse-unnoticed" "A frontend does not see that its nodes were gone.",
+    #[cfg(weft_mutants)]
+    LeaseUnchecked "lease-unchecked" "A backend copies whether or not frontends still see it.",
+    #[cfg(weft_mutants)]
+    StaleSubscriptions "stale-subscriptions" "A backend applies the first node of each frontend.",
+    #[cfg(weft_mutants)]
+    UnboundedBuffer "unbounded-buffer" "A frontend cuts nobody off who does not read.",
+    #[cfg(weft_mutants)]
+    ExpiredToken "expired-token" "A frontend does not look when tokens expire.",
+    #[cfg(weft_mutants)]
+    ForeignSelector "foreign-selector" "A frontend takes a selector as it is, whatever the token says.",
     #[cfg(weft_mutants)]
     CacheBefore "cache-before-acknowledged" "Metadata count as known as soon as they are sent.",
     #[cfg(weft_mutants)]
@@ -129,6 +148,14 @@ pub fn plant(mutant: Option<Mutant>) {
         Some(Mutant::DelayedLost) => Planted::DelayedLost,
         Some(Mutant::KeptWithApplications) => Planted::KeptWithApplicationsAlone,
         Some(Mutant::LimitsGrow) => Planted::LimitsGrow,
+        Some(Mutant::DeleteFirst) => Planted::DeleteBeforeCreate,
+        Some(Mutant::BackendsNotAsked) => Planted::BackendsNotAsked,
+        Some(Mutant::LapseUnnoticed) => Planted::LapseUnnoticed,
+        Some(Mutant::LeaseUnchecked) => Planted::LeaseUnchecked,
+        Some(Mutant::StaleSubscriptions) => Planted::StaleSubscriptions,
+        Some(Mutant::UnboundedBuffer) => Planted::UnboundedBuffer,
+        Some(Mutant::ExpiredToken) => Planted::ExpiredToken,
+        Some(Mutant::ForeignSelector) => Planted::ForeignSelector,
         _ => Planted::Nothing,
     });
 }
@@ -319,6 +346,17 @@ impl Meddler {
                 Meddled::Fake(Event::Log(LogEvent::Appended { id, result }), None)
             }
             (
+                Mutant::WrongTopic,
+                Component::Backend,
+                Effect::Log(LogAction::Append { id, topic, records }),
+            ) => {
+                // The topic of each but the first goes to the one before.
+                self.written.insert(topic.clone());
+                let before = self.written.range(..topic.clone()).next_back().cloned();
+                let topic = before.unwrap_or_else(|| "plasma".into());
+                Meddled::Pass(Effect::Log(LogAction::Append { id, topic, records }))
+            }
+            (
                 Mutant::RowsLost,
                 Component::Directory,
                 Effect::Table(TableAction::PutMeta { id, .. }),
@@ -360,6 +398,16 @@ impl Meddler {
                 Component::Ingress,
                 Event::Log(LogEvent::Records { topic, .. }),
             ) if &*topic == THROTTLING_TOPIC => None,
+            (
+                Mutant::NotificationLost,
+                Component::Backend,
+                Event::Coord(CoordEvent::Changed { .. }),
+            ) => None,
+            (
+                Mutant::CopyUnknown,
+                Component::Backend,
+                Event::Log(LogEvent::Appended { id, result: Err(_) }),
+            ) => Some(Event::Log(LogEvent::Appended { id, result: Ok(Vec::new()) })),
             (
                 Mutant::StaleCache,
                 Component::Ingress,

@@ -9,6 +9,8 @@ use weft_daemons::contract::{ActionId, Effect, Event, Machine, NoTask, Task};
 use weft_daemons::directory::{Directory, DirectoryConfig, Registration};
 use weft_daemons::egress::{ENCODER_SIZE_MAX_DEFAULT, Egress, EgressConfig, ExecConfig};
 use weft_daemons::ingress::{Ingress, IngressConfig};
+use weft_daemons::plasma::backend::{Backend, BackendConfig};
+use weft_daemons::plasma::frontend::{Frontend, FrontendConfig};
 use weft_daemons::store::{Store, StoreConfig};
 use weft_daemons::throttling::ThrottlingConfig;
 use weft_daemons::{Mono, Now};
@@ -18,7 +20,7 @@ use weft_wire::token::{TokenAuthority, TokenKeys};
 use weft_wire::znode::{DIRECTORY_SERVICE, ServiceInstance};
 
 use crate::params::{NodeKind, Params, Settings};
-use crate::world::{DATA_TOPIC, METADATA_TOPIC, STORE_GROUP, THROTTLING_TOPIC};
+use crate::world::{DATA_TOPIC, METADATA_TOPIC, PLASMA_GROUP, STORE_GROUP, THROTTLING_TOPIC};
 
 /// What a machine is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,6 +33,10 @@ pub enum Component {
     Ingress,
     /// `store`.
     Store,
+    /// `plasmaBE`.
+    Backend,
+    /// `plasmaFE`.
+    Frontend,
 }
 
 /// Something that a machine wants.
@@ -165,11 +171,19 @@ fn scripts() -> weft_warpscript::Config {
     config
 }
 
+/// Where frontends say what they want.
+pub const PLASMA_ROOT: &str = "/plasma";
+
+/// The topic of the frontend on a node.
+pub fn plasma_topic(node: usize) -> String {
+    format!("plasma{node}")
+}
+
 /// The machines of a node, and, for a directory, the name under which it registers.
 pub fn machines(
     params: &Params,
     settings: Settings,
-    kind: NodeKind,
+    (node, kind): (usize, NodeKind),
     instance: &str,
     seed: u64,
 ) -> Vec<(Component, Box<dyn Host>)> {
@@ -231,11 +245,56 @@ pub fn machines(
                 web: None,
             },
         };
-        let mut entropy = [0; 32];
-        entropy[..8].copy_from_slice(&seed.to_le_bytes());
-        machines.push((Component::Egress, host(Egress::new(config, entropy))));
+        machines.push((Component::Egress, host(Egress::new(config, entropy(seed)))));
+    }
+    if kind.backend {
+        let config = BackendConfig {
+            topic: DATA_TOPIC.into(),
+            group: PLASMA_GROUP.into(),
+            envelope_in: Envelope::default(),
+            envelope_out: Envelope::default(),
+            is_same_envelope: true,
+            commit_period,
+            path: PLASMA_ROOT.to_owned(),
+        };
+        machines.push((Component::Backend, host(Backend::new(config, entropy(seed)))));
+    }
+    if kind.frontend {
+        let machine = Frontend::new(frontend(params, node), entropy(seed));
+        machines.push((Component::Frontend, host(machine)));
     }
     machines
+}
+
+fn entropy(seed: u64) -> [u8; 32] {
+    let mut entropy = [0; 32];
+    entropy[..8].copy_from_slice(&seed.to_le_bytes());
+    entropy
+}
+
+fn frontend(params: &Params, node: usize) -> FrontendConfig {
+    let headers = weft_daemons::headers::HeaderNames::default();
+    FrontendConfig {
+        ids: id_keys(),
+        tokens: TokenAuthority::new(token_keys()),
+        cors: weft_daemons::cors::CorsConfig::new(&headers, None),
+        topic: plasma_topic(node).into(),
+        envelope: Envelope::default(),
+        metadata_topic: Some(METADATA_TOPIC.into()),
+        metadata_envelope: Envelope::default(),
+        raw_key: None,
+        path: PLASMA_ROOT.to_owned(),
+        // Few, so that there are several nodes.
+        node_bytes_max: 64,
+        subscribe_delay: Duration::ZERO,
+        series_max: 1_000,
+        message_bytes_max: 1 << 20,
+        waiting_bytes_max: params.waiting_bytes_max,
+        expose_owner_producer: false,
+        absent_labels: false,
+        directory_path: directory_path(),
+        wait_for_applied: params.embedded,
+    }
 }
 
 fn directory(

@@ -1,5 +1,6 @@
 //! The parameters of a run, all of them drawn from its seed.
 
+use crate::faults::Kind;
 use crate::random::Random;
 
 /// Nanoseconds in a millisecond.
@@ -64,6 +65,10 @@ pub struct Params {
     pub leaves: f64,
     /// Time between two records or rows that nobody understands, nanoseconds.
     pub junk_period_ns: u64,
+    /// Clients that subscribe to what is stored; 0 in worlds without plasma.
+    pub subscribers: usize,
+    /// Bytes that wait for one of them before it is cut off.
+    pub waiting_bytes_max: usize,
     /// How much tenants may write, where that is limited.
     pub limits: Option<Limits>,
 }
@@ -185,6 +190,10 @@ pub struct NodeKind {
     pub directory: Option<(u32, bool)>,
     /// `egress`.
     pub egress: bool,
+    /// `plasmaBE`.
+    pub backend: bool,
+    /// `plasmaFE`.
+    pub frontend: bool,
 }
 
 /// Probabilities for one action, and mean times between faults of the whole.
@@ -223,12 +232,40 @@ pub struct Faults {
 }
 
 impl Params {
-    /// The worlds of a seed: a cluster, and one in five times the one-process platform after it.
+    /// The worlds of a seed: a cluster, one in five times the one-process platform after it, and one
+    /// in four times a platform with plasma.
     pub fn worlds(seed: u64) -> Vec<Self> {
         let mut random = Random::new(seed);
         let cluster = Self::draw(seed, random.fork(), false);
         let process = random.chance(0.2).then(|| Self::draw(seed, random.fork(), true));
-        [cluster].into_iter().chain(process).collect()
+        let live = random.chance(0.25).then(|| Self::live(seed, random.fork()));
+        [cluster].into_iter().chain(process).chain(live).collect()
+    }
+
+    /// A world with frontends, backends and those who subscribe.
+    fn live(seed: u64, mut random: Random) -> Self {
+        let embedded = random.chance(0.2);
+        let mut params = Self::draw(seed, random.fork(), embedded);
+        params.subscribers = random.between(2, 6) as usize;
+        params.waiting_bytes_max = *random.pick(&[2_000, 20_000]);
+        for kind in [Kind::Pause, Kind::CutCoord, Kind::SessionExpired, Kind::Isolate] {
+            params.faults.weights[kind as usize] += random.between(0, 6);
+        }
+        if embedded {
+            params.nodes[0].backend = true;
+            params.nodes[0].frontend = true;
+            return params;
+        }
+        for _ in 0..random.between(1, 2) {
+            params.nodes.push(NodeKind { frontend: true, ..NodeKind::default() });
+        }
+        for _ in 0..random.between(1, 3) {
+            params.nodes.push(NodeKind { backend: true, ..NodeKind::default() });
+        }
+        for node in &mut params.nodes {
+            node.backend |= random.chance(0.05);
+        }
+        params
     }
 
     fn draw(seed: u64, mut random: Random, embedded: bool) -> Self {
@@ -304,6 +341,8 @@ impl Params {
             leaves: 0.0,
             limits: None,
             scripts_max: *random.pick(&[1, 100]),
+            subscribers: 0,
+            waiting_bytes_max: 0,
         };
         params.draw_newer(&mut random, scale);
         params
@@ -337,7 +376,8 @@ impl Params {
 }
 
 fn everything() -> NodeKind {
-    NodeKind { ingress: true, store: true, directory: Some((0, true)), egress: true }
+    let directory = Some((0, true));
+    NodeKind { ingress: true, store: true, directory, egress: true, ..NodeKind::default() }
 }
 
 /// At least five nodes, every shard at least once, two of everything else now and then. In some
@@ -361,7 +401,8 @@ fn cluster(random: &mut Random, modulus: u32) -> Vec<NodeKind> {
         nodes.push(NodeKind { egress: true, ..NodeKind::default() });
     }
     while nodes.len() < NODES_MIN {
-        nodes.push(NodeKind { ingress: true, store: true, egress: true, directory: None });
+        let kind = NodeKind { ingress: true, store: true, egress: true, ..NodeKind::default() };
+        nodes.push(kind);
     }
     for node in &mut nodes {
         node.ingress |= random.chance(mixed);

@@ -190,19 +190,21 @@ impl Number {
 }
 
 /// A node in a few letters: `d0+` a directory of remainder 0 that stores, `d1-` one that does not,
-/// `i`, `s` and `e` the others, `-` nothing.
+/// `i`, `s`, `e`, `b` and `f` the others, `-` nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Letters(pub NodeKind);
 
 impl fmt::Display for Letters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let NodeKind { ingress, store, directory, egress } = self.0;
+        let NodeKind { ingress, store, directory, egress, backend, frontend } = self.0;
+        let letters =
+            [("i", ingress), ("s", store), ("e", egress), ("b", backend), ("f", frontend)];
         if let Some((remainder, stores)) = directory {
             write!(f, "d{remainder}{}", if stores { '+' } else { '-' })?;
-        } else if !(ingress || store || egress) {
+        } else if !letters.iter().any(|letter| letter.1) {
             return f.write_str("-");
         }
-        for (letter, _) in [("i", ingress), ("s", store), ("e", egress)].iter().filter(|l| l.1) {
+        for (letter, _) in letters.iter().filter(|letter| letter.1) {
             f.write_str(letter)?;
         }
         Ok(())
@@ -229,6 +231,8 @@ impl FromStr for Letters {
                 'i' => node.ingress = true,
                 's' => node.store = true,
                 'e' => node.egress = true,
+                'b' => node.backend = true,
+                'f' => node.frontend = true,
                 _ => return Err(()),
             }
         }
@@ -445,6 +449,8 @@ mod tests {
             store: random.chance(0.5),
             directory: random.chance(0.5).then(|| (random.below(12) as u32, random.chance(0.5))),
             egress: random.chance(0.5),
+            backend: random.chance(0.5),
+            frontend: random.chance(0.5),
         };
         let nodes = 1 + random.below(6);
         let numbers = Number::ALL.iter().filter(|_| random.chance(0.3)).copied();
@@ -497,7 +503,7 @@ mod tests {
         };
         assert_eq!(refused("world=0"), Ok(1));
         assert_eq!(refused("world=0 partitions=1 modulus=1 nodes=d0+ise"), Ok(1));
-        assert_eq!(refused("world=2"), Err(PlanError::World(2)));
+        assert_eq!(refused("world=3"), Err(PlanError::World(3)));
         assert_eq!(refused("partitions=0"), Err(PlanError::Number("partitions", 0)));
         assert_eq!(refused("series=9999"), Err(PlanError::Number("series", 9_999)));
         for nodes in ["ise", "d0-ise", "d0+se", "d0+ie", "d0+is", "d0+ise,d1+"] {

@@ -369,7 +369,13 @@ fn describe(kind: NodeKind) -> String {
             if stores { "" } else { " that does not store" }
         )
     });
-    let others = [(kind.ingress, "ingress"), (kind.store, "store"), (kind.egress, "egress")];
+    let others = [
+        (kind.ingress, "ingress"),
+        (kind.store, "store"),
+        (kind.egress, "egress"),
+        (kind.backend, "plasmaBE"),
+        (kind.frontend, "plasmaFE"),
+    ];
     let others = others.into_iter().filter(|(runs, _)| *runs).map(|(_, name)| name.to_owned());
     directory.into_iter().chain(others).collect::<Vec<_>>().join(" and ")
 }

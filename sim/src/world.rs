@@ -17,6 +17,7 @@ mod peers;
 mod regions;
 mod requests;
 mod servers;
+mod subscribers;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
@@ -42,6 +43,7 @@ use crate::params::{MS, Params, SECOND, Settings};
 use crate::plan::{Plan, Progress};
 use crate::random::Random;
 use crate::story::Chronicle;
+use crate::subscribers::{Step as SubscriberStep, Subscribers};
 use crate::table::TableModel;
 use crate::trace::Trace;
 use faults::Drift;
@@ -54,6 +56,8 @@ pub const DATA_TOPIC: &str = "data";
 pub const METADATA_TOPIC: &str = "metadata";
 /// The topic by which ingresses tell each other what they counted.
 pub const THROTTLING_TOPIC: &str = "throttling";
+/// The group of the backends.
+pub const PLASMA_GROUP: &str = "plasma";
 /// The group of the stores.
 pub const STORE_GROUP: &str = "store";
 
@@ -110,6 +114,7 @@ enum Happening {
     Fault,
     Client(ClientStep),
     HttpOut(RequestId, HttpAction),
+    Subscriber(SubscriberStep),
 }
 
 impl Happening {
@@ -163,6 +168,7 @@ impl Happening {
             Self::DiesAgain(node, _) => [22, *node as u64, 0, 0],
             Self::AskDirectory(node) => [23, *node as u64, 0, 0],
             Self::AtFolder(from, ..) => address(24, from),
+            Self::Subscriber(step) => [25, step.who(), 0, 0],
         }
     }
 }
@@ -234,6 +240,8 @@ struct Call {
 struct Exchange {
     address: Address,
     pieces: u32,
+    /// When what was said last arrives.
+    said_ns: u64,
 }
 
 /// What a run counted.
@@ -291,9 +299,12 @@ pub struct World {
     timed_calls: BTreeMap<SeriesId, [u64; 2]>,
     exchanges: BTreeMap<RequestId, Exchange>,
     clients: Option<Clients>,
+    subscribers: Option<Subscribers>,
     order: BTreeMap<(Address, Server, bool), u64>,
     cut: BTreeMap<(usize, Server), u64>,
     cut_peers: BTreeMap<(usize, usize), u64>,
+    /// Sessions of coordination that ended, and when who had them learns of it.
+    expired: BTreeMap<Address, u64>,
     moved: BTreeMap<u32, u64>,
     log_down_until: u64,
     slow_until: u64,
@@ -328,6 +339,7 @@ impl World {
         let log = LogModel::new(params.partitions, random.fork());
         let is_open = plan.streams.is_some();
         let clients = Clients::new(&params, is_open, random.fork());
+        let subscribers = Subscribers::new(&params);
         let mut world = Self {
             now_ns: 0,
             trace: Trace::new(trace),
@@ -355,9 +367,11 @@ impl World {
             timed_calls: BTreeMap::new(),
             exchanges: BTreeMap::new(),
             clients: Some(clients),
+            subscribers: Some(subscribers),
             order: BTreeMap::new(),
             cut: BTreeMap::new(),
             cut_peers: BTreeMap::new(),
+            expired: BTreeMap::new(),
             moved: BTreeMap::new(),
             log_down_until: 0,
             slow_until: 0,
@@ -405,6 +419,10 @@ impl World {
         }
         for step in world.clients.as_mut().map(Clients::begin).unwrap_or_default() {
             world.schedule(step.0, Happening::Client(step.1));
+        }
+        for (delay, step) in world.subscribers.as_mut().map(Subscribers::begin).unwrap_or_default()
+        {
+            world.schedule(delay, Happening::Subscriber(step));
         }
         let first = world.chance.delay(world.params.faults.period_ns);
         world.schedule(first, Happening::Fault);
@@ -482,6 +500,7 @@ impl World {
             is_written: self.happenings.values().any(Happening::is_late)
                 || self.nodes.iter().any(|node| !node.frozen.is_empty()),
             unread: reads.saturating_sub(scanned) + self.unrolled(),
+            undelivered: self.subscribers.as_ref().and_then(Subscribers::undelivered),
         }
     }
 
@@ -489,7 +508,8 @@ impl World {
     fn behind(&self) -> Option<String> {
         let directories = (0..self.params.modulus)
             .map(|remainder| (METADATA_TOPIC, format!("directory-{remainder}")));
-        let groups = directories.chain([(DATA_TOPIC, STORE_GROUP.to_owned())]);
+        let plasma = (self.params.subscribers > 0).then(|| (DATA_TOPIC, PLASMA_GROUP.to_owned()));
+        let groups = directories.chain([(DATA_TOPIC, STORE_GROUP.to_owned())]).chain(plasma);
         groups.into_iter().find_map(|(topic, group)| {
             let (topic, group) = (Topic::from(topic), Topic::from(group));
             (0..self.params.partitions).find_map(|partition| {
@@ -513,6 +533,11 @@ impl World {
     /// Updates that were acknowledged.
     pub fn acknowledged(&self) -> u64 {
         self.clients.as_ref().map_or(0, |clients| clients.acknowledged)
+    }
+
+    /// Datapoints that subscribers were owed and got.
+    pub fn delivered(&self) -> u64 {
+        self.subscribers.as_ref().map_or(0, |subscribers| subscribers.delivered)
     }
 
     /// Schedules a step of the clients.
@@ -632,6 +657,7 @@ impl World {
             Happening::Fault => self.fault(),
             Happening::Client(step) => self.client(step),
             Happening::HttpOut(request, action) => self.http_out(request, action),
+            Happening::Subscriber(step) => self.subscriber(step),
         }
     }
 }

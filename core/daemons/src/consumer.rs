@@ -115,6 +115,11 @@ impl Consumer {
         Some(record)
     }
 
+    /// The offset of the record that [`Consumer::pop`] takes.
+    pub(crate) fn next_offset(&self, partition: u32) -> Option<u64> {
+        self.partitions.get(&partition)?.queue.front().map(|record| record.offset)
+    }
+
     /// Everything before a position is applied; a commit follows within the commit period.
     pub(crate) fn applied(&mut self, now: Now, partition: u32, position: Position) {
         let Some(state) = self.partitions.get_mut(&partition) else { return };
@@ -146,10 +151,10 @@ impl Consumer {
         if state.committing.is_some() {
             return true;
         }
-        state.commit_due = None;
         if position.offset <= state.committed.offset {
             return false;
         }
+        state.commit_due = None;
         let id = ids.next_id();
         state.committing = Some((id, position.clone()));
         let (topic, group, epoch) = (self.topic.clone(), self.group.clone(), state.epoch);
@@ -335,6 +340,20 @@ mod tests {
 
     use super::*;
     use crate::time::Wall;
+
+    #[test]
+    fn a_commit_stays_due_when_an_older_one_has_nothing_to_do() {
+        let now = Now { mono: Mono(0), wall: Wall(0) };
+        let (topic, group) = (Topic::from("topic"), Topic::from("group"));
+        let mut ids = ActionIds::default();
+        let mut consumer =
+            Consumer::new(topic.clone(), group.clone(), Start::Earliest, Duration::from_secs(1));
+        let partitions = vec![(3, Position::from(5))];
+        consumer.handle(now, LogEvent::Assigned { topic, group, epoch: 0, partitions });
+        consumer.applied(now, 3, 6.into());
+        assert!(!consumer.commit_until(3, 5.into(), &mut ids), "that is committed");
+        assert!(consumer.deadline().is_some(), "the rest is due");
+    }
 
     #[test]
     fn what_begins_again_does_not_stay_paused() {

@@ -51,6 +51,22 @@ pub enum Planted {
     KeptWithApplicationsAlone,
     /// What is kept of a limit has the tolerance of estimates in it, each time once more.
     LimitsGrow,
+    /// A frontend removes old nodes before it writes new ones.
+    DeleteBeforeCreate,
+    /// A frontend goes by the backends that it has heard of.
+    BackendsNotAsked,
+    /// A frontend does not see that its nodes were gone.
+    LapseUnnoticed,
+    /// A backend copies whether or not frontends still see it.
+    LeaseUnchecked,
+    /// A backend applies the first node of each frontend.
+    StaleSubscriptions,
+    /// A frontend cuts nobody off who does not read.
+    UnboundedBuffer,
+    /// A frontend does not look when tokens expire.
+    ExpiredToken,
+    /// A frontend takes a selector as it is, whatever the token says.
+    ForeignSelector,
 }
 
 static PLANTED: AtomicU8 = AtomicU8::new(0);

@@ -58,6 +58,9 @@ struct Cli {
     /// Put a bug in; the exit code is 1 when it is caught.
     #[arg(long, value_name = "NAME")]
     mutant: Option<String>,
+    /// Run the worlds with plasma alone.
+    #[arg(long)]
+    plasma: bool,
     /// Run each seed twice and compare everything that happened.
     #[arg(long)]
     check_determinism: bool,
@@ -82,6 +85,7 @@ struct Total {
     virtual_ns: u128,
     events: u64,
     acknowledged: u64,
+    delivered: u64,
     faults: BTreeMap<String, u64>,
     marks: BTreeMap<String, u64>,
     /// Virtual nanoseconds and real time of worlds, by their nodes.
@@ -97,9 +101,10 @@ struct Seed {
 
 impl Seed {
     /// Runs the worlds; after one that fails there are no more.
-    fn run(number: u64, options: Options) -> Self {
+    fn run(number: u64, options: Options, plasma: bool) -> Self {
         let mut worlds = Vec::new();
-        for params in Params::worlds(number) {
+        let is_meant = |params: &Params| !plasma || params.subscribers > 0;
+        for params in Params::worlds(number).into_iter().filter(is_meant) {
             let began = Instant::now();
             let outcome = run(params, options);
             let has_failed = outcome.violation.is_some();
@@ -185,7 +190,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     };
     if cli.reproduce.is_none() {
-        explain(*seed, mutant);
+        explain(*seed, mutant, cli.plasma);
     }
     ExitCode::FAILURE
 }
@@ -207,9 +212,10 @@ fn run_all(cli: &Cli, first: u64, count: u64, options: Options) -> Total {
                     if index >= count || has_failed && !cli.keep_going {
                         return;
                     }
-                    let seed = Seed::run(first + index, options);
-                    let again =
-                        cli.check_determinism.then(|| Seed::run(seed.number, options).hash());
+                    let seed = Seed::run(first + index, options, cli.plasma);
+                    let again = cli
+                        .check_determinism
+                        .then(|| Seed::run(seed.number, options, cli.plasma).hash());
                     if let Ok(mut total) = total.lock() {
                         add(&mut total, cli, &seed, again);
                         if shows_progress {
@@ -270,6 +276,7 @@ fn add_world(total: &mut Total, world: &Outcome, took: Duration) {
     *size = (size.0 + u128::from(world.virtual_ns), size.1 + took);
     total.events += world.stats.events;
     total.acknowledged += world.acknowledged;
+    total.delivered += world.delivered;
     for (kind, count) in &world.stats.faults {
         *total.faults.entry(format!("{kind:?}")).or_default() += count;
     }
@@ -285,11 +292,12 @@ fn summary(total: &Total, seconds: f64) {
     let hours = total.virtual_ns as f64 / 3.6e12;
     println!(
         "{} seeds, {hours:.1} virtual hours in {seconds:.1} s ({:.0} : 1), {} events, {} \
-         acknowledged updates",
+         acknowledged updates, {} datapoints delivered to subscribers",
         total.seeds,
         hours * 3_600.0 / seconds.max(1e-9),
         total.events,
-        total.acknowledged
+        total.acknowledged,
+        total.delivered
     );
     let faults: Vec<String> =
         total.faults.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
@@ -320,8 +328,8 @@ fn check_marks(total: &Total) -> bool {
 }
 
 /// The configuration of a failing seed, how it ended, and how to see it again.
-fn explain(seed: u64, mutant: Option<Mutant>) {
-    let again = Seed::run(seed, Options { mutant, trace: true, ..Options::default() });
+fn explain(seed: u64, mutant: Option<Mutant>, plasma: bool) {
+    let again = Seed::run(seed, Options { mutant, trace: true, ..Options::default() }, plasma);
     let Some(outcome) = again.outcomes().last() else { return };
     println!("\n{:#?}", outcome.params);
     let tail = outcome.trace.len().saturating_sub(60);

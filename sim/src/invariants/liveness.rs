@@ -16,6 +16,8 @@ pub struct Rest {
     pub is_written: bool,
     /// Last reads of tenants that have not succeeded.
     pub unread: usize,
+    /// What a subscriber waits for.
+    pub undelivered: Option<String>,
 }
 
 impl Rest {
@@ -41,6 +43,7 @@ pub fn check(rest: &Rest, waited_ns: u64) -> Result<(), String> {
     if rest.unread > 0 {
         said.push(format!("{} reads do not succeed", rest.unread));
     }
+    said.extend(rest.undelivered.clone());
     Err(format!("{} minutes after the faults: {}", waited_ns / (60 * SECOND), said.join("; ")))
 }
 
@@ -55,6 +58,7 @@ mod tests {
             Rest { unanswered: 1, ..Rest::default() },
             Rest { is_written: true, ..Rest::default() },
             Rest { unread: 2, ..Rest::default() },
+            Rest { undelivered: Some("subscriber 1 waits".to_owned()), ..Rest::default() },
         ];
         for rest in histories {
             assert_eq!(check(&rest, LIMIT_NS - 1), Ok(()), "it has time");

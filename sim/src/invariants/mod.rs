@@ -25,6 +25,7 @@
 //! | [`told`] | what is passed over is told the operator before it is committed |
 //! | [`deletes`] | a delete that was acknowledged is in the log |
 //! | [`throttling`] | an ingress takes no more than limits allow, and nothing that it refuses |
+//! | [`subscriptions`] | a subscriber gets every datapoint from when it was told so, in order, and nothing else |
 //! | [`enough`] | a run did enough to prove something |
 //!
 //! Of runners, in a world of their own ([`crate::runners`]):
@@ -71,6 +72,7 @@ pub mod scripts;
 pub mod shards;
 pub mod skipped;
 pub mod standstill;
+pub mod subscriptions;
 pub mod tenancy;
 pub mod throttling;
 pub mod told;
@@ -97,6 +99,7 @@ use offsets::Assignments;
 use ownership::Ownership;
 use shards::Shards;
 use standstill::Standstill;
+use subscriptions::Waiting;
 use throttling::Throttling;
 use told::Told;
 
@@ -130,6 +133,8 @@ pub struct Checks {
     described: BTreeMap<usize, BTreeMap<usize, Labels>>,
     fetches: BTreeMap<usize, scripts::Points>,
     scripted: BTreeMap<usize, scripts::Points>,
+    /// What frontends say of what waits for their clients.
+    pub waiting: Waiting,
     failed: Option<Violation>,
 }
 
@@ -152,6 +157,7 @@ impl Checks {
             described: BTreeMap::new(),
             fetches: BTreeMap::new(),
             scripted: BTreeMap::new(),
+            waiting: Waiting::default(),
             failed: None,
         }
     }

@@ -222,12 +222,20 @@ impl World {
         let life = self.nodes[node].life;
         for slot in 0..self.nodes[node].slots.len() {
             let to = Address { node, life, slot };
-            let at = self.ordered(to, Server::Coord, false);
+            let mut at = self.ordered(to, Server::Coord, false);
+            if self.params.subscribers > 0 {
+                // A process that stood still may hear of other things first.
+                at += self.net.between(0, 5 * SECOND);
+                self.order.insert((to, Server::Coord, false), at);
+            }
             let lost = Event::Coord(CoordEvent::Disconnected);
             self.schedule_at(at, Happening::Deliver(to, lost));
             let fired = self.coord.expire(to);
             self.coord_out(fired);
             let at = self.ordered(to, Server::Coord, false);
+            if self.params.subscribers > 0 {
+                self.expired.insert(to, at);
+            }
             let anew = Event::Coord(CoordEvent::Connected);
             self.schedule_at(at, Happening::Deliver(to, anew));
         }

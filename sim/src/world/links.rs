@@ -83,7 +83,11 @@ impl World {
             for slot in 0..self.nodes[node].slots.len() {
                 let to = Address { node, life, slot };
                 let event = Event::Coord(CoordEvent::Disconnected);
-                self.schedule(self.params.latency_ns, Happening::Deliver(to, event));
+                let at = self.now_ns + self.params.latency_ns;
+                // A link that is whole again at once says so after that.
+                let last = self.order.entry((to, Server::Coord, false)).or_default();
+                *last = at.max(*last);
+                self.schedule_at(at, Happening::Deliver(to, event));
             }
         }
     }

@@ -60,6 +60,9 @@ impl World {
         self.checks.told(self.now_ns, to, component, &event);
         self.watch_estimates(to, &event);
         let now = self.clock(to.node);
+        if component == Component::Frontend {
+            self.frontend_told(to, now.wall.as_ms(), &event);
+        }
         self.nodes[to.node].slots[to.slot].host.handle(now, event);
         self.drain(to);
         let result = self.checks.throttling.check_told(to);
@@ -193,7 +196,8 @@ impl World {
                 self.checks.warned(&text);
                 self.trace.line(self.now_ns, format_args!("  {text}"));
             }
-            Effect::Compute(..) | Effect::Metric(_) | Effect::Ready(_) => {}
+            Effect::Metric(metric) => self.metric(from, &metric),
+            Effect::Compute(..) | Effect::Ready(_) => {}
         }
     }
 

@@ -27,7 +27,7 @@ impl World {
         self.trace.line(self.now_ns, format_args!("n{node}.{life} starts"));
         let settings = self.nodes[node].settings;
         self.chronicle.node(self.now_ns, node, kind, true);
-        let hosts = machines(&self.params, settings, kind, &instance, seed);
+        let hosts = machines(&self.params, settings, (node, kind), &instance, seed);
         self.nodes[node].slots = hosts
             .into_iter()
             .map(|(component, host)| Slot {

@@ -10,6 +10,7 @@ use crate::clients::Step as ClientStep;
 use crate::invariants::bounded;
 use crate::node::Component;
 use crate::params::{MS, SECOND};
+use crate::subscribers;
 
 impl World {
     pub(super) fn client(&mut self, step: ClientStep) {
@@ -48,7 +49,7 @@ impl World {
 
     /// A client opens a request.
     pub fn open(&mut self, request: RequestId, address: Address) {
-        self.exchanges.insert(request, Exchange { address, pieces: 0 });
+        self.exchanges.insert(request, Exchange { address, pieces: 0, said_ns: 0 });
     }
 
     /// A client sends a part of its request, `delay` from now.
@@ -57,6 +58,14 @@ impl World {
             let to = exchange.address;
             self.schedule(delay, Happening::Deliver(to, Event::Http(event)));
         }
+    }
+
+    /// A client sends something behind everything that it has sent that way.
+    pub fn send_later(&mut self, request: RequestId, event: HttpEvent) {
+        let Some(exchange) = self.exchanges.get_mut(&request) else { return };
+        exchange.said_ns = (self.now_ns + 2 * MS).max(exchange.said_ns + 1);
+        let (to, at) = (exchange.address, exchange.said_ns);
+        self.schedule_at(at, Happening::Deliver(to, Event::Http(event)));
     }
 
     /// A client is done with a request, or goes away.
@@ -85,6 +94,10 @@ impl World {
         if exchange.address != from {
             return;
         }
+        if matches!(action, HttpAction::Message { .. }) {
+            // How much may be on its way is bounded by its bytes.
+            exchange.pieces += 1;
+        }
         if matches!(action, HttpAction::Body { .. }) {
             exchange.pieces += 1;
             let result = bounded::check_pieces(exchange.pieces);
@@ -99,9 +112,10 @@ impl World {
 
     pub(super) fn http_out(&mut self, request: RequestId, action: HttpAction) {
         let Some(exchange) = self.exchanges.get_mut(&request) else { return };
-        if matches!(action, HttpAction::Body { .. }) {
+        if matches!(action, HttpAction::Body { .. } | HttpAction::Message { .. }) {
             exchange.pieces -= 1;
-            if exchange.pieces == 0 {
+            let is_read = self.subscribers.as_mut().is_none_or(|all| all.reads(request));
+            if exchange.pieces == 0 && is_read {
                 let to = exchange.address;
                 let slow = self.params.faults.client_slow;
                 let delay = if self.chance(slow, "client slow") {
@@ -115,6 +129,9 @@ impl World {
         }
         if self.calls.contains_key(&request) {
             return self.call_answered(request, action);
+        }
+        if subscribers::is_theirs(request) {
+            return self.subscriber(subscribers::Step::Response(request, action));
         }
         self.client(ClientStep::Response(request, action));
     }

@@ -121,6 +121,9 @@ impl World {
         let out = self.log.submit(wall_ms, from, action);
         if let Some(topic) = appended {
             self.checks.appended(self.now_ns, &topic, &self.log);
+            if let Some(subscribers) = &mut self.subscribers {
+                subscribers.appended(&self.log);
+            }
         }
         if let Some((topic, group, partition, offset, epoch)) = commit
             && self.log.committed(&topic, &group, partition) == Some(offset)
@@ -371,7 +374,17 @@ impl World {
         }
     }
 
+    /// Whether a session has ended, and who had it does not know yet: nothing is done for it.
+    fn has_expired(&self, session: Address) -> bool {
+        self.expired.get(&session).is_some_and(|until| *until > self.now_ns)
+    }
+
     pub(super) fn ask_coord(&mut self, from: Address, action: CoordAction) {
+        if self.has_expired(from) {
+            let delay = self.latency();
+            let answer = Event::Coord(coord_lost(&action));
+            return self.schedule(delay, Happening::Deliver(from, answer));
+        }
         let is_cut = !self.is_reachable(from.node, Server::Coord);
         if is_cut && self.chance.chance(0.5) {
             // The session is told; what was asked may have been done.
@@ -395,6 +408,11 @@ impl World {
     pub(super) fn at_coord(&mut self, from: Address, action: CoordAction) {
         if !self.lives(from) {
             return;
+        }
+        if self.has_expired(from) {
+            let delay = self.latency();
+            let answer = Event::Coord(coord_lost(&action));
+            return self.schedule(delay, Happening::Deliver(from, answer));
         }
         let late = self.params.faults.watch_late;
         let asks = matches!(action, CoordAction::Create { .. } | CoordAction::Get { .. });

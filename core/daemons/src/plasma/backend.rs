@@ -4,8 +4,11 @@
 //! - From the moment at which it says that it has applied a frontend's nodes, every record of their
 //!   series that it consumes goes to that frontend's topic, at least once, in order within a
 //!   series.
-//! - It consumes nothing before it has read all nodes, nor while it has lost coordination: its
+//! - It copies nothing before it has read all nodes, nor while it has lost coordination: its
 //!   nodes may be old then. Nodes that do not exist yet are waited for.
+//! - It is there for frontends before it reads their nodes, and copies a record only when
+//!   coordination has said, after the record came, that it still is: until then no frontend took
+//!   a subscription for active that it does not know.
 //! - Nodes that go are let go of only when those that came have been read.
 //! - An offset is committed only after what came before it was acknowledged by the topics.
 //! - What waits is bounded: a batch for each partition.
@@ -75,6 +78,7 @@ pub struct Backend {
     /// All nodes were read since contact began.
     is_current: bool,
     report: Report,
+    lease: Lease,
     consumer: Option<Consumer>,
     batches: BTreeMap<u32, Batch>,
     appends: BTreeMap<ActionId, (u32, Topic)>,
@@ -105,6 +109,8 @@ struct Want {
 struct TopicState {
     partitions: Option<u32>,
     asked: Option<ActionId>,
+    /// The log will not have it.
+    is_refused: bool,
     nodes: u32,
 }
 
@@ -114,6 +120,17 @@ struct Report {
     under_way: Option<ActionId>,
     exists: bool,
     is_due: bool,
+}
+
+/// Whether frontends could see this backend when records came.
+#[derive(Debug, Default)]
+struct Lease {
+    /// What was asked, and the first offsets behind what had come by then.
+    asked: Option<(ActionId, BTreeMap<u32, u64>)>,
+    /// The first offsets behind what has come, by partition.
+    come: BTreeMap<u32, u64>,
+    /// Likewise, of what may be copied.
+    good: BTreeMap<u32, u64>,
 }
 
 /// Records of one partition on their way.
@@ -146,6 +163,7 @@ impl Backend {
             is_connected: false,
             is_current: false,
             report: Report::default(),
+            lease: Lease::default(),
             consumer: None,
             batches: BTreeMap::new(),
             appends: BTreeMap::new(),
@@ -160,9 +178,8 @@ impl Backend {
     fn coord_event(&mut self, now: Now, event: CoordEvent) {
         match event {
             CoordEvent::Connected => {
-                (self.is_connected, self.report.exists) = (true, false);
-                self.report.under_way = None;
-                self.list();
+                self.is_connected = true;
+                self.appear();
             }
             CoordEvent::Disconnected => {
                 self.is_connected = false;
@@ -179,6 +196,11 @@ impl Backend {
                     Err(_) => self.read(Vec::new()),
                 }
             }
+            CoordEvent::Data { id, result }
+                if self.lease.asked.as_ref().is_some_and(|(asked, _)| *asked == id) =>
+            {
+                self.seen(now, result.map(|_| ()));
+            }
             CoordEvent::Data { id, result } => {
                 let Some(name) = self.reading.remove(&id) else { return };
                 self.is_partial |= result.is_err();
@@ -193,13 +215,12 @@ impl Backend {
             CoordEvent::Done { id, result } if self.report.under_way == Some(id) => {
                 self.report.under_way = None;
                 match result {
-                    Ok(()) | Err(CoordError::Exists) => {
-                        self.report.is_due |= result.is_err();
+                    Ok(()) | Err(CoordError::Exists) if !self.report.exists => {
                         self.report.exists = true;
+                        return self.list();
                     }
-                    Err(CoordError::Missing) => {
-                        (self.report.exists, self.report.is_due) = (false, true);
-                    }
+                    Ok(()) => {}
+                    Err(CoordError::Missing) => return self.appear(),
                     Err(_) => {
                         self.report.is_due = true;
                         return self.retry(now);
@@ -211,13 +232,61 @@ impl Backend {
         }
     }
 
+    /// Lets frontends see it, which then wait for what it applies; then it reads what they want.
+    fn appear(&mut self) {
+        self.report = Report { is_due: true, ..Report::default() };
+        self.lease.asked = None;
+        self.set_current(false);
+        self.ask_to_exist();
+    }
+
+    fn ask_to_exist(&mut self) {
+        if self.is_connected && !self.report.exists && self.report.under_way.is_none() {
+            let id = self.ids.next_id();
+            self.report.under_way = Some(id);
+            let (path, data) = (self.report_path.clone(), Bytes::new());
+            let action = CoordAction::Create { id, path, data, ephemeral: true };
+            self.effects.push_back(Effect::Coord(action));
+        }
+    }
+
+    /// Asks whether frontends still see it, when records have come since that was asked.
+    fn check_lease(&mut self) {
+        let lease = &self.lease;
+        if !self.is_current || lease.asked.is_some() || lease.come == lease.good {
+            return;
+        }
+        let id = self.ids.next_id();
+        self.lease.asked = Some((id, self.lease.come.clone()));
+        let path = self.report_path.clone();
+        self.effects.push_back(Effect::Coord(CoordAction::Get { id, path, watch: false }));
+    }
+
+    /// Whether frontends see it, and saw it when the records came that it asked for.
+    fn seen(&mut self, now: Now, result: Result<(), CoordError>) {
+        let Some((_, come)) = self.lease.asked.take() else { return };
+        match result {
+            Ok(()) => {
+                let come =
+                    come.into_iter().filter(|(number, _)| self.lease.come.contains_key(number));
+                self.lease.good.extend(come);
+                self.copy_all();
+                self.check_lease();
+            }
+            Err(CoordError::Unavailable(_)) => {
+                self.retry_at.get_or_insert_with(|| now.mono.after(RETRY));
+            }
+            Err(_) => self.appear(),
+        }
+    }
+
     fn retry(&mut self, now: Now) {
         self.retry_at.get_or_insert_with(|| now.mono.after(RETRY));
         self.is_stale = true;
     }
 
     fn list(&mut self) {
-        if !self.is_connected {
+        if !self.is_connected || !self.report.exists {
             return;
         }
         if self.listing.is_some() || !self.reading.is_empty() {
@@ -254,6 +323,11 @@ impl Backend {
         }
         let topic = Topic::from(known.topic);
         let (ids, _) = data.as_chunks::<16>();
+        #[cfg(weft_mutants)]
+        let ids = match crate::mutants::is(crate::mutants::Planted::StaleSubscriptions) {
+            true if known.offset > 0 => &[],
+            _ => ids,
+        };
         let ids: Vec<SeriesId> = ids.iter().map(id_of).collect();
         for id in &ids {
             let wants = self.wanted.entry(*id).or_default();
@@ -320,11 +394,13 @@ impl Backend {
             self.consumer = Some(Consumer::new(topic, group, Start::Latest, period));
         }
         self.copy_all();
+        self.check_lease();
     }
 
     /// Says what is applied: nodes whose topics can be written to.
     fn tell(&mut self) {
-        if !self.is_current || !self.report.is_due || self.report.under_way.is_some() {
+        let is_possible = self.is_current && self.report.exists;
+        if !is_possible || !self.report.is_due || self.report.under_way.is_some() {
             return;
         }
         let mut frontends: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -341,11 +417,7 @@ impl Backend {
         self.report.under_way = Some(id);
         self.report.is_due = false;
         let path = self.report_path.clone();
-        let action = match self.report.exists {
-            true => CoordAction::Set { id, path, data },
-            false => CoordAction::Create { id, path, data, ephemeral: true },
-        };
-        self.effects.push_back(Effect::Coord(action));
+        self.effects.push_back(Effect::Coord(CoordAction::Set { id, path, data }));
     }
 
     /// Asks how many partitions topics have, as far as that is not known.
@@ -366,6 +438,7 @@ impl Backend {
                 let found = self.topics.values_mut().find(|state| state.asked == Some(id));
                 let Some(state) = found else { return };
                 state.asked = None;
+                state.is_refused = matches!(result, Err(LogError::Refused(_)));
                 match result {
                     Ok(count) if count > 0 => {
                         state.partitions = Some(count);
@@ -376,14 +449,29 @@ impl Backend {
                         self.retry_at.get_or_insert_with(|| now.mono.after(RETRY));
                     }
                 }
+                self.copy_all();
             }
             LogEvent::Appended { id, result } => self.appended(now, id, result.map(|_| ())),
             event => {
                 let Some(consumer) = &mut self.consumer else { return };
+                let end = match &event {
+                    LogEvent::Records { records, .. } => records.last().map(|last| last.offset + 1),
+                    _ => None,
+                };
                 match consumer.handle(now, event) {
-                    Change::Records(partition) => self.copy(now, partition),
+                    Change::Records(partition) => {
+                        self.lease.come.extend(end.map(|end| (partition, end)));
+                        self.check_lease();
+                        #[cfg(weft_mutants)]
+                        self.copy(now, partition);
+                    }
                     Change::Revoked(partitions) | Change::Assigned(partitions) => {
                         for partition in partitions {
+                            self.lease.come.remove(&partition);
+                            self.lease.good.remove(&partition);
+                            if let Some((_, come)) = &mut self.lease.asked {
+                                come.remove(&partition);
+                            }
                             self.batches.remove(&partition);
                             self.appends.retain(|_, (of, _)| *of != partition);
                         }
@@ -395,7 +483,15 @@ impl Backend {
         }
     }
 
+    /// Whether it can copy to every topic that is wanted; one that the log refuses has to wait.
+    fn knows_topics(&self) -> bool {
+        self.topics.values().all(|topic| topic.partitions.is_some() || topic.is_refused)
+    }
+
     fn copy_all(&mut self) {
+        if !self.knows_topics() {
+            return;
+        }
         let Some(consumer) = &self.consumer else { return };
         let partitions: Vec<u32> = consumer.partitions().collect();
         for partition in partitions {
@@ -405,11 +501,19 @@ impl Backend {
 
     /// Copies what has come of a partition, when the batch before is done.
     fn copy(&mut self, now: Now, number: u32) {
-        while self.is_current && !self.stopping && !self.batches.contains_key(&number) {
+        let may_copy = self.is_current && !self.stopping && self.knows_topics();
+        while may_copy && !self.batches.contains_key(&number) {
             let Some(consumer) = &mut self.consumer else { return };
             let mut batch = Batch { until: 0, waiting: BTreeMap::new(), again: BTreeSet::new() };
             let (mut bytes, mut copied) = (0, 0);
+            let good = self.lease.good.get(&number).copied().unwrap_or(0);
+            #[cfg(weft_mutants)]
+            let good = match crate::mutants::is(crate::mutants::Planted::LeaseUnchecked) {
+                true => u64::MAX,
+                false => good,
+            };
             while bytes < BATCH_BYTES_MAX
+                && consumer.next_offset(number).is_some_and(|offset| offset < good)
                 && let Some(record) = consumer.pop(number)
             {
                 batch.until = record.offset + 1;
@@ -507,6 +611,8 @@ impl Backend {
             self.retry_at = None;
             self.describe();
             self.append_again(now);
+            self.ask_to_exist();
+            self.check_lease();
             self.tell();
             if self.is_stale && self.listing.is_none() && self.reading.is_empty() {
                 self.list();

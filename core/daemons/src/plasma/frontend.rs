@@ -4,6 +4,8 @@
 //! - While a client lives, every record of its topic of a series that the client subscribed to
 //!   reaches it, in order, from when the series was found until the client no longer wants it or
 //!   its token has expired.
+//! - Where datapoints may have been missed, for the nodes of its series were gone for a while, the
+//!   client is cut off with a reason, before it sees any that came later.
 //! - A client sees what its token allows: the token's labels replace those of the selector.
 //! - Series that appear later and match are added, where the metadata topic is read: their
 //!   datapoints count from when the nodes that hold them are applied.
@@ -53,6 +55,9 @@ const EXPIRY_PERIOD: Duration = Duration::from_secs(10);
 /// Said where a client is not served on.
 const INVALID_SELECTOR: &str = "KO Invalid subscription selector.";
 const INVALID_TOKEN: &str = "KO Invalid token.";
+
+/// Said where datapoints may be missing.
+const LAPSED: &str = "Contact was lost: datapoints may have been missed. Subscribe again.";
 
 /// What the configuration says of `plasmaFE`.
 #[derive(Clone, Debug)]
@@ -111,6 +116,9 @@ pub struct Frontend {
     publisher: Publisher,
     random: SipKey,
     drawn: u64,
+    /// Bytes that wait for all clients.
+    waiting_bytes: usize,
+    told_bytes: usize,
     /// Sessions for which something may be handed over.
     touched: BTreeSet<RequestId>,
     /// Sessions that wait to be told that something is active.
@@ -157,6 +165,8 @@ impl Frontend {
             ),
             random,
             drawn: 0,
+            waiting_bytes: 0,
+            told_bytes: 0,
             touched: BTreeSet::new(),
             acking: BTreeSet::new(),
             expiry_due: None,
@@ -291,7 +301,14 @@ impl Frontend {
         let config = &self.config;
         let reader = Reader::of_data(&config.tokens, Some(token), now.wall.as_ms())
             .map_err(|_| INVALID_TOKEN.to_owned())?;
+        #[cfg(weft_mutants)]
+        let as_it_is = parsed.clone();
         let narrowed = reader.narrow(parsed);
+        #[cfg(weft_mutants)]
+        let narrowed = match crate::mutants::is(crate::mutants::Planted::ForeignSelector) {
+            true => as_it_is,
+            false => narrowed,
+        };
         let scope = reader.scope(config.absent_labels).map_err(|reason| format!("KO {reason}"))?;
         let mut text = Vec::new();
         narrowed.write(&mut text);
@@ -301,7 +318,13 @@ impl Frontend {
             selector: Selector::new(&narrowed, config.absent_labels).map_err(invalid)?,
             scope,
             text,
+            #[cfg(not(weft_mutants))]
             expiry_ms: reader.token().expiry_ms,
+            #[cfg(weft_mutants)]
+            expiry_ms: match crate::mutants::is(crate::mutants::Planted::ExpiredToken) {
+                true => i64::MAX,
+                false => reader.token().expiry_ms,
+            },
             exposes: config.expose_owner_producer || reader.exposes(),
         };
         let Some(session) = self.sessions.get_mut(&request) else { return Ok(()) };
@@ -313,6 +336,14 @@ impl Frontend {
             self.check_series(now, request);
             self.ack(now, request, verb);
             return Ok(());
+        }
+        // What it has already it may have for longer, whether the directory finds that now or not.
+        if let Some(rule) = session.rules.last() {
+            for (id, until) in &mut session.series {
+                if self.series.get(id).is_some_and(|known| rule.matches(&known.metadata)) {
+                    *until = rule.expiry_ms.max(*until);
+                }
+            }
         }
         self.expiry_due.get_or_insert_with(|| now.mono.after(EXPIRY_PERIOD));
         let find = FindRequest { selectors: vec![narrowed], ..FindRequest::default() };
@@ -477,11 +508,27 @@ impl Frontend {
 
     /// A client does not read.
     fn cut_off(&mut self, now: Now, request: RequestId) {
+        #[cfg(weft_mutants)]
+        if crate::mutants::is(crate::mutants::Planted::UnboundedBuffer) {
+            return;
+        }
         let max = self.config.waiting_bytes_max;
         let metric = Metric::add("weft_plasma_slow_clients_total", 1);
         self.effects.push_back(Effect::Metric(metric));
         let reason = format!("Too slow: more than {max} bytes wait to be read.");
         self.close(now, request, close::POLICY, &reason);
+    }
+
+    /// Backends did not know what was wanted for a while: who wants something cannot know what it
+    /// has missed, and begins anew.
+    fn lapse(&mut self, now: Now) {
+        let wants = self.sessions.iter().filter(|(_, session)| !session.series.is_empty());
+        let wants: Vec<RequestId> = wants.map(|(request, _)| *request).collect();
+        let metric = Metric::add("weft_plasma_lapsed_clients_total", wants.len() as u64);
+        self.effects.push_back(Effect::Metric(metric));
+        for request in wants {
+            self.close(now, request, close::ERROR, LAPSED);
+        }
     }
 
     fn close(&mut self, now: Now, request: RequestId, code: u16, reason: &str) {
@@ -533,13 +580,21 @@ impl Frontend {
             _ => &mut self.consumer,
         };
         let Change::Records(partition) = consumer.handle(now, event) else { return };
-        loop {
-            let consumer = match &mut self.metadata {
-                Some(metadata) if is_metadata => metadata,
-                _ => &mut self.consumer,
-            };
-            let Some(record) = consumer.pop(partition) else { return };
-            if is_metadata { self.appeared(now, &record) } else { self.push(now, &record) }
+        if !is_metadata {
+            return self.deliver(now, partition);
+        }
+        while let Some(record) = self.metadata.as_mut().and_then(|all| all.pop(partition)) {
+            self.appeared(now, &record);
+        }
+    }
+
+    /// Shows what has come of a partition. While subscriptions may have lapsed it waits: what comes
+    /// after a gap is not shown.
+    fn deliver(&mut self, now: Now, partition: u32) {
+        while !self.publisher.is_in_doubt()
+            && let Some(record) = self.consumer.pop(partition)
+        {
+            self.push(now, &record);
         }
     }
 
@@ -631,6 +686,16 @@ impl Frontend {
         for message in session.take_piece() {
             self.effects.push_back(Effect::Http(HttpAction::Message { request, message }));
         }
+        let (now, before) = session.count_bytes();
+        self.waiting_bytes = self.waiting_bytes + now - before;
+    }
+
+    /// Says how much waits for clients, when that has changed.
+    fn count_waiting(&mut self) {
+        if std::mem::replace(&mut self.told_bytes, self.waiting_bytes) != self.waiting_bytes {
+            let metric = Metric::set("weft_plasma_waiting_bytes", self.waiting_bytes as f64);
+            self.effects.push_back(Effect::Metric(metric));
+        }
     }
 
     fn forget(&mut self, now: Now, request: RequestId) {
@@ -641,7 +706,9 @@ impl Frontend {
         }
         let gone = session.series.keys().copied().collect();
         self.drop_series(now, request, gone);
-        self.sessions.remove(&request);
+        if let Some(mut session) = self.sessions.remove(&request) {
+            self.waiting_bytes -= session.count_bytes().1;
+        }
         self.applied.forget(request);
         self.touched.remove(&request);
         self.count_sessions();
@@ -688,7 +755,15 @@ impl Frontend {
     }
 
     fn coord_event(&mut self, now: Now, event: CoordEvent) {
+        let was_in_doubt = self.publisher.is_in_doubt();
         self.publisher.coord_event(now, &event, &mut self.ids);
+        if self.publisher.take_lapsed() {
+            self.lapse(now);
+        }
+        if was_in_doubt {
+            let partitions: Vec<u32> = self.consumer.partitions().collect();
+            partitions.into_iter().for_each(|partition| self.deliver(now, partition));
+        }
         self.directory.coord_event(event, &mut self.ids);
         self.tell_active(now);
         let is_ready = self.directory.is_complete();
@@ -696,6 +771,11 @@ impl Frontend {
             self.is_ready = is_ready;
             self.effects.push_back(Effect::Ready(is_ready));
         }
+    }
+
+    /// Before that, what is copied there would pass it by.
+    fn reads_its_topic(&self) -> bool {
+        self.consumer.partitions().next().is_some()
     }
 
     fn stop(&mut self, now: Now) {
@@ -722,11 +802,14 @@ impl Machine for Frontend {
             Event::Table(_) | Event::Computed(..) => {}
         }
         self.found(now);
-        self.publisher.advance(now, self.series.keys(), &mut self.ids);
+        if self.reads_its_topic() {
+            self.publisher.advance(now, self.series.keys(), &mut self.ids);
+        }
         self.tell_active(now);
         for request in std::mem::take(&mut self.touched) {
             self.hand_over(request);
         }
+        self.count_waiting();
     }
 
     fn poll(&mut self) -> Option<Effect<NoTask>> {
@@ -739,7 +822,8 @@ impl Machine for Frontend {
     }
 
     fn deadline(&self) -> Option<Mono> {
-        let dues = [self.expiry_due, self.applied.deadline(), self.publisher.deadline()];
+        let publisher = self.publisher.deadline().filter(|_| self.reads_its_topic());
+        let dues = [self.expiry_due, self.applied.deadline(), publisher];
         dues.into_iter().flatten().min()
     }
 }

@@ -2,15 +2,20 @@
 //!
 //! New nodes are written before old ones go, and the root's data is set last, which is what the
 //! reference's backends look at. A name says what its node holds, so what stays the same is left
-//! alone. Each session of coordination has a name of its own for the frontend: nodes of the one before
-//! are none of its business.
+//! alone; nothing is written twice under one name. Each session of coordination has a name of its own for the frontend; nodes of the one before
+//! go once the new ones are there. Where one of those is gone by then, backends may have passed
+//! over records meanwhile: subscriptions have lapsed.
+//!
+//! Who lives among the backends is asked after the nodes were written, whatever watches have told:
+//! a backend says that it is there before it reads nodes, so one that is not seen then reads the new
+//! ones.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
 use weft_gts::{SeriesId, SipKey};
-use weft_wire::znode::subscription_nodes;
+use weft_wire::znode::{SubscriptionNode, subscription_nodes};
 
 use super::{applied_path, fingerprint};
 use crate::contract::{ActionId, ActionIds, CoordAction, CoordError, CoordEvent};
@@ -18,6 +23,9 @@ use crate::time::{Mono, Now};
 
 /// How long to wait before something is tried again.
 const RETRY: Duration = Duration::from_secs(1);
+
+/// Sets of nodes that are remembered under one name.
+const WRITTEN_MAX: usize = 10_000;
 
 /// The writer of one frontend's nodes.
 #[derive(Debug)]
@@ -28,8 +36,11 @@ pub(super) struct Publisher {
     /// How long changes are gathered.
     delay: Duration,
     seed: SipKey,
-    sessions: u64,
+    names: u64,
     frontend: [u8; 16],
+    /// What was written under that name, by its fingerprint, and last.
+    written: BTreeSet<u64>,
+    last: u64,
     is_connected: bool,
     /// How often what is wanted has changed.
     changes: u64,
@@ -37,6 +48,12 @@ pub(super) struct Publisher {
     cycle: Option<Cycle>,
     /// Nodes that exist, or may, by name; those of sessions before among them.
     published: BTreeSet<String>,
+    /// Those of them that were made and that nobody was asked to remove.
+    certain: BTreeSet<String>,
+    /// Nodes were gone before others stood for them.
+    has_lapsed: bool,
+    /// Whether they were is not known yet.
+    is_in_doubt: bool,
     /// Whether nodes of this session may not exist.
     is_unsure: bool,
     /// The change that they hold.
@@ -53,7 +70,8 @@ struct Cycle {
     change: u64,
     step: Step,
     names: BTreeSet<String>,
-    waiting: BTreeSet<ActionId>,
+    /// What was asked, and of which node.
+    waiting: BTreeMap<ActionId, String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +90,8 @@ struct Backends {
     reading: BTreeMap<ActionId, String>,
     /// What each says; nothing before it was read.
     said: BTreeMap<String, Option<String>>,
+    /// When to ask again who could not be asked.
+    again: Option<Mono>,
 }
 
 impl Publisher {
@@ -88,19 +108,41 @@ impl Publisher {
             node_bytes_max,
             delay,
             seed,
-            sessions: 0,
+            names: 0,
             frontend: [0; 16],
+            written: BTreeSet::new(),
+            last: 0,
             is_connected: false,
             changes: 0,
             due: None,
             cycle: None,
             published: BTreeSet::new(),
+            certain: BTreeSet::new(),
+            has_lapsed: false,
+            is_in_doubt: false,
             is_unsure: false,
             published_change: None,
             applied_change: None,
             backends: Backends::default(),
             actions: VecDeque::new(),
         }
+    }
+
+    /// Takes a name that no node has.
+    fn rename(&mut self) {
+        self.names += 1;
+        self.written.clear();
+        let halves = [0, 1].map(|half: u64| {
+            let place = [self.names.to_be_bytes(), half.to_be_bytes()].concat();
+            self.seed.hash(&place).to_be_bytes()
+        });
+        self.frontend.copy_from_slice(&halves.concat());
+    }
+
+    fn nodes(&self, wanted: &[SeriesId]) -> (Vec<SubscriptionNode>, u64) {
+        let nodes = subscription_nodes(self.frontend, &self.topic, wanted, self.node_bytes_max);
+        let fingerprint = fingerprint(nodes.iter().map(|node| node.name.as_str()));
+        (nodes, fingerprint)
     }
 
     /// What is wanted has changed.
@@ -119,6 +161,20 @@ impl Publisher {
         self.applied_change.is_some_and(|applied| applied >= change)
     }
 
+    /// Whether subscriptions may have lapsed before what is copied now.
+    pub(super) const fn is_in_doubt(&self) -> bool {
+        self.is_in_doubt
+    }
+
+    /// Whether subscriptions have lapsed since that was asked last.
+    pub(super) fn take_lapsed(&mut self) -> bool {
+        #[cfg(weft_mutants)]
+        if crate::mutants::is(crate::mutants::Planted::LapseUnnoticed) {
+            return false;
+        }
+        std::mem::replace(&mut self.has_lapsed, false)
+    }
+
     /// Writes what is wanted, when that is due and nothing is on its way.
     pub(super) fn advance<'a>(
         &mut self,
@@ -126,21 +182,37 @@ impl Publisher {
         wanted: impl Iterator<Item = &'a SeriesId>,
         ids: &mut ActionIds,
     ) {
+        if self.is_connected && self.backends.again.take_if(|due| *due <= now.mono).is_some() {
+            self.list(ids);
+        }
         let is_due = self.due.is_some_and(|due| due <= now.mono);
         if !is_due || self.cycle.is_some() || !self.is_connected {
             return;
         }
         self.due = None;
         let wanted: Vec<SeriesId> = wanted.copied().collect();
-        let nodes = subscription_nodes(self.frontend, &self.topic, &wanted, self.node_bytes_max);
+        let (mut nodes, mut fingerprint) = self.nodes(&wanted);
+        let is_repeated = fingerprint != self.last && self.written.contains(&fingerprint);
+        if is_repeated || self.written.len() >= WRITTEN_MAX {
+            // A backend may have said that it has applied the same nodes, and be about to apply
+            // those that came between.
+            self.rename();
+            (nodes, fingerprint) = self.nodes(&wanted);
+        }
+        self.written.insert(fingerprint);
+        self.last = fingerprint;
         let names = nodes.iter().map(|node| node.name.clone()).collect();
-        let (step, waiting) = (Step::Create, BTreeSet::new());
+        let (step, waiting) = (Step::Create, BTreeMap::new());
         let mut cycle = Cycle { change: self.changes, step, names, waiting };
         let is_unsure = std::mem::take(&mut self.is_unsure);
+        #[cfg(weft_mutants)]
+        if crate::mutants::is(crate::mutants::Planted::DeleteBeforeCreate) {
+            self.delete_first(&cycle.names, ids);
+        }
         for node in nodes {
             if self.published.insert(node.name.clone()) || is_unsure {
                 let id = ids.next_id();
-                cycle.waiting.insert(id);
+                cycle.waiting.insert(id, node.name.clone());
                 let path = format!("{}/{}", self.path, node.name);
                 let data = Bytes::from(node.data);
                 self.actions.push_back(CoordAction::Create { id, path, data, ephemeral: true });
@@ -148,6 +220,15 @@ impl Publisher {
         }
         self.cycle = Some(cycle);
         self.step(now, ids);
+    }
+
+    #[cfg(weft_mutants)]
+    fn delete_first(&mut self, names: &BTreeSet<String>, ids: &mut ActionIds) {
+        for name in self.published.difference(names) {
+            self.certain.remove(name);
+            let (id, path) = (ids.next_id(), format!("{}/{name}", self.path));
+            self.actions.push_back(CoordAction::Delete { id, path });
+        }
     }
 
     /// Goes on to the next step when everything of this one is done.
@@ -160,23 +241,29 @@ impl Publisher {
                     cycle.step = Step::Delete;
                     for name in self.published.difference(&cycle.names) {
                         let id = ids.next_id();
-                        cycle.waiting.insert(id);
+                        cycle.waiting.insert(id, name.clone());
                         let path = format!("{}/{name}", self.path);
                         self.actions.push_back(CoordAction::Delete { id, path });
                     }
                 }
                 Step::Delete => {
                     cycle.step = Step::Notify;
+                    self.is_in_doubt = false;
                     self.published.clone_from(&cycle.names);
                     let id = ids.next_id();
-                    cycle.waiting.insert(id);
+                    cycle.waiting.insert(id, String::new());
                     let data = format!("{}.{}", self.topic, now.wall.as_ms()).into();
                     self.actions.push_back(CoordAction::Set { id, path: self.path.clone(), data });
                 }
                 Step::Notify | Step::CreateRoot => {
                     self.published_change = Some(cycle.change);
                     self.cycle = None;
-                    self.look();
+                    #[cfg(weft_mutants)]
+                    if crate::mutants::is(crate::mutants::Planted::BackendsNotAsked) {
+                        self.look();
+                        continue;
+                    }
+                    self.list(ids);
                 }
             }
         }
@@ -192,13 +279,9 @@ impl Publisher {
     pub(super) fn coord_event(&mut self, now: Now, event: &CoordEvent, ids: &mut ActionIds) {
         match event {
             CoordEvent::Connected => {
-                self.sessions += 1;
-                let halves = [0, 1].map(|half: u64| {
-                    let place = [self.sessions.to_be_bytes(), half.to_be_bytes()].concat();
-                    self.seed.hash(&place).to_be_bytes()
-                });
-                self.frontend.copy_from_slice(&halves.concat());
+                self.rename();
                 self.is_connected = true;
+                self.is_in_doubt |= !self.certain.is_empty();
                 (self.cycle, self.published_change) = (None, None);
                 self.due = Some(now.mono);
                 self.backends = Backends::default();
@@ -215,6 +298,12 @@ impl Publisher {
                 }
             }
             CoordEvent::Done { id, result } => self.done(now, *id, result, ids),
+            CoordEvent::Children { id, result: Err(CoordError::Unavailable(_)) }
+                if self.backends.listing == Some(*id) =>
+            {
+                // It counts as not known until it is.
+                self.backends.again.get_or_insert_with(|| now.mono.after(RETRY));
+            }
             CoordEvent::Children { id, result } if self.backends.listing == Some(*id) => {
                 self.backends.listing = None;
                 let names = result.clone().unwrap_or_default();
@@ -229,6 +318,13 @@ impl Publisher {
             }
             CoordEvent::Data { id, result } => {
                 let Some(name) = self.backends.reading.remove(id) else { return };
+                if let Err(CoordError::Unavailable(_)) = result {
+                    // Listed again, it is read again.
+                    self.backends.said.remove(&name);
+                    self.backends.listing.get_or_insert(*id);
+                    self.backends.again.get_or_insert_with(|| now.mono.after(RETRY));
+                    return;
+                }
                 if let Some(said) = self.backends.said.get_mut(&name) {
                     let text = |data: &Bytes| String::from_utf8_lossy(data).into_owned();
                     *said = Some(result.as_ref().map(text).unwrap_or_default());
@@ -247,8 +343,16 @@ impl Publisher {
         ids: &mut ActionIds,
     ) {
         let Some(cycle) = &mut self.cycle else { return };
-        if !cycle.waiting.remove(&id) {
-            return;
+        let Some(name) = cycle.waiting.remove(&id) else { return };
+        match (cycle.step, result) {
+            (Step::Create, Ok(()) | Err(CoordError::Exists)) => {
+                self.certain.insert(name);
+            }
+            (Step::Delete, result) => {
+                let was_there = self.certain.remove(&name);
+                self.has_lapsed |= was_there && *result == Err(CoordError::Missing);
+            }
+            _ => {}
         }
         let is_good = match (cycle.step, result) {
             (_, Ok(())) => true,
@@ -257,7 +361,7 @@ impl Publisher {
             (Step::Notify, Err(CoordError::Missing)) => {
                 cycle.step = Step::CreateRoot;
                 let id = ids.next_id();
-                cycle.waiting.insert(id);
+                cycle.waiting.insert(id, String::new());
                 let (path, data) = (self.path.clone(), Bytes::new());
                 self.actions.push_back(CoordAction::Create { id, path, data, ephemeral: false });
                 true
@@ -314,6 +418,7 @@ impl Publisher {
 
     /// When [`Publisher::advance`] is wanted.
     pub(super) fn deadline(&self) -> Option<Mono> {
-        self.due.filter(|_| self.cycle.is_none() && self.is_connected)
+        let due = self.due.filter(|_| self.cycle.is_none());
+        [due, self.backends.again].into_iter().flatten().min().filter(|_| self.is_connected)
     }
 }

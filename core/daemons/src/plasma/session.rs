@@ -42,6 +42,8 @@ pub(super) struct Session {
     pub(super) acks: VecDeque<(u64, String)>,
     out: VecDeque<Bytes>,
     out_bytes: usize,
+    /// What of that the frontend has counted.
+    counted_bytes: usize,
     /// Messages are on their way.
     is_sending: bool,
 }
@@ -129,6 +131,13 @@ impl Session {
         self.out_bytes -= bytes;
         self.is_sending = !piece.is_empty();
         piece
+    }
+
+    /// The bytes that wait, and how many did when this was asked last.
+    pub(super) const fn count_bytes(&mut self) -> (usize, usize) {
+        let before = self.counted_bytes;
+        self.counted_bytes = self.out_bytes;
+        (self.out_bytes, before)
     }
 
     /// Whether more waits to be looked at than may.
