@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use crate::node::Component;
-use crate::node::Component::{Directory, Egress, Ingress, Store};
+use crate::node::Component::{Backend, Directory, Egress, Frontend, Ingress, Store};
 use crate::odd;
 
 /// What machines want, and what they can be told of it, separated by `|`.
@@ -47,6 +47,23 @@ const KINDS: &[(Component, &str)] = &[
          commit failed|commit refused|put|written|write failed|delete|deleted|\
          delete failed|has applied|ready|tick|stop|stopped",
     ),
+    (
+        Backend,
+        "append|append failed|append unknown|appended|assigned|changed|children|commit|\
+         commit failed|commit refused|committed|connected|create|describe|describe failed|\
+         described|disconnected|done|get|list|no children|no node|node|not done|not ready|\
+         pause|ready|records|resume|revoked|seek|set|stop|stopped|subscribe|tick",
+    ),
+    (
+        Frontend,
+        "applied|ask ends|assigned|changed|children|client gone|close|commit|commit failed|\
+         commit refused|committed|connected|create|disconnected|done|ends|ends failed|find|\
+         find cancel|find ended|find failed|find next|found|get|list|message|no children|\
+         no node|node|not done|not ready|pause|ready|records|remove|request body|\
+         request broken|request end|request head|request pause|request resume|response body|\
+         response drained|response end|response head|resume|revoked|seek|send message|set|\
+         stop|stopped|subscribe|tick|upgrade",
+    ),
 ];
 
 /// Metrics, by the file that changes them.
@@ -74,6 +91,12 @@ const METRICS: &[(&str, Component, &str)] = &[
     ("throttling/mod.rs", Ingress, "weft_throttling_dropped_records_total"),
     ("egress/fetch.rs", Egress, "weft_egress_fetched_datapoints_total"),
     ("egress/exec/mod.rs", Egress, "weft_egress_scripts_total"),
+    ("plasma/backend.rs", Backend, "weft_plasma_copied_records_total"),
+    ("plasma/frontend.rs", Frontend, "weft_plasma_clients"),
+    ("plasma/frontend.rs", Frontend, "weft_plasma_waiting_bytes"),
+    ("plasma/frontend.rs", Frontend, "weft_plasma_slow_clients_total"),
+    ("plasma/frontend.rs", Frontend, "weft_plasma_lapsed_clients_total"),
+    ("plasma/frontend.rs", Frontend, "weft_plasma_dropped_records_total"),
 ];
 
 /// Warnings, by the file that has them, as their format strings are written.
@@ -101,6 +124,9 @@ const WARNINGS: &[(&str, Component, &str)] = &[
     ),
     ("egress/mod.rs", Egress, "egress: an answer broke off: {refusal}"),
     ("egress/exec/mod.rs", Egress, "egress: a script's result broke off: {message}"),
+    ("plasma/backend.rs", Backend, "plasmaBE: node {name} is passed over: its hash is not its own"),
+    ("plasma/backend.rs", Backend, "plasmaBE: records for {topic} are lost: {reason}"),
+    ("plasma/frontend.rs", Frontend, "plasmaFE: a record of {topic} is passed over: {reason}"),
 ];
 
 /// Marks that no seed reaches, and why.
@@ -117,8 +143,37 @@ const UNREACHED: &[(Component, &str, &str)] = &[
     (Ingress, "committed", STANDS_ALONE),
     (Ingress, "commit failed", STANDS_ALONE),
     (Ingress, "commit refused", STANDS_ALONE),
-    (Ingress, "revoked", "a member that stands alone keeps every partition"),
+    (Ingress, "revoked", KEEPS_ALL),
+    (Frontend, "commit", STANDS_ALONE),
+    (Frontend, "committed", STANDS_ALONE),
+    (Frontend, "commit failed", STANDS_ALONE),
+    (Frontend, "commit refused", STANDS_ALONE),
+    (Frontend, "revoked", KEEPS_ALL),
+    (Frontend, "seek", "only a store begins a partition again"),
+    (Frontend, "request body", ONLY_WEBSOCKETS),
+    (Frontend, "request broken", ONLY_WEBSOCKETS),
+    (Frontend, "request end", ONLY_WEBSOCKETS),
+    (Frontend, "response head", ONLY_WEBSOCKETS),
+    (Frontend, "response body", ONLY_WEBSOCKETS),
+    (Frontend, "response end", ONLY_WEBSOCKETS),
+    (Frontend, "request pause", "no subscriber says so much at once"),
+    (Frontend, "request resume", "no subscriber says so much at once"),
+    (Backend, "seek", "only a store begins a partition again"),
+    (
+        Backend,
+        "plasmaBE: node {name} is passed over: its hash is not its own",
+        "nobody else writes nodes",
+    ),
+    (
+        Backend,
+        "plasmaBE: records for {topic} are lost: {reason}",
+        "the log refuses no record that it took once",
+    ),
 ];
+
+const KEEPS_ALL: &str = "a member that stands alone keeps every partition";
+
+const ONLY_WEBSOCKETS: &str = "subscribers ask for WebSockets alone, where they are to be had";
 
 const NO_WEBSOCKET: &str = "no client of the simulator asks for a WebSocket";
 
@@ -205,8 +260,6 @@ mod tests {
                     && !file.starts_with("runner")
                     && !file.starts_with("webcall")
                     && !file.ends_with("egress/exec/web.rs")
-                    // No world has plasma yet.
-                    && !file.starts_with("plasma")
                     && path.file_name().is_some_and(|name| name != "tests.rs")
                 {
                     files.push(file.to_string_lossy().into_owned());
@@ -287,6 +340,17 @@ mod tests {
                 &["consumer.rs", "directory_client.rs", "applied.rs", "throttling/mod.rs"],
             ),
             Store => ("store.rs", &["consumer.rs"]),
+            Backend => ("plasma/backend.rs", &["consumer.rs"]),
+            Frontend => (
+                "plasma/frontend.rs",
+                &[
+                    "plasma/publisher.rs",
+                    "plasma/session.rs",
+                    "consumer.rs",
+                    "directory_client.rs",
+                    "applied.rs",
+                ],
+            ),
         };
         let is_its = |file: &String| file.starts_with(own) || shared.contains(&file.as_str());
         files().iter().filter(|file| is_its(file)).map(|file| source(file)).collect()

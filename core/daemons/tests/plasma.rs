@@ -616,6 +616,69 @@ fn nothing_is_lost_while_a_backend_has_no_contact() {
 }
 
 #[test]
+fn who_may_have_missed_something_is_cut_off_before_it_sees_more() {
+    let a = mine("a", "1");
+    let mut world = World::new(|_| {}, std::slice::from_ref(&a));
+    let (client, idle) = (world.client(1), world.client(2));
+    world.says(client, &format!("SUBSCRIBE {} a{{}}", reads()));
+    world.told(client);
+    // A session that goes on has its nodes: nothing was missed.
+    world.tell(0, Event::Coord(CoordEvent::Disconnected));
+    world.tell(0, Event::Coord(CoordEvent::Connected));
+    world.store(&a, &[1]);
+    assert_eq!(world.told(client), ["1// a{.app=test,k=1} 1\n"]);
+    // One that has ended has none, and what comes meanwhile is not copied.
+    world.tell(0, Event::Coord(CoordEvent::Disconnected));
+    world.nodes.retain(|_, (_, owner)| *owner != Some(0));
+    world.fire(ROOT, true);
+    world.run();
+    world.store(&a, &[2]);
+    world.tell(0, Event::Coord(CoordEvent::Connected));
+    world.store(&a, &[3]);
+    let told = world.told(client);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].starts_with("1011 Contact was lost"), "{told:?}");
+    assert_eq!(world.told(idle), [""; 0], "it wants nothing");
+}
+
+#[test]
+fn a_backend_that_nobody_sees_appears_again_before_it_copies() {
+    let a = mine("a", "1");
+    let mut world = World::new(|_| {}, std::slice::from_ref(&a));
+    let client = world.client(1);
+    world.says(client, &format!("SUBSCRIBE {} a{{}}", reads()));
+    world.told(client);
+    // Its session has ended, and it has not heard of that.
+    world.nodes.retain(|path, _| !path.starts_with("/plasma.applied/"));
+    world.asked.clear();
+    world.store(&a, &[1]);
+    assert!(world.asked.iter().any(|asked| asked.starts_with("create /plasma.applied/")));
+    assert_eq!(world.told(client), ["1// a{.app=test,k=1} 1\n"]);
+}
+
+#[test]
+fn no_set_of_nodes_is_written_twice_under_one_name() {
+    let (a, b) = (mine("a", "1"), mine("b", "1"));
+    let mut world = World::new(|_| {}, &[a.clone(), b]);
+    let client = world.client(1);
+    let wanted = |world: &World| -> Vec<String> {
+        world.nodes.keys().filter(|node| node.starts_with("/plasma/0.")).cloned().collect()
+    };
+    world.says(client, &format!("SUBSCRIBE {} a{{}}", reads()));
+    let first = wanted(&world);
+    world.says(client, &format!("SUBSCRIBE {} b{{}}", reads()));
+    world.says(client, &format!("UNSUBSCRIBE {} b{{}}", reads()));
+    let (last, told) = (wanted(&world), world.told(client));
+    assert_eq!((first.len(), last.len(), told.len()), (1, 1, 3));
+    assert_ne!(
+        first, last,
+        "a backend may have applied the first, and be about to apply the second"
+    );
+    world.store(&a, &[1]);
+    assert_eq!(world.told(client), ["1// a{.app=test,k=1} 1\n"]);
+}
+
+#[test]
 fn what_the_topic_does_not_take_is_copied_again_before_it_is_committed() {
     let a = mine("a", "1");
     let mut world = World::new(|_| {}, std::slice::from_ref(&a));

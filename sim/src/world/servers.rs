@@ -16,6 +16,7 @@ use super::{
     THROTTLING_TOPIC, TableCall, World,
 };
 use crate::log::Out;
+use crate::node::plasma_topic;
 use crate::params::{MS, SECOND};
 use crate::random::Random;
 
@@ -485,7 +486,12 @@ impl World {
         };
         let partition = random.below(u64::from(self.params.partitions)) as u32;
         let records = vec![NewRecord { partition, key: Bytes::new(), value }; count];
-        let topic = topic.into();
+        let frontend = self.params.nodes.iter().position(|node| node.frontend);
+        let topic = match frontend {
+            // Nobody but backends has any business there.
+            Some(node) if topic == DATA_TOPIC && random.chance(0.5) => plasma_topic(node).into(),
+            _ => topic.into(),
+        };
         self.at_log(nobody, LogAction::Append { id: ActionId(u64::MAX), topic, records });
     }
 }

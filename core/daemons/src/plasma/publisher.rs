@@ -2,9 +2,10 @@
 //!
 //! New nodes are written before old ones go, and the root's data is set last, which is what the
 //! reference's backends look at. A name says what its node holds, so what stays the same is left
-//! alone; nothing is written twice under one name. Each session of coordination has a name of its own for the frontend; nodes of the one before
-//! go once the new ones are there. Where one of those is gone by then, backends may have passed
-//! over records meanwhile: subscriptions have lapsed.
+//! alone; no set of nodes is written twice under one name of the frontend. Each session of
+//! coordination has a name of its own; nodes of the one before go once the new ones are there. Where
+//! one of those is gone by then, backends may have passed over records meanwhile: subscriptions have
+//! lapsed.
 //!
 //! Who lives among the backends is asked after the nodes were written, whatever watches have told:
 //! a backend says that it is there before it reads nodes, so one that is not seen then reads the new
