@@ -28,7 +28,8 @@ const KINDS: &[(Component, &str)] = &[
          find|find cancel|find ended|find failed|find next|found|get|list|next|\
          no children|no node|node|not ready|points|ready|request body|request broken|\
          request end|request head|response abort|response body|response drained|\
-         response end|response head|script|stop|stopped|stream broke|stream ended|tick|counted",
+         response end|response head|script|stop|stopped|stream broke|stream ended|tick|counted|\
+         upgrade|message|send message|close",
     ),
     (
         Ingress,
@@ -135,6 +136,10 @@ const UNREACHED: &[(Component, &str, &str)] = &[
     (Directory, "seek", "only a store begins a partition again"),
     (Ingress, "seek", "only a store begins a partition again"),
     (Ingress, "ingress: metadata of series ", "the log refuses no record that it took once"),
+    (Egress, "upgrade", NO_MOBIUS),
+    (Egress, "message", NO_MOBIUS),
+    (Egress, "send message", NO_MOBIUS),
+    (Egress, "close", NO_MOBIUS),
     (Ingress, "upgrade", NO_WEBSOCKET),
     (Ingress, "message", NO_WEBSOCKET),
     (Ingress, "send message", NO_WEBSOCKET),
@@ -175,7 +180,9 @@ const KEEPS_ALL: &str = "a member that stands alone keeps every partition";
 
 const ONLY_WEBSOCKETS: &str = "subscribers ask for WebSockets alone, where they are to be had";
 
-const NO_WEBSOCKET: &str = "no client of the simulator asks for a WebSocket";
+const NO_MOBIUS: &str = "no node has Mobius";
+
+const NO_WEBSOCKET: &str = "no client streams updates";
 
 const STANDS_ALONE: &str = "a member that stands alone commits nothing";
 

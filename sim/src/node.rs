@@ -230,6 +230,7 @@ pub fn machines(
             absent_labels: false,
             encoder_size_max: ENCODER_SIZE_MAX_DEFAULT,
             directory_path: directory_path(),
+            mobius: false,
             wait_for: params.embedded.then(|| [METADATA_TOPIC.into(), DATA_TOPIC.into()]),
             exec: ExecConfig {
                 machine: Arc::new(scripts()),

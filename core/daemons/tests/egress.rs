@@ -44,6 +44,7 @@ fn config(wait_for: Option<[Topic; 2]>) -> EgressConfig {
         encoder_size_max: 500_000,
         directory_path: "/d".to_owned(),
         wait_for,
+        mobius: true,
         exec: ExecConfig {
             machine: Arc::default(),
             has_library: false,

@@ -10,7 +10,7 @@ use weft_daemons::contract::http::RequestId;
 use weft_daemons::contract::peer::{Answer, CallResponse};
 use weft_daemons::contract::{
     ActionId, CoordAction, CoordEvent, Effect, Event, HttpAction, HttpEvent, LogAction, LogEvent,
-    Machine, PeerAction, PeerEvent, RequestHead, TableAction, TableEvent, Task, Topic,
+    Machine, Message, PeerAction, PeerEvent, RequestHead, TableAction, TableEvent, Task, Topic,
 };
 use weft_daemons::cors::CorsConfig;
 use weft_daemons::directory::{Stats, StatsLimits};
@@ -50,6 +50,7 @@ fn config(wait_for: Option<[Topic; 2]>) -> EgressConfig {
         encoder_size_max: 500_000,
         directory_path: "/d".to_owned(),
         wait_for,
+        mobius: true,
         exec: ExecConfig {
             machine: Arc::new(machine),
             has_library: true,
@@ -478,4 +479,120 @@ fn a_macro_comes_from_the_library() {
     assert_eq!(body_text(&world.run()), "[6]");
     // Answers that nobody waits for any more do no harm.
     world.handle(Event::Peer(PeerEvent::Script { id: *id, result: Ok(None) }));
+}
+
+/// What Mobius has told a client since that was asked last.
+fn told(effects: &Effects) -> Vec<String> {
+    let told = http_actions(effects).into_iter().filter_map(|action| match action {
+        HttpAction::Message { message, .. } => {
+            Some(String::from_utf8(message.bytes().to_vec()).expect("text"))
+        }
+        HttpAction::Close { code, .. } => Some(code.to_string()),
+        HttpAction::Upgrade { .. } => None,
+        other => panic!("{other:?}"),
+    });
+    told.collect()
+}
+
+impl World {
+    /// A client of Mobius.
+    fn mobius(&mut self) -> RequestId {
+        self.next_request += 1;
+        let request = RequestId(self.next_request);
+        let headers = [
+            ("connection", "Upgrade"),
+            ("upgrade", "websocket"),
+            ("sec-websocket-version", "13"),
+            ("sec-websocket-key", "x"),
+        ];
+        let head = RequestHead {
+            method: "GET".to_owned(),
+            path: "/api/v0/mobius".to_owned(),
+            query: String::new(),
+            headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        };
+        assert_eq!(told(&self.handle(Event::Http(HttpEvent::Head { request, head }))), [""; 0]);
+        request
+    }
+
+    /// What a client is told once it has said something, and has taken what came.
+    fn says(&mut self, request: RequestId, text: &str) -> Vec<String> {
+        let message = Message::Text(Bytes::copy_from_slice(text.as_bytes()));
+        let effects = self.handle(Event::Http(HttpEvent::Message { request, message }));
+        let mut all = told(&effects);
+        all.extend(told(&self.run()));
+        all.extend(self.takes(request));
+        all
+    }
+
+    fn takes(&mut self, request: RequestId) -> Vec<String> {
+        let mut all = told(&self.handle(Event::Http(HttpEvent::Drained { request })));
+        all.extend(told(&self.run()));
+        all
+    }
+
+    fn pass(&mut self, ms: u64) -> Vec<String> {
+        self.now_ms += ms;
+        let mut all = told(&self.handle(Event::Tick));
+        all.extend(told(&self.run()));
+        all
+    }
+}
+
+#[test]
+fn mobius_runs_a_script_once_or_again_and_again() {
+    let mut world = World::new();
+    let client = world.mobius();
+    assert_eq!(world.says(client, "1 2 +"), ["[]", "[3]"]);
+    world.takes(client);
+    assert_eq!(world.pass(60_000), [""; 0], "once");
+    let counts =
+        "<% 'context' DEFINED <% $context %> <% 0 %> IFTE 1 + DUP 'context' STORE %> 300 EVERY";
+    assert_eq!(world.says(client, counts), ["[]", "[1]"]);
+    assert_eq!(world.pass(1_000), [""; 0], "the client has not taken the last one");
+    assert_eq!(world.takes(client), ["[2]"]);
+    world.takes(client);
+    assert_eq!(world.pass(299), [""; 0]);
+    assert_eq!(world.pass(1), ["[3]"]);
+    world.takes(client);
+    assert_eq!(world.says(client, "ABORT"), [""; 0]);
+    assert_eq!(world.pass(60_000), [""; 0], "no more");
+}
+
+#[test]
+fn mobius_pushes_errors_and_goes_on() {
+    let mut world = World::new();
+    let client = world.mobius();
+    let failed = world.says(client, "5 1 0 /");
+    assert_eq!(failed[0], "[]");
+    assert!(
+        failed[1].starts_with(r#"["Exception at '/'"#) && failed[1].ends_with(",5]"),
+        "{failed:?}"
+    );
+    world.takes(client);
+    for bad in ["1 FOO", "<% 1"] {
+        let told = world.says(client, bad);
+        assert!(told.len() == 1 && told[0].starts_with("[\""), "{bad}: {told:?}");
+        world.takes(client);
+    }
+    // It is to be run again although it fails.
+    let told = world.says(client, "42 300 EVERY");
+    assert!(told[1].starts_with(r#"["Exception at 'EVERY'"#), "{told:?}");
+    world.takes(client);
+    assert_eq!(world.pass(300), told[1..]);
+}
+
+#[test]
+fn mobius_ends_with_its_client_and_with_the_process() {
+    let mut world = World::new();
+    let (gone, _stays) = (world.mobius(), world.mobius());
+    world.says(gone, "<% 1 %> 100 EVERY");
+    let message = Message::Text(Bytes::from_static(b"1 2"));
+    world.handle(Event::Http(HttpEvent::Message { request: gone, message }));
+    world.handle(Event::Http(HttpEvent::Gone { request: gone }));
+    assert_eq!(told(&world.run()), [""; 0]);
+    assert_eq!(world.pass(1_000), [""; 0]);
+    let effects = world.handle(Event::Stop);
+    assert_eq!(told(&effects), ["1001"]);
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Stopped)), "{effects:?}");
 }

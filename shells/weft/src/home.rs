@@ -35,11 +35,18 @@ const CLUSTER_KEYS: [(&str, usize); 7] = [
 ];
 
 /// Keys that read what those of another component wrote.
-const SAME_KEYS: [(&str, &str); 4] = [
+const SAME_KEYS: [(&str, &str); 10] = [
     ("store.kafka.data.mac", "ingress.kafka.data.mac"),
     ("store.kafka.data.aes", "ingress.kafka.data.aes"),
     ("directory.kafka.metadata.mac", "ingress.kafka.metadata.mac"),
     ("directory.kafka.metadata.aes", "ingress.kafka.metadata.aes"),
+    // Records are copied to the topics of plasma's frontends as they are.
+    ("plasma.backend.kafka.in.mac", "ingress.kafka.data.mac"),
+    ("plasma.backend.kafka.in.aes", "ingress.kafka.data.aes"),
+    ("plasma.backend.kafka.out.mac", "ingress.kafka.data.mac"),
+    ("plasma.backend.kafka.out.aes", "ingress.kafka.data.aes"),
+    ("plasma.frontend.kafka.mac", "ingress.kafka.data.mac"),
+    ("plasma.frontend.kafka.aes", "ingress.kafka.data.aes"),
 ];
 
 /// Random bytes from the system.

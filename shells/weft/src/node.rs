@@ -164,8 +164,11 @@ impl Node {
             let _ = sinks.egress.sink.set(sink);
         }
         if let Some(backend) = plan.plasma_backend {
-            let machine = plasma::backend::Backend::new(backend.config, home::random()?);
-            wiring.start("plasmaBE", machine, &backend.topics).await?;
+            for _ in 0..backend.workers {
+                let config = backend.config.clone();
+                let machine = plasma::backend::Backend::new(config, home::random()?);
+                wiring.start("plasmaBE", machine, &backend.topics).await?;
+            }
         }
         if let Some(frontend) = plan.plasma_frontend {
             let machine = plasma::frontend::Frontend::new(frontend.config, home::random()?);

@@ -34,6 +34,8 @@ pub struct EgressConfig {
     pub directory_path: String,
     /// Topics whose consumers in this process a read waits for: metadata, then datapoints.
     pub wait_for: Option<[Topic; 2]>,
+    /// Whether there is Mobius (`warp.mobius.disable`).
+    pub mobius: bool,
     /// How scripts run.
     pub exec: ExecConfig,
 }

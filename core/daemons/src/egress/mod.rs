@@ -25,6 +25,7 @@ mod fetch;
 mod fetch_request;
 mod find;
 mod formats;
+mod mobius;
 mod task;
 mod time_range;
 mod unpack;
@@ -58,6 +59,7 @@ use error::Refusal;
 use exec::{Exec, Schedule, Told};
 use fetch::Fetch;
 use find::Find;
+use mobius::Mobius;
 
 /// Pieces of a response on their way to the client before more is made.
 const UNSENT_MAX: usize = 2;
@@ -68,6 +70,7 @@ pub struct Egress {
     config: Arc<EgressConfig>,
     requests: BTreeMap<RequestId, Request>,
     work: Work,
+    mobius: Mobius,
     stopping: bool,
 }
 
@@ -147,7 +150,8 @@ impl Egress {
             effects: VecDeque::new(),
             is_ready: false,
         };
-        Self { config: Arc::new(config), requests: BTreeMap::new(), work, stopping: false }
+        let (requests, mobius) = (BTreeMap::new(), Mobius::default());
+        Self { config: Arc::new(config), requests, work, mobius, stopping: false }
     }
 
     fn http_event(&mut self, now: Now, event: HttpEvent) {
@@ -156,9 +160,11 @@ impl Egress {
             HttpEvent::Body { request, bytes } => self.body(request, &bytes),
             HttpEvent::End { request } => self.body_end(now, request),
             HttpEvent::Broken { request } => self.body_broke_off(request),
+            HttpEvent::Gone { request } if self.mobius_gone(request) => {}
             HttpEvent::Gone { request } => self.forget(request),
-            // It opens no WebSocket.
-            HttpEvent::Message { .. } => {}
+            HttpEvent::Message { request, message } => {
+                self.mobius_message(now, request, &message);
+            }
             HttpEvent::Drained { request } => {
                 match self.requests.get_mut(&request) {
                     Some(Request::Fetch(fetch)) => fetch.drained(),
@@ -167,7 +173,7 @@ impl Egress {
                         exec.drained(&mut self.work, request);
                         return self.dispatch(now);
                     }
-                    _ => return,
+                    _ => return self.mobius_drained(now, request),
                 }
                 self.advance(now, request);
             }
@@ -236,6 +242,7 @@ impl Egress {
                 }
             }
             path if path.starts_with(exec::PATH) => self.begin_script(now, request, head),
+            mobius::PATH if self.config.mobius => self.begin_mobius(request, &head),
             path => {
                 let answer = console::response(path);
                 let (response, body) = answer.unwrap_or_else(cors::not_found_response);
@@ -475,6 +482,7 @@ impl Egress {
             self.table_event(now, TableEvent::End { id, result: Err(no_answer()) });
         }
         self.wake(now);
+        self.run_due(now);
         self.dispatch(now);
     }
 
@@ -587,9 +595,11 @@ impl Machine for Egress {
             Event::Computed(id, done) => self.computed(now, id, done),
             Event::Stop => {
                 self.stopping = true;
+                self.stop_mobius();
                 self.finish_stop();
             }
         }
+        self.take_answers(now);
         // Whatever made somebody want more of a find: what is wanted may be here already.
         self.found(now);
     }
@@ -608,6 +618,7 @@ impl Machine for Egress {
     fn deadline(&self) -> Option<Mono> {
         let waits = [self.work.metadata_applied.deadline(), self.work.data_applied.deadline()];
         let wake = self.work.wakes.first().map(|(at, ..)| *at);
-        waits.into_iter().flatten().chain(wake).chain(self.work.reads.deadline()).min()
+        let others = [self.work.reads.deadline(), self.mobius_deadline()];
+        waits.into_iter().chain(others).flatten().chain(wake).min()
     }
 }

@@ -38,6 +38,9 @@ const BATCH_BYTES_MAX: usize = 1 << 20;
 /// How long to wait before something is tried again.
 const RETRY: Duration = Duration::from_millis(500);
 
+/// How often the log says that a topic does not exist before it is believed.
+const REFUSALS_MAX: u32 = 10;
+
 /// What the configuration says of `plasmaBE`.
 #[derive(Clone, Debug)]
 pub struct BackendConfig {
@@ -109,8 +112,8 @@ struct Want {
 struct TopicState {
     partitions: Option<u32>,
     asked: Option<ActionId>,
-    /// The log will not have it.
-    is_refused: bool,
+    /// How often in a row the log said that there is none.
+    refusals: u32,
     nodes: u32,
 }
 
@@ -438,7 +441,10 @@ impl Backend {
                 let found = self.topics.values_mut().find(|state| state.asked == Some(id));
                 let Some(state) = found else { return };
                 state.asked = None;
-                state.is_refused = matches!(result, Err(LogError::Refused(_)));
+                state.refusals = match &result {
+                    Err(LogError::Refused(_)) => state.refusals.saturating_add(1),
+                    _ => 0,
+                };
                 match result {
                     Ok(count) if count > 0 => {
                         state.partitions = Some(count);
@@ -483,9 +489,10 @@ impl Backend {
         }
     }
 
-    /// Whether it can copy to every topic that is wanted; one that the log refuses has to wait.
+    /// Whether it can copy to every topic that is wanted. One that does not exist keeps nobody waiting.
     fn knows_topics(&self) -> bool {
-        self.topics.values().all(|topic| topic.partitions.is_some() || topic.is_refused)
+        let is_missing = |topic: &TopicState| topic.refusals >= REFUSALS_MAX;
+        self.topics.values().all(|topic| topic.partitions.is_some() || is_missing(topic))
     }
 
     fn copy_all(&mut self) {

@@ -125,6 +125,8 @@ pub struct Settings {
     pub rerun_at: Option<i64>,
     /// When the runner should run the script again: after a span, milliseconds (`RUNNERIN`).
     pub rerun_in: Option<i64>,
+    /// How often a session should run the script, milliseconds (`EVERY`).
+    pub every: Option<i64>,
     /// Configuration keys that the script set (`SETMACROCONFIG`).
     pub macro_config: IndexMap<Text, Option<Text>, FxBuildHasher>,
     /// Time spent in lines (`TIMINGS`).
@@ -203,6 +205,7 @@ impl Default for Settings {
             repositories: None,
             rerun_at: None,
             rerun_in: None,
+            every: None,
             macro_config: IndexMap::default(),
             elapsed: Vec::new(),
             fetched: 0,

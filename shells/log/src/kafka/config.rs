@@ -11,8 +11,15 @@ use weft_daemons::contract::log::Start;
 /// How a machine reaches its topics.
 #[derive(Clone, Debug, Default)]
 pub struct KafkaConfig {
-    /// Each topic that the machine writes or reads.
+    /// Each topic that the machine writes or reads. The empty name stands for any other one.
     pub topics: BTreeMap<Topic, KafkaTopic>,
+}
+
+impl KafkaConfig {
+    /// How a topic is reached, if it is.
+    pub(crate) fn of(&self, topic: &str) -> Option<&KafkaTopic> {
+        self.topics.get(topic).or_else(|| self.topics.get(""))
+    }
 }
 
 /// How one topic is reached.

@@ -123,7 +123,7 @@ impl KafkaClient {
             LogAction::Describe { id, topic } => self.questions.ask(Question::Describe(id, topic)),
             LogAction::Ends { id, topic } => self.questions.ask(Question::Ends(id, topic)),
             LogAction::Append { id, topic, records } => {
-                let properties = self.config.topics.get(&topic).and_then(|t| t.producer.as_ref());
+                let properties = self.config.of(&topic).and_then(|t| t.producer.as_ref());
                 match properties.and_then(|properties| self.producers.get(properties)) {
                     Some(producer) => producer.append(id, topic, records, self.sink.clone()),
                     None => {
@@ -156,7 +156,7 @@ impl KafkaClient {
     }
 
     fn subscribe(&self, topic: Topic, group: Topic, start: weft_daemons::contract::log::Start) {
-        let config = self.config.topics.get(&topic);
+        let config = self.config.of(&topic);
         let Some(properties) = config.and_then(|config| config.consumer.as_ref()) else {
             self.reporter.warn(format!("no servers are configured to read {topic} from"));
             return;

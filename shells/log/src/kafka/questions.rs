@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::types::RDKafkaRespErr;
 use weft_daemons::contract::{ActionId, LogError, LogEvent, Topic};
 
 use super::config::{KafkaConfig, Properties};
@@ -77,6 +78,7 @@ fn client<'c>(
 ) -> Result<&'c Asked, LogError> {
     let properties = properties
         .get(topic)
+        .or_else(|| properties.get(""))
         .ok_or_else(|| LogError::Refused(format!("no servers are configured for {topic}")))?;
     if !clients.contains_key(properties) {
         let made = properties.questions().create_with_context(Silent);
@@ -97,11 +99,18 @@ pub(crate) fn partitions<C: rdkafka::consumer::ConsumerContext>(
     let found = metadata.topics().iter().find(|found| found.name() == topic);
     match found.map(|found| (found.error(), found.partitions().len())) {
         Some((None, count)) if count > 0 => Ok(u32::try_from(count).unwrap_or(u32::MAX)),
-        _ => Err(LogError::Unavailable(format!(
-            "there is no topic {topic}; create it (kafka-topics --create --topic {topic} \
-             --config message.timestamp.type=LogAppendTime --partitions …)"
-        ))),
+        Some((Some(RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART), _)) => {
+            Err(LogError::Refused(missing(topic)))
+        }
+        _ => Err(LogError::Unavailable(missing(topic))),
     }
+}
+
+fn missing(topic: &str) -> String {
+    format!(
+        "there is no topic {topic}; create it (kafka-topics --create --topic {topic} \
+         --config message.timestamp.type=LogAppendTime --partitions …)"
+    )
 }
 
 fn ends(client: &Asked, topic: &str) -> Result<Vec<(u32, u64)>, LogError> {

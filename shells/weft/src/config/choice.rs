@@ -24,7 +24,8 @@ pub(crate) struct Choice {
 /// What keys of a cluster's servers look like: what is in them, and how they end.
 const LOG_KEYS: (&str, &[&str]) = (".kafka.", &[".bootstrap.servers", ".brokerlist", ".zkconnect"]);
 const TABLE_KEYS: (&str, &[&str]) = (".hbase.", &[".zkconnect"]);
-const COORD_KEYS: (&str, &[&str]) = (".zk.", &[".zk.quorum"]);
+const COORD_KEYS: (&str, &[&str]) =
+    (".", &[".zk.quorum", "plasma.frontend.zkconnect", ".subscriptions.zkconnect"]);
 
 /// Chooses backends as the configuration says.
 pub(crate) fn choose(settings: &Settings) -> Result<Choice, ConfigError> {

@@ -160,6 +160,7 @@ fn config() -> EgressConfig {
         encoder_size_max: 500_000,
         directory_path: "/d".to_owned(),
         wait_for: None,
+        mobius: false,
         exec: ExecConfig {
             machine: Arc::default(),
             has_library: false,

@@ -64,6 +64,16 @@ const FRONTEND: &str = "plasmaFE";
 /// Components of the reference that do not exist yet.
 const LATER: [&str; 2] = ["fetcher", "geodir"];
 
+/// Keys that name the servers of ZooKeeper.
+const QUORUMS: [&str; 6] = [
+    "directory.zk.quorum",
+    "runner.zk.quorum",
+    "plasma.frontend.zkconnect",
+    "plasma.frontend.zk.quorum",
+    "plasma.backend.subscriptions.zkconnect",
+    "plasma.backend.subscriptions.zk.quorum",
+];
+
 /// The component that runs scripts, which is there when `runner.root` or `runner.roles` is set.
 const RUNNER: &str = "runner";
 
@@ -210,19 +220,11 @@ impl Plan {
         let coord = match choice.coord {
             Backend::Embedded => CoordPlan::Embedded,
             Backend::Cluster => CoordPlan::Zookeeper(ZookeeperConfig {
-                quorum: required(
-                    settings,
-                    "directory.zk.quorum",
-                    "must name ZooKeeper's servers",
-                    ["directory.zk.quorum", "runner.zk.quorum"]
-                        .iter()
-                        .find_map(|key| settings.get(key))
-                        .map(str::to_owned),
-                )?,
+                quorum: quorum(settings)?,
                 session_timeout: millis(settings, "weft.zookeeper.timeout", 10_000),
             }),
         };
-        let asks_others = common.is_clustered && (has("ingress") || has("egress"));
+        let asks_others = common.is_clustered && (has("ingress") || has("egress") || has(FRONTEND));
         let network = asks_others.then(|| common.network(settings)).transpose()?;
         Ok(Self {
             http: http(settings),
@@ -265,7 +267,8 @@ impl Plan {
     pub(crate) fn begin_at(&mut self, start: Start) {
         let store = self.store.iter_mut().flat_map(|store| &mut store.topics);
         let directory = self.directory.iter_mut().flat_map(|directory| &mut directory.topics);
-        for topic in store.chain(directory) {
+        let backend = self.plasma_backend.iter_mut().flat_map(|backend| &mut backend.topics);
+        for topic in store.chain(directory).chain(backend) {
             topic.start = Some(start);
             if let Some(group) = &mut topic.group {
                 group.may_begin = true;
@@ -282,12 +285,34 @@ impl Plan {
         let runner = self.runner.as_ref().map(|runner| &runner.topics[..]);
         let egress = self.egress.as_ref().map(|component| &component.topics[..]);
         let webcall = self.webcall.as_ref().map(|component| &component.topics[..]);
-        [ingress, store, directory, egress, runner, webcall].into_iter().flatten().collect()
+        let backend = self.plasma_backend.as_ref().map(|component| &component.topics[..]);
+        let frontend = self.plasma_frontend.as_ref().map(|component| &component.topics[..]);
+        let all = [ingress, store, directory, egress, runner, webcall, backend, frontend];
+        all.into_iter().flatten().collect()
     }
 
     /// The keys of tokens.
     pub(crate) const fn token_keys(&self) -> &TokenKeys {
         &self.tokens
+    }
+}
+
+/// The servers of ZooKeeper: one session of a process is one ensemble.
+fn quorum(settings: &Settings) -> Result<String, ConfigError> {
+    let named = QUORUMS.iter().filter_map(|key| Some((*key, settings.get(key)?)));
+    let named: Vec<(&str, &str)> = named.collect();
+    let [(first, quorum), rest @ ..] = named.as_slice() else {
+        return Err(settings.error(QUORUMS[0], "must name ZooKeeper's servers"));
+    };
+    match rest.iter().find(|(_, other)| other != quorum) {
+        None => Ok((*quorum).to_owned()),
+        Some((key, other)) => {
+            let message = format!(
+                "it names {other} and {first} names {quorum}: the components of one process have \
+                 one ZooKeeper; run those that have another one in a process of their own"
+            );
+            Err(settings.error(key, &message))
+        }
     }
 }
 
@@ -730,6 +755,7 @@ fn egress(
             .max(1),
         directory_path: format!("{}/{DIRECTORY_SERVICE}", common.directory_root),
         wait_for: (!common.is_on_kafka).then_some(topics),
+        mobius: !settings.flag("warp.mobius.disable"),
         exec: ExecConfig {
             web: web::of_scripts(settings, common, has_webcall)?,
             ..exec(settings)?

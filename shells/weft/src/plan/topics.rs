@@ -134,6 +134,43 @@ pub(super) fn reader(
     Ok(vec![TopicAccess { topic, producer: None, consumer, start, group }])
 }
 
+/// The topics of `plasmaBE`: the one that it reads, and those of all frontends, whatever they are
+/// called.
+pub(super) fn backend(
+    settings: &Settings,
+    data: Topic,
+    group: &Topic,
+) -> Result<Vec<TopicAccess>, ConfigError> {
+    let mut topics = reader(settings, "plasma.backend.kafka.in", data, group)?;
+    let producer = Some(access(settings, "plasma.backend.kafka.out", Side::Producer)?);
+    topics.push(TopicAccess {
+        topic: "".into(),
+        producer,
+        consumer: None,
+        start: None,
+        group: None,
+    });
+    Ok(topics)
+}
+
+/// The topics of `plasmaFE`: its own, and metadata, where it is named how to reach them.
+pub(super) fn frontend(
+    settings: &Settings,
+    own: Topic,
+    metadata: Topic,
+) -> Result<Vec<TopicAccess>, ConfigError> {
+    // It stands alone, whatever its group is called: no offsets are kept.
+    let alone = "".into();
+    let mut topics = reader(settings, "plasma.frontend.kafka", own, &alone)?;
+    for prefix in ["ingress.kafka.metadata", "directory.kafka.metadata"] {
+        if let Ok(found) = reader(settings, prefix, metadata.clone(), &alone) {
+            topics.extend(found);
+            break;
+        }
+    }
+    Ok(topics)
+}
+
 /// Names of 0.8 are understood, too.
 fn start(settings: &Settings, key: &str) -> Result<Option<Start>, ConfigError> {
     match settings.get(key) {

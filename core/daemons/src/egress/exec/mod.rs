@@ -276,7 +276,10 @@ impl Exec {
         out: Vec<u8>,
     ) {
         if !std::mem::replace(&mut self.has_answered, true) {
-            let head = answer::head(config, machine, now.mono.since(self.began.mono));
+            let mut head = answer::head(config, machine, now.mono.since(self.began.mono));
+            if super::mobius::is_run(request) {
+                super::mobius::note(&mut head, machine);
+            }
             work.effects.push_back(Effect::Http(HttpAction::Head { request, head }));
         }
         self.unsent += 1;

@@ -60,7 +60,8 @@ pub(super) fn nreturn(vm: &mut Machine) -> Result {
 }
 
 pub(super) fn every(vm: &mut Machine) -> Result {
-    vm.pop_long("expects a repetition delay in ms on top of the stack.")?;
+    let delay = vm.pop_long("expects a repetition delay in ms on top of the stack.")?;
+    vm.settings.every = Some(delay);
     let body = vm.pop_macro("expects a macro below the repetition delay.")?;
     vm.exec(body)
 }
