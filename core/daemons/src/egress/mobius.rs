@@ -249,7 +249,7 @@ impl super::Egress {
     }
 
     fn answered_run(&mut self, now: Now, action: HttpAction) {
-        let id = request_of(&action);
+        let Some(id) = request_of(&action) else { return };
         let Some(request) = self.mobius.runs.get(&id).copied() else { return };
         let Some(session) = self.mobius.sessions.get_mut(&request) else { return };
         let Some(run) = session.run.as_mut().filter(|run| run.id == id) else { return };
@@ -328,22 +328,19 @@ fn message_of(out: &[u8], is_good: bool) -> Vec<u8> {
     format!("[\"{}{values}", own_words(message)).into_bytes()
 }
 
-const fn request_of(action: &HttpAction) -> RequestId {
+/// Whose a part of a response is.
+const fn request_of(action: &HttpAction) -> Option<RequestId> {
     match action {
         HttpAction::Head { request, .. }
         | HttpAction::Body { request, .. }
         | HttpAction::End { request }
-        | HttpAction::Abort { request }
-        | HttpAction::Upgrade { request, .. }
-        | HttpAction::Message { request, .. }
-        | HttpAction::Close { request, .. }
-        | HttpAction::Pause { request }
-        | HttpAction::Resume { request } => *request,
+        | HttpAction::Abort { request } => Some(*request),
+        _ => None,
     }
 }
 
 fn is_answer<T: Task>(effect: &Effect<T>) -> bool {
-    matches!(effect, Effect::Http(action) if is_run(request_of(action)))
+    matches!(effect, Effect::Http(action) if request_of(action).is_some_and(is_run))
 }
 
 #[cfg(test)]
