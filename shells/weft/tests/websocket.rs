@@ -291,17 +291,20 @@ fn the_recorded_dialogues_are_answered_alike() {
         let dialogue: Value = serde_json::from_str(line).expect("a dialogue");
         let (name, path) = (dialogue["name"].as_str(), dialogue["path"].as_str());
         let (name, path) = (name.expect("a name"), path.expect("a path"));
-        if !["/api/v0/plasma", "/api/v0/streamupdate"].contains(&path) {
-            differ.insert(name.to_owned());
-            continue;
-        }
         let mut client = Client::open(&replay.node, path);
         if path.ends_with("plasma") {
             client.so_far();
         }
         for (index, step) in dialogue["steps"].as_array().expect("steps").iter().enumerate() {
             let text = |key: &str| step[key].as_str().unwrap_or_default().to_owned();
-            let heard = replay.step(&mut client, path, &text("action"), &text("data"));
+            let heard = if path.ends_with("mobius") {
+                // One that runs again and again is heard as often as it was.
+                client.says(&text("data"));
+                let count = step["received"].as_array().map_or(0, Vec::len).max(1);
+                (0..count).map(|_| client.hears()).collect()
+            } else {
+                replay.step(&mut client, path, &text("action"), &text("data"))
+            };
             let (heard, asked) = (comparable(&heard), comparable(&recorded(step)));
             count += 1;
             if heard != asked {
