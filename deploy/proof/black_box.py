@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Kills and stops processes of a cluster while seeded clients judge what they are told.
 
-black_box.py WEFT SERVERS [SECONDS] [SEED]: SERVERS is the home of deploy/cluster, which is up. The clients and their
-oracle are shells/weft/tests/black_box.rs. Here each process in turn is killed (kill -9) and started again, or
-stands still for a moment.
+black_box.py [--hbase] WEFT SERVERS [SECONDS] [SEED]: SERVERS is the home of deploy/cluster, which is up. The clients
+and their oracle are shells/weft/tests/black_box.rs. Here each process in turn is killed (kill -9) and started again,
+or stands still for a moment. With --hbase the table is HBase's.
 """
 
 import os
@@ -15,20 +15,23 @@ import sys
 import time
 from pathlib import Path
 
-from kills import Servers, make_topics
-from nodes import ROOT, Cluster
+from kills import Servers
+from nodes import ROOT, Cluster, make_table, make_topics
 
 LIFE = 4.0
 PAUSE = 8.0
 
 
 def main():
-    weft, home, *more = sys.argv[1:]
+    weft, home, *more = [argument for argument in sys.argv[1:] if argument != "--hbase"]
+    table = f"weft-black-box-{int(time.time())}" if "--hbase" in sys.argv else None
     seconds, seed = (int(value) for value in [*more, *["60", str(int(time.time()))][len(more):]])
     servers = Servers(home)
     folder = Path(home) / "black-box"
     shutil.rmtree(folder, ignore_errors=True)
-    cluster = Cluster(weft, folder, servers.zookeeper, servers.kafka, servers.base + 100)
+    cluster = Cluster(weft, folder, servers.zookeeper, servers.kafka, servers.base + 100, table)
+    if table:
+        make_table(home, table)
     make_topics(home, servers.kafka, cluster.topics.values())
     urls = [",".join(f"http://127.0.0.1:{node.port}" for node in nodes) for nodes in (cluster.ingress, cluster.egresses)]
     chance = random.Random(seed)
