@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use common::Clients;
 use tempfile::TempDir;
+use weft_daemons::contract::log::{Start, Topic};
 use weft_daemons::contract::suite::log::{LogHarness, PARTITIONS, check_all};
-use weft_daemons::contract::{LogAction, LogEvent};
+use weft_daemons::contract::{ActionId, LogAction, LogError, LogEvent};
 use weft_log::{EmbeddedLog, LogClient, LogOptions};
 
 /// How long an answer may take before the test fails.
@@ -161,4 +162,24 @@ mod torn {
         let error = EmbeddedLog::open(folder.path(), options()).expect_err("locked");
         assert!(error.to_string().contains("another process"), "{error}");
     }
+}
+
+#[test]
+fn a_group_with_control_characters_commits_nothing() {
+    let mut harness = Harness::new();
+    let client = harness.client();
+    let id = ActionId(1);
+    harness.submit(client, LogAction::Describe { id, topic: "t".into() });
+    assert!(matches!(harness.next(client), LogEvent::Described { .. }));
+    let (topic, group): (Topic, Topic) = ("t".into(), "a\tb".into());
+    let start = Start::Earliest;
+    harness
+        .submit(client, LogAction::Subscribe { topic: topic.clone(), group: group.clone(), start });
+    let LogEvent::Assigned { epoch, .. } = harness.next(client) else { panic!("an assignment") };
+    let commit = LogAction::Commit { id, topic, group, partition: 0, epoch, position: 0.into() };
+    harness.submit(client, commit);
+    let LogEvent::Committed { result, .. } = harness.next(client) else { panic!("an answer") };
+    assert!(matches!(result, Err(LogError::Refused(_))), "{result:?}");
+    // The line of such a group could not be read again.
+    harness.crash();
 }

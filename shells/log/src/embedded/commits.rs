@@ -147,11 +147,19 @@ pub(crate) fn is_note(note: &str) -> bool {
     note.len() <= NOTE_MAX && note.bytes().all(|byte| (b' '..=b'~').contains(&byte))
 }
 
+/// Whether a group is one that a line can hold.
+pub(crate) fn is_group(group: &str) -> bool {
+    !group.chars().any(char::is_control)
+}
+
 fn parse(line: &str) -> Option<(Place, Position)> {
     let mut fields = line.split('\t');
     let offset = fields.next()?.parse().ok()?;
     let partition = fields.next()?.parse().ok()?;
     let (topic, group) = (fields.next()?.to_owned(), fields.next()?.to_owned());
     let note = fields.next().unwrap_or_default().to_owned();
+    if !is_group(&topic) || !is_group(&group) || !is_note(&note) {
+        return None;
+    }
     Some(((topic, group, partition), Position { offset, note }))
 }

@@ -115,9 +115,17 @@ mod tests {
 
         #[test]
         fn commits_that_were_altered_are_read_or_told(
-            lines in prop::collection::vec("[0-9]{0,20}\\t[0-9]{0,4}\\t[a-z]{0,3}\\t[a-z]{0,3}", 0..5),
+            lines in prop::collection::vec(
+                "[0-9]{0,20}\\t[0-9]{0,4}\\t[a-z]{0,3}\\t[a-z\\r]{0,3}(\\t[a-z\\r]{0,2})?",
+                0..5,
+            ),
         ) {
             commits(lines.join("\n").as_bytes());
         }
+    }
+
+    #[test]
+    fn a_group_of_control_characters_is_damage() {
+        commits(b"2\t1\t1\t\t0\n72\t1\t2\t\r");
     }
 }

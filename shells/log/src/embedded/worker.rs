@@ -10,7 +10,7 @@ use weft_daemons::contract::log::{EPOCHS, Position, Start};
 use weft_daemons::contract::{ActionId, LogAction, LogError, LogEvent, NewRecord, Topic};
 use weft_files::Files;
 
-use super::commits::{Commits, is_note};
+use super::commits::{Commits, is_group, is_note};
 use super::copy::{Held, Place};
 use super::groups::{Delivery, Subscription, deal};
 use super::partition::{Cursor, Partition};
@@ -250,6 +250,11 @@ impl Worker {
         }
         if !is_note(&position.note) {
             let reason = format!("the note {:?} is too long or not printable", position.note);
+            let result = Err(LogError::Refused(reason));
+            return self.tell(client, LogEvent::Committed { id, result });
+        }
+        if !is_group(group) {
+            let reason = format!("the group {group:?} has control characters");
             let result = Err(LogError::Refused(reason));
             return self.tell(client, LogEvent::Committed { id, result });
         }
