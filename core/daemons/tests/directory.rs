@@ -236,6 +236,30 @@ fn after_a_restart_it_equals_what_table_and_topic_say() {
 }
 
 #[test]
+fn a_partition_that_comes_back_changes_nothing_that_was_taken_in() {
+    let mut directory = serving(config(), &[]);
+    let update =
+        Metadata { attributes: [("a", "1".to_owned())].into_iter().collect(), ..series(1) };
+    let both = || {
+        let early = message(5, &update, "ingress.metadata.update");
+        records(vec![early, message(6, &series(1), "ingress")])
+    };
+    let effects = step(&mut directory, at(0), both());
+    let [TableAction::PutMeta { id, .. }] = table_actions(effects)[..] else { panic!("a put") };
+    step(&mut directory, at(0), done(id));
+    let (topic, group) = (topic(), "directory".into());
+    let revoked = LogEvent::Revoked { topic, group, partitions: vec![0] };
+    step(&mut directory, at(0), Event::Log(revoked));
+    step(&mut directory, at(0), assigned(5));
+    let effects = step(&mut directory, at(0), both());
+    assert_eq!(table_actions(effects), [], "the update came before its series");
+    let known = directory.index().get(series(1).id).expect("it is known");
+    assert!(known.attributes.is_empty(), "{known:?}");
+    let effects = step(&mut directory, at(0), records(vec![message(7, &series(2), "ingress")]));
+    assert!(matches!(table_actions(effects)[..], [TableAction::PutMeta { .. }]));
+}
+
+#[test]
 fn a_replica_that_does_not_store_reads_the_topic_from_its_beginning() {
     let mut directory = Directory::new(DirectoryConfig { store: false, ..config() });
     let actions = log_actions(drain(&mut directory));

@@ -135,6 +135,10 @@ pub struct Directory {
     clocks: BTreeMap<u32, CellClock>,
     /// First offset of each partition that the index does not know yet.
     seen: BTreeMap<u32, u64>,
+    /// First offset of each partition that was never taken in. A partition that comes back begins
+    /// before it, with what the index holds and the writer has: an update of attributes that came
+    /// before its series would find it there now.
+    taken: BTreeMap<u32, u64>,
     finds: BTreeMap<Asker, Find>,
     /// Finds whose next chunk is not full yet.
     working: VecDeque<Asker>,
@@ -199,6 +203,7 @@ impl Directory {
             snapshots: Snapshots::new(&config),
             clocks: BTreeMap::new(),
             seen: BTreeMap::new(),
+            taken: BTreeMap::new(),
             finds: BTreeMap::new(),
             working: VecDeque::new(),
             requests: Requests::new(),
@@ -228,6 +233,7 @@ impl Directory {
         let scan = self.config.init.then(|| self.ids.next_id());
         if let Some(id) = scan {
             self.index = Index::new(self.config.ids.labels.hash(b"index") as u64);
+            self.taken.clear();
             let (slice, snapshot) = (self.config.slice, self.snapshots.begin_load());
             self.effects.push_back(Effect::Table(TableAction::ScanMeta { id, slice, snapshot }));
             self.effects.push_back(Effect::Table(TableAction::Next { id }));
@@ -472,8 +478,12 @@ impl Directory {
     }
 
     fn apply(&mut self, partition: u32, record: &Record) {
+        let taken = self.taken.entry(partition).or_default();
+        let is_taken = record.offset < *taken;
+        *taken = (*taken).max(record.offset + 1);
         let metadata = match open_metadata_message(&self.config.envelope, record) {
             Ok(metadata) => metadata,
+            Err(_) if is_taken => return,
             Err(reason) => {
                 let what = format!(
                     "record {} of partition {partition} of {}",
@@ -488,12 +498,19 @@ impl Directory {
             return;
         }
         let clock = self.clocks.entry(partition).or_default();
-        if metadata.source.as_deref() == Some(source::DELETE) {
+        let is_delete = metadata.source.as_deref() == Some(source::DELETE);
+        let cell_ms = match is_delete {
+            true => clock.delete(record.timestamp_ms),
+            false => clock.write(record.timestamp_ms),
+        };
+        if is_taken {
+            return;
+        }
+        if is_delete {
             self.index.remove(id);
             self.snapshots.changed();
-            return self.writer.delete(id, clock.delete(record.timestamp_ms));
+            return self.writer.delete(id, cell_ms);
         }
-        let cell_ms = clock.write(record.timestamp_ms);
         match metadata.source.as_deref() {
             Some(source::UPDATE) => self.update(id, metadata, false, cell_ms),
             Some(source::UPDATE_DELTA) => self.update(id, metadata, true, cell_ms),
