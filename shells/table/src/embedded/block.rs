@@ -160,9 +160,12 @@ const POWERS: [f64; DIGITS_MAX + 1] = [1.0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6];
 /// very double that the digits mean.
 fn write_doubles(out: &mut Vec<u8>, values: &[f64]) {
     let digits_of = |value: f64, power: f64| -> Option<i64> {
-        let digits = (value * power).round();
-        let is_exact = digits.abs() < EXACT && (digits / power).to_bits() == value.to_bits();
-        is_exact.then_some(digits as i64)
+        let rounded = (value * power).round();
+        // As an integer, which has no zero below zero.
+        let digits = rounded as i64;
+        let is_exact =
+            rounded.abs() < EXACT && (digits as f64 / power).to_bits() == value.to_bits();
+        is_exact.then_some(digits)
     };
     let mut places = 0;
     for &value in values {
@@ -394,6 +397,20 @@ pub(super) mod tests {
             let _ = read(&bytes);
             let _ = read(&bytes[..length.index(bytes.len())]);
         }
+    }
+
+    #[test]
+    fn a_zero_below_zero_stays_one() {
+        let mut cells = Cells::default();
+        for (tick, value) in [(3, 1.5), (2, -0.0), (1, 0.0)] {
+            cells.points.push(tick, NO_LOCATION, NO_ELEVATION, Value::Double(value));
+        }
+        cells.cell_ms.push(1, 3);
+        cells.ttl_ms.push(1, 3);
+        let read = read(&written(&cells)).expect("good bytes");
+        let Column::Double(values) = &read.points.values else { panic!("doubles") };
+        let bits: Vec<u64> = values.iter().map(|value| value.to_bits()).collect();
+        assert_eq!(bits, [1.5, -0.0, 0.0].map(f64::to_bits));
     }
 
     #[test]
