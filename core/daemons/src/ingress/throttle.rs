@@ -240,11 +240,15 @@ fn find_stop(throttling: &mut Throttling, now: Now, who: &Tenant, piece: &Piece)
 }
 
 /// Metadata wait for the datapoints that they are for, and come once more with them: those may be
-/// refused.
+/// refused. So what comes once more need not be on its way: where it is, it may be for another
+/// request, which fails without this one.
 fn hold_back(records: &mut Vec<OutRecord>) {
     let data = series_with_data(records);
-    records.retain(|record| match record.kind {
-        Kind::Seen { .. } => data.contains(&record.id),
+    records.retain_mut(|record| match &mut record.kind {
+        Kind::Seen { is_again, .. } => {
+            *is_again = false;
+            data.contains(&record.id)
+        }
         _ => true,
     });
 }
@@ -284,4 +288,35 @@ fn split_off(records: &mut Vec<OutRecord>, at: usize) -> Vec<OutRecord> {
 
 fn size(records: &[OutRecord]) -> usize {
     records.iter().map(|record| record.value.len() + size_of::<OutRecord>()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use weft_gts::Labels;
+
+    use super::*;
+
+    #[test]
+    fn metadata_that_waited_rest_on_nobody_elses() {
+        let record = |number, kind| OutRecord {
+            id: SeriesId { class_id: 1, labels_id: number },
+            key: Bytes::new(),
+            value: Bytes::new(),
+            kind,
+        };
+        let seen = |number, is_again| {
+            let metadata = Arc::new(Metadata::new("c", Labels::new()));
+            record(number, Kind::Seen { metadata, activity_ms: None, is_again })
+        };
+        let data = |number| record(number, Kind::Data { points: 1 });
+        // The datapoints of the second are not there yet: it comes again with them.
+        let mut first = vec![seen(1, false), data(1), seen(2, false)];
+        let mut second = vec![seen(2, true), data(2)];
+        for records in [&mut first, &mut second] {
+            hold_back(records);
+        }
+        assert_eq!(first.len(), 2);
+        assert!(matches!(second[0].kind, Kind::Seen { is_again: false, .. }), "{second:?}");
+    }
 }
