@@ -230,7 +230,7 @@ fn a_topic_is_waited_for() {
     harness.subscribe(client, "group");
     harness.submit(client, LogAction::Describe { id: ActionId(1), topic: "t".into() });
     match harness.next(client) {
-        LogEvent::Described { result: Err(LogError::Unavailable(why)), .. } => {
+        LogEvent::Described { result: Err(LogError::NoTopic(why)), .. } => {
             assert!(why.contains("create it"), "{why}");
         }
         other => panic!("no topic, not {other:?}"),

@@ -243,6 +243,9 @@ pub enum LogError {
     /// It was not done; trying again may help.
     #[error("the log is unavailable: {0}")]
     Unavailable(String),
+    /// There is no such topic, and the log makes none: somebody has to.
+    #[error("{0}")]
+    NoTopic(String),
     /// The partition is not the member's.
     #[error("partition {partition} of {topic} is not assigned")]
     NotAssigned {

@@ -442,7 +442,10 @@ impl Backend {
                 let Some(state) = found else { return };
                 state.asked = None;
                 state.refusals = match &result {
-                    Err(LogError::Refused(_)) => state.refusals.saturating_add(1),
+                    // The embedded log makes topics, but not of every name.
+                    Err(LogError::NoTopic(_) | LogError::Refused(_)) => {
+                        state.refusals.saturating_add(1)
+                    }
                     _ => 0,
                 };
                 match result {

@@ -100,7 +100,7 @@ pub(crate) fn partitions<C: rdkafka::consumer::ConsumerContext>(
     match found.map(|found| (found.error(), found.partitions().len())) {
         Some((None, count)) if count > 0 => Ok(u32::try_from(count).unwrap_or(u32::MAX)),
         Some((Some(RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART), _)) => {
-            Err(LogError::Refused(missing(topic)))
+            Err(LogError::NoTopic(missing(topic)))
         }
         _ => Err(LogError::Unavailable(missing(topic))),
     }
