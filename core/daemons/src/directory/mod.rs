@@ -461,6 +461,10 @@ impl Directory {
         if let Some(error) = self.snapshots.watch(now) {
             return self.not_saved(now, &error);
         }
+        if self.stands_still() && !self.snapshots.is_saving() {
+            // What waits behind a batch goes on: nothing else comes that would send it.
+            self.write(now);
+        }
         let is_written = self.writer.is_idle();
         #[cfg(weft_mutants)]
         let is_written = is_written || crate::mutants::is(crate::mutants::Planted::SnapshotAhead);
