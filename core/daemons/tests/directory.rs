@@ -701,3 +701,14 @@ fn a_process_that_ends_saves_before() {
     assert!(!stopped(&effects));
     assert!(stopped(&step(&mut directory, at(0), committed)));
 }
+
+#[test]
+fn rows_behind_a_batch_are_written_although_a_snapshot_is_due() {
+    let mut directory = serving(keeping_snapshots(), &[]);
+    let one = |number: u32| records(vec![message(number.into(), &series(number), "ingress")]);
+    let effects = step(&mut directory, at(0), one(5));
+    let [TableAction::PutMeta { id, .. }] = table_actions(effects)[..] else { panic!("a put") };
+    assert_eq!(table_actions(step(&mut directory, at(0), one(6))), [], "a batch is under way");
+    let actions = table_actions(step(&mut directory, at(0), done(id)));
+    assert!(matches!(actions[..], [TableAction::PutMeta { .. }]), "{actions:?}");
+}

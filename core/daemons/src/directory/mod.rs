@@ -461,14 +461,15 @@ impl Directory {
         if let Some(error) = self.snapshots.watch(now) {
             return self.not_saved(now, &error);
         }
-        if self.stands_still() && !self.snapshots.is_saving() {
-            // What waits behind a batch goes on: nothing else comes that would send it.
-            self.write(now);
+        if self.snapshots.is_saving() || !self.stands_still() {
+            return;
         }
+        // What waits behind a batch goes on: nothing else comes that would send it.
+        self.write(now);
         let is_written = self.writer.is_idle();
         #[cfg(weft_mutants)]
         let is_written = is_written || crate::mutants::is(crate::mutants::Planted::SnapshotAhead);
-        if self.stands_still() && !self.snapshots.is_saving() && is_written {
+        if is_written {
             let action = self.snapshots.begin(now, &self.index, &mut self.ids);
             self.effects.extend(action.map(Effect::Table));
         }

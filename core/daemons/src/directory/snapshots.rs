@@ -8,6 +8,7 @@
 
 use crate::contract::table::{READ_TIME_MAX, TableAction};
 use crate::contract::{ActionId, ActionIds, TableError};
+use crate::table_reads::no_answer;
 use crate::time::{Mono, Now};
 
 use super::DirectoryConfig;
@@ -138,7 +139,8 @@ impl Snapshots {
             return Saved::No;
         };
         if let Err(error) = result {
-            return self.give_up(error.clone());
+            self.give_up();
+            return Saved::Failed(error.clone());
         }
         if saving.is_last {
             self.saving = None;
@@ -154,17 +156,14 @@ impl Snapshots {
         if self.deadline()? > now.mono {
             return None;
         }
-        match self.give_up(crate::table_reads::no_answer()) {
-            Saved::Failed(error) => Some(error),
-            _ => None,
-        }
+        self.give_up();
+        Some(no_answer())
     }
 
-    fn give_up(&mut self, error: TableError) -> Saved {
+    fn give_up(&mut self) {
         self.saving = None;
         // Tried again after as many changes.
         self.changed = 0;
-        Saved::Failed(error)
     }
 
     /// When [`Snapshots::watch`] is wanted.

@@ -373,7 +373,9 @@ impl Frames {
 }
 
 fn write_frame(file: &mut dyn Appendable, bytes: &[u8]) -> io::Result<()> {
-    let length = u32::try_from(bytes.len()).map_err(|_| damaged("a piece is too long"))?;
+    // What is longer could not be read again.
+    let length = u32::try_from(bytes.len()).ok().filter(|_| bytes.len() <= PIECE_BYTES_MAX);
+    let length = length.ok_or_else(|| damaged("a piece is too long"))?;
     let sum = crc32fast::hash(bytes);
     file.write_all(&[length.to_le_bytes(), sum.to_le_bytes()].concat())?;
     file.write_all(bytes)
