@@ -4,6 +4,7 @@
 //! wrong, ends the faults, waits until everything has come to rest, and compares what everybody
 //! sees with what the log says. The machines are those of production; nothing in them knows where it runs.
 
+pub mod agenda;
 pub mod black_box;
 pub mod clients;
 pub mod coord;

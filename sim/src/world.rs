@@ -19,8 +19,7 @@ mod requests;
 mod servers;
 mod subscribers;
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use weft_daemons::contract::http::{HttpAction, RequestId};
@@ -31,6 +30,7 @@ use weft_daemons::contract::{ActionId, CoordAction, Event, NoTask};
 use weft_gts::SeriesId;
 
 use crate::Options;
+use crate::agenda::Agenda;
 use crate::clients::{Clients, Step as ClientStep};
 use crate::coord::CoordModel;
 use crate::faults::Kind;
@@ -279,9 +279,7 @@ pub struct World {
     pub plan: Progress,
     /// What a story of the run is made of, when one is wanted.
     pub chronicle: Chronicle,
-    queue: BinaryHeap<Reverse<(u64, u64, u64)>>,
-    happenings: BTreeMap<u64, Happening>,
-    sequence: u64,
+    agenda: Agenda<Happening>,
     random: Random,
     net: Random,
     chance: Random,
@@ -350,9 +348,7 @@ impl World {
             checks: Checks::new(&params),
             plan: Progress::new(plan),
             chronicle: Chronicle::new(&params, story),
-            queue: BinaryHeap::new(),
-            happenings: BTreeMap::new(),
-            sequence: 0,
+            agenda: Agenda::default(),
             net: random.fork(),
             chance: random.fork(),
             random,
@@ -434,8 +430,7 @@ impl World {
         if self.checks.has_failed() {
             return false;
         }
-        let Some(Reverse((at, _, key))) = self.queue.pop() else { return false };
-        let Some(happening) = self.happenings.remove(&key) else { return true };
+        let Some((at, happening)) = self.agenda.take() else { return false };
         self.now_ns = self.now_ns.max(at);
         self.stats.events += 1;
         if let Some(streams) = self.plan.streams() {
@@ -497,7 +492,7 @@ impl World {
         Rest {
             behind: self.behind(),
             unanswered: clients.map_or(0, Clients::unanswered),
-            is_written: self.happenings.values().any(Happening::is_late)
+            is_written: self.agenda.iter().any(Happening::is_late)
                 || self.nodes.iter().any(|node| !node.frozen.is_empty()),
             unread: reads.saturating_sub(scanned) + self.unrolled(),
             undelivered: self.subscribers.as_ref().and_then(Subscribers::undelivered),
@@ -574,10 +569,8 @@ impl World {
     }
 
     fn schedule_at(&mut self, at: u64, happening: Happening) {
-        self.sequence += 1;
         let tie = self.random.next();
-        self.queue.push(Reverse((at, tie, self.sequence)));
-        self.happenings.insert(self.sequence, happening);
+        self.agenda.add(at, tie, happening);
     }
 
     /// A process that stands still gets everything when it goes on, in the order in which it came.

@@ -1,7 +1,6 @@
 //! Runners, their log, coordination, egress and clocks; one queue of what is to happen.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +16,7 @@ use weft_wire::thrift::RunRequest;
 use super::checks::Checks;
 use super::mutants::{Meddler, RunnerMutant};
 use super::params::{Params, SESSION_NS};
+use crate::agenda::Agenda;
 use crate::coord::CoordModel;
 use crate::log::{LogModel, Member, Out, Step};
 use crate::params::{MS, SECOND};
@@ -104,9 +104,7 @@ pub(super) struct World {
     meddler: Meddler,
     /// Whether the trace tells everything.
     is_told_all: bool,
-    queue: BinaryHeap<Reverse<(u64, u64)>>,
-    happenings: BTreeMap<u64, Happening>,
-    sequence: u64,
+    agenda: Agenda<Happening>,
     order: BTreeMap<(Address, u8), u64>,
     paths: Vec<Arc<str>>,
     texts: Vec<Bytes>,
@@ -133,9 +131,7 @@ impl World {
             checks: Checks::new(&params),
             meddler: Meddler::new(mutant),
             is_told_all: keep_trace,
-            queue: BinaryHeap::new(),
-            happenings: BTreeMap::new(),
-            sequence: 0,
+            agenda: Agenda::default(),
             order: BTreeMap::new(),
             by_path: paths.iter().cloned().zip(0..).collect(),
             texts: texts.collect(),
@@ -177,11 +173,10 @@ impl World {
     /// Runs to the end, or to what does not hold.
     pub(super) fn run(&mut self) {
         let end = self.params.lasts_ns;
-        while let Some(Reverse((at, key))) = self.queue.pop() {
+        while let Some((at, happening)) = self.agenda.take() {
             if at > end || self.checks.violation.is_some() {
                 break;
             }
-            let Some(happening) = self.happenings.remove(&key) else { continue };
             self.now_ns = at;
             self.events += 1;
             self.happen(happening);
@@ -197,9 +192,7 @@ impl World {
     }
 
     fn at(&mut self, at_ns: u64, happening: Happening) {
-        self.sequence += 1;
-        self.queue.push(Reverse((at_ns, self.sequence)));
-        self.happenings.insert(self.sequence, happening);
+        self.agenda.add(at_ns, 0, happening);
     }
 
     /// Keeps the order of what goes one way between a node and a server.

@@ -1,7 +1,6 @@
 //! Webcalls, their log and the outside; one queue of what is to happen.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
@@ -18,6 +17,7 @@ use weft_wire::thrift::WebCallRequest;
 
 use super::Params;
 use super::mutants::{Meddler, WebcallMutant};
+use crate::agenda::Agenda;
 use crate::invariants::Violation;
 use crate::invariants::called::Called;
 use crate::invariants::polite::Polite;
@@ -90,9 +90,7 @@ pub(super) struct World {
     nodes: Vec<Node>,
     random: Random,
     meddler: Meddler,
-    queue: BinaryHeap<Reverse<(u64, u64)>>,
-    happenings: BTreeMap<u64, Happening>,
-    sequence: u64,
+    agenda: Agenda<Happening>,
     order: BTreeMap<(Address, u8), u64>,
     requests: BTreeMap<u64, Request>,
     last_request: u64,
@@ -122,9 +120,7 @@ impl World {
             log: LogModel::new(params.partitions, random.fork()),
             nodes: Vec::new(),
             meddler: Meddler::new(mutant),
-            queue: BinaryHeap::new(),
-            happenings: BTreeMap::new(),
-            sequence: 0,
+            agenda: Agenda::default(),
             order: BTreeMap::new(),
             requests: BTreeMap::new(),
             last_request: 0,
@@ -157,7 +153,7 @@ impl World {
 
     /// Runs to the end, or to what does not hold.
     pub(super) fn run(&mut self) {
-        while let Some(Reverse((at, key))) = self.queue.pop() {
+        while let Some((at, happening)) = self.agenda.take() {
             self.is_calm |= at > self.params.lasts_ns;
             if self.violation.is_some() || self.is_calm && self.rests() {
                 break;
@@ -166,7 +162,6 @@ impl World {
                 self.fail("called", "calls are not made an hour after the last fault".to_owned());
                 break;
             }
-            let Some(happening) = self.happenings.remove(&key) else { continue };
             self.now_ns = at;
             self.events += 1;
             self.happen(happening);
@@ -203,9 +198,7 @@ impl World {
     }
 
     fn at(&mut self, at_ns: u64, happening: Happening) {
-        self.sequence += 1;
-        self.queue.push(Reverse((at_ns, self.sequence)));
-        self.happenings.insert(self.sequence, happening);
+        self.agenda.add(at_ns, 0, happening);
     }
 
     fn in_order(&mut self, whom: Address, way: u8, wait_ns: u64) -> u64 {
