@@ -53,7 +53,7 @@ use crate::contract::{
 use crate::table_reads::no_answer;
 use crate::time::{Mono, Now};
 use service::Requests;
-use snapshots::{Saved, Snapshots};
+use snapshots::Snapshots;
 use writer::Writer;
 
 /// What the configuration says of `directory`.
@@ -287,18 +287,7 @@ impl Directory {
                     }
                 }
             }
-            TableEvent::Written { id, result } => {
-                match self.snapshots.written(now, &self.index, id, &result) {
-                    Saved::No => self.written(now, id, result.err()),
-                    Saved::Next(action) => self.effects.push_back(Effect::Table(action)),
-                    Saved::Done => {
-                        let metric = Metric::add("weft_directory_snapshots_total", 1);
-                        self.effects.push_back(Effect::Metric(metric));
-                        self.consume_all(now);
-                    }
-                    Saved::Failed(error) => self.not_saved(now, &error),
-                }
-            }
+            TableEvent::Written { id, result } => self.written(now, id, result),
             _ => {}
         }
     }
@@ -450,38 +439,6 @@ impl Directory {
         self.finish_stop(now);
     }
 
-    /// Whether a snapshot is saved, or about to be.
-    fn stands_still(&self) -> bool {
-        let is_due = || self.snapshots.is_due(&self.index, self.stopping);
-        self.snapshots.is_saving() || matches!(self.state, State::Serving) && is_due()
-    }
-
-    /// Begins a snapshot that is due, once every row is written, and gives up one that hangs.
-    fn save(&mut self, now: Now) {
-        if let Some(error) = self.snapshots.watch(now) {
-            return self.not_saved(now, &error);
-        }
-        if self.snapshots.is_saving() || !self.stands_still() {
-            return;
-        }
-        // What waits behind a batch goes on: nothing else comes that would send it.
-        self.write(now);
-        let is_written = self.writer.is_idle();
-        #[cfg(weft_mutants)]
-        let is_written = is_written || crate::mutants::is(crate::mutants::Planted::SnapshotAhead);
-        if is_written {
-            let action = self.snapshots.begin(now, &self.index, &mut self.ids);
-            self.effects.extend(action.map(Effect::Table));
-        }
-    }
-
-    fn not_saved(&mut self, now: Now, error: &TableError) {
-        self.effects.push_back(Effect::Warn(format!(
-            "directory: no snapshot of the index is kept, the next start takes longer: {error}"
-        )));
-        self.consume_all(now);
-    }
-
     fn apply(&mut self, partition: u32, record: &Record) {
         let taken = self.taken.entry(partition).or_default();
         let is_taken = record.offset < *taken;
@@ -565,11 +522,14 @@ impl Directory {
         self.settle(now);
     }
 
-    fn written(&mut self, now: Now, id: ActionId, error: Option<TableError>) {
-        if let Some(error) = &error {
+    fn written(&mut self, now: Now, id: ActionId, result: Result<(), TableError>) {
+        if self.saved(now, id, &result) {
+            return;
+        }
+        if let Err(error) = &result {
             self.effects.push_back(Effect::Warn(format!("directory: {error}; trying again")));
         }
-        self.writer.written(now, id, error.is_some());
+        self.writer.written(now, id, result.is_err());
         self.settle(now);
         self.consume_all(now);
     }

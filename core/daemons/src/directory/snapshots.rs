@@ -7,12 +7,12 @@
 //! remembers the rows that change from then on.
 
 use crate::contract::table::{READ_TIME_MAX, TableAction};
-use crate::contract::{ActionId, ActionIds, TableError};
+use crate::contract::{ActionId, ActionIds, Effect, Metric, TableError};
 use crate::table_reads::no_answer;
 use crate::time::{Mono, Now};
 
-use super::DirectoryConfig;
 use super::index::{Damaged, Index, Loader, SNAPSHOT_VERSION, Saver};
+use super::{Directory, DirectoryConfig, State};
 
 /// The snapshots of one directory.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ struct Saving {
 
 /// How an answer of the table was meant.
 #[derive(Debug)]
-pub(super) enum Saved {
+enum Saved {
     /// It is about something else.
     No,
     /// This is next.
@@ -102,18 +102,13 @@ impl Snapshots {
     }
 
     /// Whether one is worth it: sooner when the process ends.
-    pub(super) fn is_due(&self, index: &Index, is_stopping: bool) -> bool {
+    fn is_due(&self, index: &Index, is_stopping: bool) -> bool {
         let share = if is_stopping { 8 } else { 2 };
         self.least.is_some_and(|least| self.changed >= least.max(index.len() / share))
     }
 
     /// Begins one: every row of the index is written.
-    pub(super) fn begin(
-        &mut self,
-        now: Now,
-        index: &Index,
-        ids: &mut ActionIds,
-    ) -> Option<TableAction> {
+    fn begin(&mut self, now: Now, index: &Index, ids: &mut ActionIds) -> Option<TableAction> {
         let (id, due) = (ids.next_id(), now.mono);
         self.saving = Some(Saving { id, saver: Saver::default(), is_last: false, due });
         self.next(now, index, true)
@@ -128,7 +123,7 @@ impl Snapshots {
     }
 
     /// The table answered.
-    pub(super) fn written(
+    fn written(
         &mut self,
         now: Now,
         index: &Index,
@@ -152,7 +147,7 @@ impl Snapshots {
     }
 
     /// Gives up what the table does not answer to.
-    pub(super) fn watch(&mut self, now: Now) -> Option<TableError> {
+    fn watch(&mut self, now: Now) -> Option<TableError> {
         if self.deadline()? > now.mono {
             return None;
         }
@@ -169,5 +164,59 @@ impl Snapshots {
     /// When [`Snapshots::watch`] is wanted.
     pub(super) fn deadline(&self) -> Option<Mono> {
         self.saving.as_ref().map(|saving| saving.due)
+    }
+}
+
+impl Directory {
+    /// Whether a snapshot is saved, or about to be.
+    pub(super) fn stands_still(&self) -> bool {
+        let is_due = || self.snapshots.is_due(&self.index, self.stopping);
+        self.snapshots.is_saving() || matches!(self.state, State::Serving) && is_due()
+    }
+
+    /// Begins a snapshot that is due, once every row is written, and gives up one that hangs.
+    pub(super) fn save(&mut self, now: Now) {
+        if let Some(error) = self.snapshots.watch(now) {
+            return self.not_saved(now, &error);
+        }
+        if self.snapshots.is_saving() || !self.stands_still() {
+            return;
+        }
+        // What waits behind a batch goes on: nothing else comes that would send it.
+        self.write(now);
+        let is_written = self.writer.is_idle();
+        #[cfg(weft_mutants)]
+        let is_written = is_written || crate::mutants::is(crate::mutants::Planted::SnapshotAhead);
+        if is_written {
+            let action = self.snapshots.begin(now, &self.index, &mut self.ids);
+            self.effects.extend(action.map(Effect::Table));
+        }
+    }
+
+    fn not_saved(&mut self, now: Now, error: &TableError) {
+        self.effects.push_back(Effect::Warn(format!(
+            "directory: no snapshot of the index is kept, the next start takes longer: {error}"
+        )));
+        self.consume_all(now);
+    }
+
+    /// The table answered; whether that was about a snapshot.
+    pub(super) fn saved(
+        &mut self,
+        now: Now,
+        id: ActionId,
+        result: &Result<(), TableError>,
+    ) -> bool {
+        match self.snapshots.written(now, &self.index, id, result) {
+            Saved::No => return false,
+            Saved::Next(action) => self.effects.push_back(Effect::Table(action)),
+            Saved::Done => {
+                let metric = Metric::add("weft_directory_snapshots_total", 1);
+                self.effects.push_back(Effect::Metric(metric));
+                self.consume_all(now);
+            }
+            Saved::Failed(error) => self.not_saved(now, &error),
+        }
+        true
     }
 }
