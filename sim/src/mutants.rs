@@ -80,7 +80,7 @@ mutants! {
     #[cfg(weft_mutants)]
     DeleteFirst "delete-before-create" "A frontend removes old nodes before it writes new ones.",
     #[cfg(weft_mutants)]
-    BackendsNotAsked "backends-not-asked" "A frontend goes by the backends that it has heard of.",
+    BackendsNotAsked "backends-not-asked" "A frontend goes by the backends that it saw first.",
     #[cfg(weft_mutants)]
     LapseUnnoticed "lapse-unnoticed" "A frontend does not see that its nodes were gone.",
     #[cfg(weft_mutants)]

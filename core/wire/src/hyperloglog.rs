@@ -158,13 +158,9 @@ impl HyperLogLog {
         if self.p != other.p {
             return Err(HyperLogLogError::Different(self.p, other.p));
         }
-        let mut other = other.clone();
-        other.make_dense();
         self.make_dense();
-        if let (State::Dense(ours), State::Dense(theirs)) = (&mut self.state, &other.state) {
-            for (index, rank) in theirs.iter().enumerate() {
-                raise(ours, index, *rank);
-            }
+        if let State::Dense(ours) = &mut self.state {
+            other.raise_into(ours);
         }
         Ok(())
     }
@@ -220,12 +216,7 @@ impl HyperLogLog {
             let mut packed = read.registers.unwrap_or_default();
             let packed_len = (6 << p) / 8;
             if read.gzipped == Some(true) {
-                let mut inflated = Vec::new();
-                GzDecoder::new(packed.as_slice())
-                    .take(packed_len as u64 + 1)
-                    .read_to_end(&mut inflated)
-                    .map_err(|_| HyperLogLogError::Content("registers"))?;
-                packed = inflated;
+                packed = inflate(&packed, packed_len)?;
             }
             if packed.len() != packed_len {
                 return Err(HyperLogLogError::Content("registers"));
@@ -245,14 +236,28 @@ impl HyperLogLog {
 
     /// Turns the list into registers: larger, and quicker to ask and to add to.
     pub fn make_dense(&mut self) {
-        let (p, p_prime) = (self.p, self.p_prime);
-        if let State::Sparse { list, waiting, .. } = &mut self.state {
-            let mut registers = vec![0; 1 << p];
-            for encoded in list.iter().chain(&*waiting) {
-                let index = index(*encoded) >> (p_prime - p);
-                raise(&mut registers, index as usize, decode_rank(*encoded, p, p_prime));
-            }
+        if let State::Sparse { .. } = &self.state {
+            let mut registers = vec![0; 1 << self.p];
+            self.raise_into(&mut registers);
             self.state = State::Dense(registers);
+        }
+    }
+
+    /// Raises registers of the same precision to what this counted.
+    fn raise_into(&self, registers: &mut [u8]) {
+        let (p, p_prime) = (self.p, self.p_prime);
+        match &self.state {
+            State::Sparse { list, waiting, .. } => {
+                for encoded in list.iter().chain(waiting) {
+                    let index = index(*encoded) >> (p_prime - p);
+                    raise(registers, index as usize, decode_rank(*encoded, p, p_prime));
+                }
+            }
+            State::Dense(ranks) => {
+                for (register, rank) in registers.iter_mut().zip(ranks) {
+                    *register = (*register).max(*rank);
+                }
+            }
         }
     }
 }
@@ -344,21 +349,36 @@ fn read_list(bytes: &[u8], len_max: usize) -> Result<Vec<i32>, HyperLogLogError>
     Ok(list)
 }
 
+/// What is expected to have `len` bytes, in one piece: each call of the decoder copies its window.
+fn inflate(gzipped: &[u8], len: usize) -> Result<Vec<u8>, HyperLogLogError> {
+    let mut gzip = GzDecoder::new(gzipped);
+    let mut inflated = vec![0; len + 1];
+    let mut at = 0;
+    loop {
+        match gzip.read(&mut inflated[at..]) {
+            Ok(0) => break,
+            Ok(count) => at += count,
+            Err(_) => return Err(HyperLogLogError::Content("registers")),
+        }
+    }
+    inflated.truncate(at);
+    Ok(inflated)
+}
+
 /// Six bits a register, the first in the highest.
 fn pack(registers: &[u8]) -> Vec<u8> {
-    let mut packed = Vec::with_capacity(registers.len() * 6 / 8);
-    for four in registers.chunks_exact(4) {
-        let bits = four.iter().fold(0u32, |bits, register| bits << 6 | u32::from(register & 0x3f));
-        packed.extend_from_slice(&bits.to_be_bytes()[1..]);
+    let mut packed = vec![0; registers.len() / 4 * 3];
+    for ([a, b, c, d], three) in registers.as_chunks().0.iter().zip(packed.as_chunks_mut().0) {
+        let [a, b, c, d] = [a & 0x3f, b & 0x3f, c & 0x3f, d & 0x3f];
+        *three = [a << 2 | b >> 4, b << 4 | c >> 2, c << 6 | d];
     }
     packed
 }
 
 fn unpack(packed: &[u8]) -> Vec<u8> {
-    let mut registers = Vec::with_capacity(packed.len() * 8 / 6);
-    for three in packed.chunks_exact(3) {
-        let bits = three.iter().fold(0u32, |bits, byte| bits << 8 | u32::from(*byte));
-        registers.extend([18, 12, 6, 0].map(|shift| (bits >> shift) as u8 & 0x3f));
+    let mut registers = vec![0; packed.len() / 3 * 4];
+    for ([a, b, c], four) in packed.as_chunks().0.iter().zip(registers.as_chunks_mut().0) {
+        *four = [a >> 2, (a & 0x03) << 4 | b >> 4, (b & 0x0f) << 2 | c >> 6, c & 0x3f];
     }
     registers
 }

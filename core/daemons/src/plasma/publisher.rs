@@ -259,11 +259,6 @@ impl Publisher {
                 Step::Notify | Step::CreateRoot => {
                     self.published_change = Some(cycle.change);
                     self.cycle = None;
-                    #[cfg(weft_mutants)]
-                    if crate::mutants::is(crate::mutants::Planted::BackendsNotAsked) {
-                        self.look();
-                        continue;
-                    }
                     self.list(ids);
                 }
             }
@@ -377,6 +372,12 @@ impl Publisher {
     }
 
     fn list(&mut self, ids: &mut ActionIds) {
+        #[cfg(weft_mutants)]
+        if !self.backends.said.is_empty()
+            && crate::mutants::is(crate::mutants::Planted::BackendsNotAsked)
+        {
+            return self.look();
+        }
         let id = ids.next_id();
         self.backends.listing = Some(id);
         let path = applied_path(&self.path);
