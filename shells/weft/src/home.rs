@@ -24,7 +24,7 @@ const KEYS: [(&str, usize); 5] = [
 ];
 
 /// Those that a cluster needs besides.
-const CLUSTER_KEYS: [(&str, usize); 7] = [
+const CLUSTER_KEYS: [(&str, usize); 13] = [
     ("directory.psk", 128),
     ("ingress.kafka.data.mac", 128),
     ("ingress.kafka.data.aes", 256),
@@ -32,6 +32,12 @@ const CLUSTER_KEYS: [(&str, usize); 7] = [
     ("ingress.kafka.metadata.aes", 256),
     ("directory.hbase.metadata.aes", 256),
     ("fetch.psk", 128),
+    ("runner.psk", 256),
+    ("runner.kafka.mac", 128),
+    ("runner.kafka.aes", 256),
+    ("webcall.kafka.mac", 128),
+    ("webcall.kafka.aes", 256),
+    ("weft.throttling.mac", 128),
 ];
 
 /// Keys that read what those of another component wrote.
