@@ -16,7 +16,9 @@
 //!   Loading ──(table read, ends known)──▶ CatchingUp ──(ends reached)──▶ Serving
 //! ```
 
+mod finds;
 mod index;
+mod loading;
 mod order;
 mod service;
 mod snapshots;
@@ -28,7 +30,6 @@ use std::collections::{BTreeMap, VecDeque};
 
 use std::time::Duration;
 
-use weft_gts::selector::Selector;
 use weft_gts::text::update_attributes;
 use weft_gts::{IdKeys, Metadata, SeriesId};
 use weft_wire::envelope::Envelope;
@@ -40,18 +41,15 @@ pub use stats::{Estimates, Stats, StatsLimits};
 
 use crate::cell_clock::CellClock;
 use crate::consumer::{Change, Consumer};
-use crate::contract::http::RequestId;
-use crate::contract::log::{LogAction, LogEvent, Position, Record, Start, Topic};
-use crate::contract::peer::{
-    Answer, FIND_CHUNK_MAX, FindRequest, PeerAction, PeerError, PeerEvent,
-};
-use crate::contract::table::{READ_TIME_MAX, Slice, TableAction, TableEvent};
+use crate::contract::log::{LogEvent, Position, Record, Start, Topic};
+use crate::contract::peer::PeerAction;
+use crate::contract::table::Slice;
 use crate::contract::{
     ActionId, ActionIds, CoordAction, CoordError, CoordEvent, Effect, Event, Machine, Metric,
     NoTask, TableError,
 };
-use crate::table_reads::no_answer;
 use crate::time::{Mono, Now};
+use finds::{Asker, Find};
 use service::Requests;
 use snapshots::Snapshots;
 use writer::Writer;
@@ -165,29 +163,6 @@ enum State {
     Serving,
 }
 
-/// Who waits for series.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Asker {
-    /// A machine.
-    Peer(ActionId),
-    /// A request from the network.
-    Http(RequestId),
-}
-
-/// One find under way.
-#[derive(Debug)]
-struct Find {
-    /// What is walked through, one after the other; those of one are walked through together.
-    passes: VecDeque<Vec<Selector>>,
-    /// Selectors that are done: what they match was answered already.
-    done: Vec<Selector>,
-    activity: Activity,
-    after: Option<SeriesId>,
-    chunk: Vec<Metadata>,
-    /// Where series are only counted.
-    stats: Option<Box<Stats>>,
-}
-
 impl Directory {
     /// A directory that begins to load.
     pub fn new(config: DirectoryConfig) -> Self {
@@ -225,142 +200,9 @@ impl Directory {
         &self.index
     }
 
-    /// Asks for the topic's ends, and begins to read the table.
-    fn load(&mut self) {
-        let ends = self.ids.next_id();
-        self.effects
-            .push_back(Effect::Log(LogAction::Ends { id: ends, topic: self.config.topic.clone() }));
-        let scan = self.config.init.then(|| self.ids.next_id());
-        if let Some(id) = scan {
-            self.index = Index::new(self.config.ids.labels.hash(b"index") as u64);
-            self.taken.clear();
-            let (slice, snapshot) = (self.config.slice, self.snapshots.begin_load());
-            self.effects.push_back(Effect::Table(TableAction::ScanMeta { id, slice, snapshot }));
-            self.effects.push_back(Effect::Table(TableAction::Next { id }));
-        }
-        self.state = State::Loading { scan, ends: Some(ends), known: None };
-    }
-
-    fn table_event(&mut self, now: Now, event: TableEvent) {
-        match event {
-            TableEvent::Rows { id, rows } if self.is_scan(id) => {
-                self.scan_due = None;
-                // The next ones are read while these are taken in.
-                self.effects.push_back(Effect::Table(TableAction::Next { id }));
-                for (row, value) in rows {
-                    self.load_row(row, &value);
-                }
-            }
-            TableEvent::Gone { id, series } if self.is_scan(id) => {
-                self.scan_due = None;
-                self.effects.push_back(Effect::Table(TableAction::Next { id }));
-                for row in series {
-                    self.index.remove(row);
-                    self.snapshots.changed();
-                }
-            }
-            TableEvent::Snapshot { id, piece } if self.is_scan(id) => {
-                self.scan_due = None;
-                match self.snapshots.load(&mut self.index, &piece) {
-                    Ok(()) => self.effects.push_back(Effect::Table(TableAction::Next { id })),
-                    Err(damaged) => {
-                        self.snapshots.distrust();
-                        self.load_again(now, &damaged.to_string());
-                    }
-                }
-            }
-            TableEvent::End { id, result } if self.is_scan(id) => {
-                if let State::Loading { scan, .. } = &mut self.state {
-                    *scan = None;
-                }
-                match result {
-                    Ok(()) if self.snapshots.is_partial() => {
-                        self.snapshots.distrust();
-                        self.load_again(now, "the snapshot of the index ends too early");
-                    }
-                    Ok(()) => self.loaded(now),
-                    Err(error) => {
-                        if matches!(error, TableError::Corrupt(_)) {
-                            self.snapshots.distrust();
-                        }
-                        self.load_again(now, &error.to_string());
-                    }
-                }
-            }
-            TableEvent::Written { id, result } => self.written(now, id, result),
-            _ => {}
-        }
-    }
-
-    fn is_scan(&self, id: ActionId) -> bool {
-        matches!(self.state, State::Loading { scan: Some(scan), .. } if scan == id)
-    }
-
-    fn load_row(&mut self, row: SeriesId, value: &[u8]) {
-        let metadata = match self.open_row(value) {
-            Ok(metadata) => metadata,
-            Err(reason) => return self.passed_over(&format!("metadata row {row:?}"), &reason),
-        };
-        self.snapshots.changed();
-        let id = self.config.ids.series_id(&metadata);
-        if id != row {
-            return self.passed_over(&format!("metadata row {row:?}"), "its ids are incoherent");
-        }
-        if self.holds(id) {
-            self.index.insert(&Metadata { id, source: None, ..metadata });
-        }
-    }
-
-    fn open_row(&self, value: &[u8]) -> Result<Metadata, String> {
-        let plain = self.config.row_envelope.open(value).map_err(|error| error.to_string())?;
-        decode_metadata(&plain).map_err(|error| error.to_string())
-    }
-
     /// Whether the series belongs to this shard.
     const fn holds(&self, id: SeriesId) -> bool {
         id.in_slice(self.config.slice.modulus, self.config.slice.remainder)
-    }
-
-    /// Table or ends are known now; when both are, the topic is next.
-    fn loaded(&mut self, now: Now) {
-        let State::Loading { scan: None, ends: None, known: Some(ends) } = &mut self.state else {
-            return;
-        };
-        self.state = State::CatchingUp { ends: std::mem::take(ends) };
-        let partitions: Vec<u32> = self.consumer.partitions().collect();
-        for partition in partitions {
-            self.consume(now, partition);
-        }
-        self.caught_up(now);
-    }
-
-    fn load_again(&mut self, now: Now, reason: &str) {
-        self.effects.push_back(Effect::Warn(format!(
-            "directory: cannot read what is stored: {reason}; trying again in {RETRY:?}"
-        )));
-        // A scan under way is of no use any more.
-        if let State::Loading { scan: Some(id), .. } = self.state {
-            self.effects.push_back(Effect::Table(TableAction::Cancel { id }));
-        }
-        self.state = State::Loading { scan: None, ends: None, known: None };
-        self.retry_at = Some(now.mono.after(RETRY));
-    }
-
-    /// A scan that is asked for more is given up when it does not answer in time.
-    fn watch_scan(&mut self, now: Now) {
-        if !matches!(self.state, State::Loading { scan: Some(_), .. }) {
-            self.scan_due = None;
-            return;
-        }
-        let due = *self.scan_due.get_or_insert_with(|| now.mono.after(READ_TIME_MAX));
-        if due <= now.mono {
-            self.scan_due = None;
-            #[cfg(weft_mutants)]
-            if crate::mutants::is(crate::mutants::Planted::HungScan) {
-                return;
-            }
-            self.load_again(now, &no_answer().to_string());
-        }
     }
 
     fn log_event(&mut self, now: Now, event: LogEvent) {
@@ -636,111 +478,6 @@ impl Directory {
                 self.register(now);
             }
             _ => {}
-        }
-    }
-
-    fn peer_event(&mut self, now: Now, event: PeerEvent) {
-        match event {
-            PeerEvent::Ask { ask, request } => {
-                if let Err(error) = self.begin(now, Asker::Peer(ask), &request) {
-                    self.answer(Asker::Peer(ask), Answer::Failed(error));
-                }
-            }
-            PeerEvent::AskNext { ask } => {
-                if self.finds.contains_key(&Asker::Peer(ask)) {
-                    self.working.push_back(Asker::Peer(ask));
-                }
-            }
-            PeerEvent::AskCancel { ask } => {
-                self.finds.remove(&Asker::Peer(ask));
-            }
-            PeerEvent::Answered { .. }
-            | PeerEvent::Called { .. }
-            | PeerEvent::Script { .. }
-            | PeerEvent::Scanned { .. }
-            | PeerEvent::Read { .. }
-            | PeerEvent::Resolved { .. }
-            | PeerEvent::Web { .. }
-            | PeerEvent::Throttle { .. }
-            | PeerEvent::Revoked(_)
-            | PeerEvent::Applied { .. } => {}
-        }
-    }
-
-    /// Begins a find; its first piece is looked for at once.
-    fn begin(&mut self, now: Now, asker: Asker, request: &FindRequest) -> Result<(), PeerError> {
-        if !matches!(self.state, State::Serving) {
-            return Err(PeerError::Unavailable("(it is still loading)".to_owned()));
-        }
-        if self.finds.len() >= FINDS_MAX {
-            return Err(PeerError::Unavailable("(it has too many finds under way)".to_owned()));
-        }
-        let compiled = request.selectors.iter().map(|text| {
-            Selector::new(text, self.config.absent_labels)
-                .map_err(|error| PeerError::Refused(error.to_string()))
-        });
-        let selectors = compiled.collect::<Result<Vec<Selector>, PeerError>>()?;
-        let activity =
-            Activity { active_after: request.active_after, quiet_after: request.quiet_after };
-        let passes = if request.sorted {
-            VecDeque::from([selectors])
-        } else {
-            selectors.into_iter().map(|selector| vec![selector]).collect()
-        };
-        let limits = self.config.service.as_ref().map_or_else(Default::default, |s| s.stats);
-        let empty = || Box::new(Stats::new(self.config.ids, limits, now.wall.as_ms()));
-        let stats = request.estimates.then(empty);
-        let (done, chunk) = (Vec::new(), Vec::new());
-        let find = Find { passes, done, activity, after: None, chunk, stats };
-        self.finds.insert(asker, find);
-        self.working.push_back(asker);
-        self.effects.push_back(Effect::Metric(Metric::add("weft_directory_finds_total", 1)));
-        Ok(())
-    }
-
-    /// One step of the find whose turn it is.
-    fn work(&mut self) {
-        let Some(ask) = self.working.pop_front() else { return };
-        let Some(find) = self.finds.get_mut(&ask) else { return };
-        let Some(selectors) = find.passes.front() else {
-            let chunk = std::mem::take(&mut find.chunk);
-            if let Some(stats) = &find.stats {
-                let counted = Box::new(stats.finish());
-                self.finds.remove(&ask);
-                self.answer(ask, Answer::Counted(counted));
-            } else if chunk.is_empty() {
-                self.finds.remove(&ask);
-                self.answer(ask, Answer::End);
-            } else {
-                self.answer(ask, Answer::Found(chunk));
-            }
-            return;
-        };
-        let room = FIND_CHUNK_MAX - find.chunk.len();
-        let found = self.index.find(selectors, find.activity, find.after, room, SCAN_MAX);
-        let news = found.series.into_iter().filter(|m| !find.done.iter().any(|s| s.matches(m)));
-        find.chunk.extend(news);
-        find.after = found.next;
-        if found.next.is_none() {
-            find.done.extend(find.passes.pop_front().into_iter().flatten());
-        }
-        if let Some(stats) = &mut find.stats {
-            find.chunk.drain(..).for_each(|metadata| stats.add(&metadata));
-            self.working.push_back(ask);
-        } else if find.chunk.len() == FIND_CHUNK_MAX {
-            let chunk = std::mem::take(&mut find.chunk);
-            self.answer(ask, Answer::Found(chunk));
-        } else {
-            self.working.push_back(ask);
-        }
-    }
-
-    fn answer(&mut self, asker: Asker, answer: Answer) {
-        match asker {
-            Asker::Peer(ask) => {
-                self.effects.push_back(Effect::Peer(PeerAction::Answer { ask, answer }));
-            }
-            Asker::Http(request) => self.found(request, answer),
         }
     }
 

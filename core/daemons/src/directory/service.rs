@@ -24,8 +24,9 @@ use weft_wire::thrift::{
     DirectoryGetResponse, DirectoryStatsResponse, ServiceCall,
 };
 
+use super::Directory;
+use super::finds::Asker;
 use super::stats::StatsLimits;
-use super::{Asker, Directory};
 use crate::contract::http::{HttpAction, HttpEvent, RequestHead, RequestId, ResponseHead};
 use crate::contract::peer::{Answer, FindRequest, PeerError};
 use crate::contract::{Effect, Metric};
