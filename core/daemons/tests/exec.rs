@@ -1,6 +1,8 @@
 //! The promises of `egress` about scripts, one test each.
 
 mod common;
+#[path = "exec/shared.rs"]
+mod shared;
 
 use std::sync::Arc;
 
@@ -17,6 +19,7 @@ use weft_daemons::directory::{Stats, StatsLimits};
 use weft_daemons::egress::{Egress, EgressConfig, EgressDone, EgressTask, ExecConfig};
 use weft_daemons::headers::HeaderNames;
 use weft_gts::{Columns, IdKeys, Metadata, NO_ELEVATION, NO_LOCATION, SipKey, TimeUnit, Value};
+use weft_warpscript::registry::Extension;
 use weft_warpscript::requests::Library;
 use weft_warpscript::{Config, Limits};
 use weft_wire::token::TokenAuthority;
@@ -39,6 +42,8 @@ fn config(wait_for: Option<[Topic; 2]>) -> EgressConfig {
     let mut machine = Config { soft: Limits::MAX, ..Config::default() };
     machine.keys.class = Some(common_key(1, 2));
     machine.keys.labels = Some(common_key(3, 4));
+    machine.extensions = Extension::ALL.map(|extension| extension.class().to_owned()).into();
+    machine.stackps_secret = Some("secret".to_owned());
     EgressConfig {
         unit: TimeUnit::Microseconds,
         tokens: TokenAuthority::new(token_keys()),

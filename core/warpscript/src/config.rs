@@ -2,6 +2,8 @@
 
 use weft_gts::TimeUnit;
 
+use crate::registry::{Extension, Word};
+
 /// The limits of a script. Words raise the soft ones up to the hard ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -122,6 +124,14 @@ pub struct Config {
     pub keys: Keys,
     /// The instance (`IDENT`).
     pub ident: Option<String>,
+    /// Classes of the extensions that are loaded.
+    pub extensions: Vec<String>,
+    /// `stackps.secret`: with it, scripts without the capability may see and end others.
+    pub stackps_secret: Option<String>,
+    /// Longest wait for a mutex without a capability, milliseconds; 0 for ever (`mutex.maxwait`).
+    pub mutex_wait_ms: i64,
+    /// How long values that nobody uses are shared, milliseconds (`shm.ttl`).
+    pub shared_ttl_ms: i64,
     /// Configuration values that `MACROCONFIG` reads.
     pub properties: Vec<(String, String)>,
 }
@@ -140,6 +150,9 @@ impl Config {
                 return assign(limit, value.parse().ok());
             }
         }
+        if key == "warpscript.extensions" || key.starts_with("warpscript.extension.") {
+            return self.load(value);
+        }
         let sip = || bytes(value).and_then(|b| <[u8; 16]>::try_from(b).ok()).map(Some);
         let keys = &mut self.keys;
         match key {
@@ -152,6 +165,9 @@ impl Config {
             "warp.aes.metasets" => assign(&mut keys.metasets_aes, bytes(value).map(Some)),
             "warp.aes.logging" => assign(&mut keys.logging_aes, bytes(value).map(Some)),
             "token.secret" => assign(&mut keys.token_secret, Some(Some(value.to_owned()))),
+            "stackps.secret" => assign(&mut self.stackps_secret, Some(Some(value.to_owned()))),
+            "mutex.maxwait" => assign(&mut self.mutex_wait_ms, not_negative(value)),
+            "shm.ttl" => assign(&mut self.shared_ttl_ms, not_negative(value)),
             "warp.timeunits" => assign(&mut self.time_unit, TimeUnit::parse(value)),
             "warp.ident" => assign(&mut self.ident, Some(Some(value.to_owned()))),
             "warp10.absent.label.support" => assign(&mut self.absent_labels, Some(value == "true")),
@@ -163,6 +179,25 @@ impl Config {
             "warpscript.timebox.maxtime" => assign(&mut self.timebox_ms, value.parse().ok()),
             _ => false,
         }
+    }
+
+    /// Loads extensions; whether there are words of one of them.
+    fn load(&mut self, classes: &str) -> bool {
+        let classes = classes.split(',').map(str::trim).filter(|class| !class.is_empty());
+        let before = self.extensions.len();
+        self.extensions.extend(classes.map(str::to_owned));
+        let is_known = |class: &String| Extension::ALL.iter().any(|e| e.class() == class);
+        self.extensions[before..].iter().any(is_known)
+    }
+
+    /// Whether a word is there: those of extensions are when the configuration loads them.
+    pub fn has(&self, word: &Word) -> bool {
+        word.extension.is_none_or(|extension| self.loads(extension))
+    }
+
+    /// Whether an extension is loaded.
+    pub fn loads(&self, extension: Extension) -> bool {
+        self.extensions.iter().any(|class| class == extension.class())
     }
 }
 
@@ -190,6 +225,10 @@ fn assign<T>(place: &mut T, value: Option<T>) -> bool {
     value.map(|value| *place = value).is_some()
 }
 
+fn not_negative(value: &str) -> Option<i64> {
+    value.parse().ok().filter(|value| *value >= 0)
+}
+
 /// The bytes of a key: `hex:…` or `base64:…`.
 fn bytes(value: &str) -> Option<Vec<u8>> {
     weft_wire::keys::decode_key(value, None).ok()
@@ -212,6 +251,10 @@ impl Default for Config {
             http_bytes: 65_536,
             keys: Keys::default(),
             ident: None,
+            extensions: Vec::new(),
+            stackps_secret: None,
+            mutex_wait_ms: 5_000,
+            shared_ttl_ms: 3_600_000,
             properties: Vec::new(),
         }
     }

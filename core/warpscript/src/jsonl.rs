@@ -115,6 +115,9 @@ pub fn answer_request(
             Err(reason) => Answer::Err(Error::new(Kind::Script, reason)),
         },
         Request::Sleep(_) => Answer::End,
+        Request::Scripts(_) | Request::Shared(_) => {
+            Answer::Err(Error::new(Kind::Script, "needs a server that runs the script."))
+        }
         _ => Answer::Err(Error::new(Kind::Script, "There is no store behind this script.")),
     };
     machine.answer(id, answer);

@@ -57,6 +57,28 @@ impl Quick {
     }
 }
 
+/// What a configuration must load for some words to be there (`warpscript.extensions`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extension {
+    /// Values that scripts share, and mutexes.
+    SharedMemory,
+    /// Which scripts run.
+    StackPs,
+}
+
+impl Extension {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::SharedMemory, Self::StackPs];
+
+    /// The name by which configurations load it: the reference's class.
+    pub const fn class(self) -> &'static str {
+        match self {
+            Self::SharedMemory => "io.warp10.script.ext.shm.SharedMemoryWarpScriptExtension",
+            Self::StackPs => "io.warp10.script.ext.stackps.StackPSWarpScriptExtension",
+        }
+    }
+}
+
 /// One word of the library.
 #[derive(Clone, Copy)]
 pub struct Word {
@@ -73,6 +95,8 @@ pub struct Word {
     /// Scripts with the JSON they answer; every one of them is a test. `!text` as the answer means
     /// an error that contains the text.
     pub examples: &'static [(&'static str, &'static str)],
+    /// The extension without which it is unknown.
+    pub extension: Option<Extension>,
     /// The short way through the machine.
     pub(crate) quick: Quick,
 }
@@ -108,7 +132,16 @@ pub const fn word(
         signatures,
         doc,
         examples,
+        extension: None,
         quick: Quick::of(name),
+    }
+}
+
+impl Word {
+    /// The same word, as one of an extension.
+    #[must_use]
+    pub const fn of(self, extension: Extension) -> Self {
+        Self { extension: Some(extension), ..self }
     }
 }
 
@@ -121,7 +154,8 @@ pub const fn function(
     doc: &'static str,
     examples: &'static [(&'static str, &'static str)],
 ) -> Word {
-    Word { name, action: Action::Push(role), since, signatures, doc, examples, quick: Quick::No }
+    let (action, extension, quick) = (Action::Push(role), None, Quick::No);
+    Word { name, action, since, signatures, doc, examples, extension, quick }
 }
 
 static WORDS: LazyLock<IndexMap<&'static str, &'static Word, FxBuildHasher>> =

@@ -34,6 +34,10 @@ pub enum Request {
     Library(Library),
     /// A call to the outside (`WEBCALL`, `HTTP`, `URLFETCH`).
     Http(Box<Http>),
+    /// What runs beside the script (`WSPS`, `WSKILL`).
+    Scripts(Scripts),
+    /// What scripts share (`MUTEX`, `SHMLOAD`).
+    Shared(Shared),
     /// To be woken at an instant of the monotonic clock, nanoseconds (`SLEEP`).
     Sleep(u64),
 }
@@ -62,6 +66,113 @@ pub enum Library {
         /// Why it cannot be used.
         failure: Option<String>,
     },
+}
+
+/// What a script asks about the scripts of its process, itself included. Whoever asks by a secret
+/// says it; the platform compares it with its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scripts {
+    /// Which run, or which of a session do: answered with [`Chunk::Scripts`].
+    List {
+        /// The session.
+        session: Option<Arc<str>>,
+        /// The secret, from a script that has to say one.
+        secret: Option<Arc<str>>,
+    },
+    /// One script is to end, by its name; answered with how many did.
+    Signal {
+        /// Its UUID.
+        uuid: Arc<str>,
+        /// How it is to end.
+        signal: Signal,
+        /// The secret, from a script that has to say one.
+        secret: Option<Arc<str>>,
+    },
+    /// The scripts of a session are to end; answered with how many did.
+    SignalSession {
+        /// The session.
+        session: Arc<str>,
+        /// How they are to end.
+        signal: Signal,
+    },
+    /// The secret is to be another one.
+    Secret {
+        /// The one that it was.
+        old: Arc<str>,
+        /// The one that it is from now on.
+        new: Arc<str>,
+    },
+}
+
+/// How a script is ended from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// As by `STOP`: with what is on its stack.
+    Stop,
+    /// With an error.
+    Kill,
+}
+
+/// A script that runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunningScript {
+    /// What it is called by those who end it.
+    pub uuid: String,
+    /// When its request came, milliseconds since the epoch.
+    pub created_ms: i64,
+    /// How far it was when it was seen last.
+    pub sight: Sight,
+}
+
+/// How far a script is, and what it calls itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sight {
+    /// Datapoints fetched.
+    pub fetched: i64,
+    /// Series fetched.
+    pub fetched_series: i64,
+    /// The macro that runs.
+    pub macro_name: Option<Arc<str>>,
+    /// The section that runs.
+    pub section: Option<Arc<str>>,
+    /// Its name (`WSNAME`).
+    pub name: Option<Arc<str>>,
+    /// Its session (`WSSESSION`).
+    pub session: Option<Arc<str>>,
+}
+
+/// What a script wants of the mutexes and values that all scripts of its process share. A value is
+/// a script that makes it, and belongs to the mutex under which it was stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shared {
+    /// To hold a mutex: the answer ends when it does.
+    Lock {
+        /// The mutex.
+        mutex: Arc<str>,
+        /// How long it waits, milliseconds; 0 for ever.
+        wait_ms: u64,
+    },
+    /// It no longer holds, or wants, a mutex.
+    Unlock {
+        /// The mutex.
+        mutex: Arc<str>,
+        /// Values that it changed meanwhile: symbols and scripts.
+        changed: Vec<(Arc<str>, Arc<str>)>,
+    },
+    /// The value of a symbol: answered with [`Chunk::Source`].
+    Load(Arc<str>),
+    /// A value for a symbol that has none, or none for one that has; answered with how many were
+    /// stored.
+    Store {
+        /// The symbol.
+        symbol: Arc<str>,
+        /// The mutex, which is held.
+        mutex: Arc<str>,
+        /// The value.
+        value: Option<Arc<str>>,
+    },
+    /// Whether a symbol has a value: answered with 1 or 0.
+    Defined(Arc<str>),
 }
 
 /// Which series are meant.
@@ -193,6 +304,8 @@ pub enum Chunk {
     Hook(Arc<str>),
     /// The source of a script.
     Source(Arc<str>),
+    /// Scripts that run.
+    Scripts(Vec<RunningScript>),
     /// What a call that goes out later is called.
     Name(Arc<str>),
     /// How many datapoints or series were written or deleted.

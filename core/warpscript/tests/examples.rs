@@ -7,7 +7,8 @@ use weft_warpscript::{jsonl, registry};
 
 #[test]
 fn examples_give_their_answers() {
-    let config = Arc::new(jsonl::config(""));
+    let classes = registry::Extension::ALL.map(registry::Extension::class).join(",");
+    let config = Arc::new(jsonl::config(&format!("warpscript.extensions = {classes}")));
     let mut failed = Vec::new();
     for word in registry::families().iter().flat_map(|f| f.words) {
         for (script, expected) in word.examples {
@@ -26,6 +27,24 @@ fn examples_give_their_answers() {
         }
     }
     assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+#[test]
+fn a_word_of_an_extension_is_there_when_that_is_loaded() {
+    let run = |properties: &str, script: &str| {
+        let config = Arc::new(jsonl::config(properties));
+        let machine = jsonl::run(script, &config, &mut Clock::default, [0; 32]);
+        match machine.failure() {
+            Some(failure) => failure.error.to_string(),
+            None => machine.stack_json().expect("JSON"),
+        }
+    };
+    assert!(run("", "'a' WSNAME").contains("Unknown function 'WSNAME'"));
+    assert!(run("", "'WSNAME' MAN").contains("Unknown function name"));
+    let class = registry::Extension::StackPs.class();
+    let loads = format!("warpscript.extension.stackps = {class}");
+    assert_eq!(run(&loads, &format!("'a' WSNAME '{class}' EXTLOADED")), "[true,\"a\"]");
+    assert!(run(&loads, "<% 's' SHMLOAD %>").contains("Unknown function 'SHMLOAD'"));
 }
 
 #[test]

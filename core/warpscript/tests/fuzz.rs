@@ -5,7 +5,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use weft_warpscript::error::{Error, Kind};
 use weft_warpscript::machine::{Clock, Machine, Run};
-use weft_warpscript::registry::{Action, families};
+use weft_warpscript::registry::{self, Action, families};
 use weft_warpscript::requests::Answer;
 use weft_warpscript::{Config, Limits};
 
@@ -28,6 +28,7 @@ fn config() -> Arc<Config> {
     config.keys.token_aes = Some(vec![4; 32]);
     config.keys.scripts_aes = Some(vec![5; 32]);
     config.keys.metasets_aes = Some(vec![6; 32]);
+    config.extensions = registry::Extension::ALL.map(|e| e.class().to_owned()).into();
     Arc::new(config)
 }
 

@@ -56,7 +56,7 @@ use crate::random::Random;
 use crate::table_reads::{TableReads, no_answer};
 use crate::time::{Mono, Now, Wall};
 use error::Refusal;
-use exec::{Exec, Schedule, Told};
+use exec::{Asked, Exec, Schedule, SharedMemory, Told};
 use fetch::Fetch;
 use find::Find;
 use mobius::Mobius;
@@ -94,6 +94,11 @@ struct Work {
     webcall_partitions: Option<u32>,
     /// What scripts ask the library of scripts.
     asked: BTreeMap<ActionId, (RequestId, NeedId)>,
+    /// What scripts ask about each other.
+    asked_scripts: Vec<Asked>,
+    /// The secret with which scripts see each other, as it is now.
+    scripts_secret: Option<Arc<str>>,
+    shared: SharedMemory,
     schedule: Schedule,
     /// Scripts that sleep, and until when.
     wakes: BTreeSet<(Mono, RequestId, NeedId)>,
@@ -143,6 +148,9 @@ impl Egress {
             outside: BTreeMap::new(),
             webcall_partitions: None,
             asked: BTreeMap::new(),
+            asked_scripts: Vec::new(),
+            scripts_secret: config.exec.machine.stackps_secret.as_deref().map(Arc::from),
+            shared: SharedMemory::new(&config.exec),
             schedule: Schedule::new(config.exec.parallel, config.exec.memory_max),
             wakes: BTreeSet::new(),
             random: Random::new(seed),
@@ -291,7 +299,8 @@ impl Egress {
             return self.work.refuse(request, 503, &message, &[]);
         }
         self.work.schedule.admit(request);
-        self.requests.insert(request, Request::Exec(Box::new(Exec::new(head, now))));
+        let exec = self.new_script(now, request, head);
+        self.requests.insert(request, Request::Exec(Box::new(exec)));
     }
 
     /// What every answer to a fetch has.
@@ -482,6 +491,7 @@ impl Egress {
             self.table_event(now, TableEvent::End { id, result: Err(no_answer()) });
         }
         self.wake(now);
+        self.work.shared.tick(now.mono);
         self.run_due(now);
         self.dispatch(now);
     }
@@ -599,6 +609,7 @@ impl Machine for Egress {
                 self.finish_stop();
             }
         }
+        self.answer_scripts(now);
         self.take_answers(now);
         // Whatever made somebody want more of a find: what is wanted may be here already.
         self.found(now);
@@ -618,7 +629,8 @@ impl Machine for Egress {
     fn deadline(&self) -> Option<Mono> {
         let waits = [self.work.metadata_applied.deadline(), self.work.data_applied.deadline()];
         let wake = self.work.wakes.first().map(|(at, ..)| *at);
-        let others = [self.work.reads.deadline(), self.mobius_deadline()];
+        let reads = self.work.reads.deadline();
+        let others = [reads, self.mobius_deadline(), self.work.shared.deadline()];
         waits.into_iter().chain(others).flatten().chain(wake).min()
     }
 }

@@ -134,6 +134,9 @@ impl Machine {
         while self.contexts.last().is_some_and(|context| context.frame >= frame) {
             self.leave();
         }
+        if self.section_shared.as_ref().is_some_and(|section| section.frame >= frame) {
+            self.give_up_section();
+        }
     }
 
     /// The names under which something runs apart, outermost first: macros being loaded.

@@ -32,8 +32,9 @@ use crate::heap::{Function, Heap, Text};
 use crate::macros::{Instruction, Macro, Symbol};
 use crate::parser::{ParseState, Source};
 use crate::registry::{self, Action, Word};
-use crate::requests::{Answer, Request, RequestId};
+use crate::requests::{Answer, Request, RequestId, Sight};
 use crate::value::{Handle, Value};
+use crate::words::shared::Section;
 
 /// What time it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -145,6 +146,15 @@ pub struct Settings {
     pub prng: Option<crate::random::Random>,
     /// How the next geometry is buffered that a shape is made of (`GEO.BUFFER`).
     pub buffer: Option<weft_gts::geo::Buffer>,
+}
+
+/// What a script is called, for whoever asks which scripts run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// Its name (`WSNAME`).
+    pub name: Option<Text>,
+    /// Its session (`WSSESSION`).
+    pub session: Option<Text>,
 }
 
 /// A stop watch of `CHRONOSTART` and `CHRONOEND`.
@@ -264,6 +274,10 @@ pub struct Machine {
     pub(crate) library: IndexMap<Symbol, Handle<Macro>, FxBuildHasher>,
     /// What goes on when that ends which runs apart, outermost first.
     contexts: Vec<context::Context>,
+    /// The mutex that it holds, and what it uses of what that guards.
+    pub(crate) section_shared: Option<Section>,
+    /// What the script is called, and its session.
+    pub identity: Identity,
     /// Time units that the script may take in all.
     pub(crate) time_limit: Option<i64>,
     outbox: VecDeque<Run>,
@@ -321,6 +335,8 @@ impl Machine {
             line: 0,
             library: IndexMap::default(),
             contexts: Vec::new(),
+            section_shared: None,
+            identity: Identity::default(),
             time_limit: None,
             outbox: VecDeque::new(),
             inboxes: IndexMap::default(),
@@ -381,7 +397,9 @@ impl Machine {
             }
             let Self { heap, stack, frames, symbols, registers, defined, parse, .. } = self;
             let (library, contexts) = (&self.library, &self.contexts);
+            let section = &self.section_shared;
             heap.start_collection(|visit| {
+                section.iter().for_each(|section| section.trace(visit));
                 library.values().for_each(|m| visit(Value::Macro(*m)));
                 contexts.iter().for_each(|c| c.trace(visit));
                 stack.iter().for_each(|v| visit(*v));
@@ -423,6 +441,29 @@ impl Machine {
         self.fail(Fault::kind(Kind::Control, message.into()));
         self.outbox.clear();
         self.outbox.extend(ids.into_iter().map(Run::Cancel));
+    }
+
+    /// Ends the script as `STOP` does: what is on its stack is the result.
+    pub fn stop(&mut self) {
+        let ids: Vec<RequestId> = self.inboxes.keys().copied().collect();
+        self.inboxes.clear();
+        self.outbox.extend(ids.into_iter().map(Run::Cancel));
+        if let Err(fault) = self.unwind(Fault::Stop) {
+            self.fail(fault);
+        }
+    }
+
+    /// How far the script is, and what it calls itself.
+    pub fn sight(&self) -> Sight {
+        let name = |symbol: Symbol| Text::clone(self.symbols.name(symbol));
+        Sight {
+            fetched: self.settings.fetched,
+            fetched_series: self.settings.fetched_series,
+            macro_name: self.macro_name.map(name),
+            section: Some(name(self.section)),
+            name: self.identity.name.clone(),
+            session: self.identity.session.clone(),
+        }
     }
 
     /// How the script failed, if it did.
@@ -603,7 +644,7 @@ impl Machine {
             }
             return Ok(Instruction::Apply(*function));
         }
-        match registry::find(name) {
+        match registry::find(name).filter(|word| self.config.has(word)) {
             Some(word) => Ok(match word.action {
                 Action::Run(_) => Instruction::Call(word),
                 Action::Push(_) => Instruction::Push(Value::Word(word)),

@@ -34,9 +34,11 @@ mod platform;
 pub(crate) mod points;
 mod random;
 mod rewrite;
+mod scripts;
 mod secure;
 mod series;
 mod session;
+pub(crate) mod shared;
 mod snapshot;
 mod stack;
 mod stats;
@@ -109,9 +111,11 @@ pub(crate) const FAMILIES: &[&Family] = &[
     &platform::FAMILY,
     &random::FAMILY,
     &rewrite::FAMILY,
+    &scripts::FAMILY,
     &secure::FAMILY,
     &series::FAMILY,
     &session::FAMILY,
+    &shared::FAMILY,
     &snapshot::FAMILY,
     &stack::FAMILY,
     &stats::FAMILY,

@@ -98,8 +98,8 @@ pub(super) static FAMILY: Family = Family {
         word(
             "EXTLOADED",
             |vm| {
-                vm.pop_text("expects a String extension name.")?;
-                vm.push(false)
+                let class = vm.pop_text("expects a String extension name.")?;
+                vm.push(vm.config.extensions.iter().any(|loaded| **loaded == *class))
             },
             "1.2.13",
             "name<STRING> EXTLOADED loaded<BOOLEAN>",
@@ -308,7 +308,7 @@ fn manual(vm: &mut Machine) -> Result {
     let Some(name) = name else {
         return vm.push_string(HOME);
     };
-    if registry::find(&name).is_none() {
+    if !registry::find(&name).is_some_and(|word| vm.config.has(word)) {
         return vm.push_string(format!("Unknown function name, please check {HOME}"));
     }
     let special = name.contains(|c| "!%&()*+/<=>[]^{|}~".contains(c))
@@ -322,7 +322,9 @@ fn functions(vm: &mut Machine) -> Result {
         return Err(vm.error("missing capability 'inventory'."));
     }
     let mut names = Vec::new();
-    for name in registry::names() {
+    let words = registry::names().filter_map(registry::find);
+    let config = std::sync::Arc::clone(&vm.config);
+    for name in words.filter(|word| config.has(word)).map(|word| word.name) {
         names.push(vm.heap.string(name)?);
     }
     vm.charge(names.len() * 4);

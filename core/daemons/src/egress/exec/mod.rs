@@ -9,9 +9,11 @@
 mod answer;
 mod calls;
 mod reads;
+mod running;
 mod schedule;
 mod script;
 mod setup;
+mod shared;
 mod web;
 
 use std::collections::VecDeque;
@@ -20,12 +22,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use weft_warpscript::error::{Error, Kind};
 use weft_warpscript::machine::{Clock, Machine};
-use weft_warpscript::requests::{Answer, Chunk, Library, Request, RequestId as NeedId};
+use weft_warpscript::requests::{Answer, Chunk, Library, Request, RequestId as NeedId, Sight};
 
+pub(super) use running::Asked;
 pub(super) use schedule::Schedule;
 pub use script::{ExecDone, ExecTask};
 use script::{Script, SetupError, State, too_large};
 pub(super) use setup::PATH;
+pub(super) use shared::SharedMemory;
 
 use calls::Call;
 use reads::Read;
@@ -56,6 +60,11 @@ pub(super) struct Exec {
     serving: Option<(NeedId, Serving)>,
     /// Why it must end at its next slice.
     abort: Option<String>,
+    /// Whether it must end at its next slice with what it has.
+    stop: bool,
+    /// What others call it, and how far it was when it was seen last.
+    uuid: String,
+    sight: Sight,
     slices: u32,
     /// Whether it waits for the schedule.
     is_queued: bool,
@@ -95,10 +104,13 @@ pub(super) enum Step {
 }
 
 impl Exec {
-    /// A script whose request begins.
-    pub(super) const fn new(head: RequestHead, now: Now) -> Self {
+    /// A script whose request begins, and what others call it.
+    pub(super) fn new(head: RequestHead, now: Now, uuid: String, sight: Sight) -> Self {
         Self {
             began: now,
+            stop: false,
+            uuid,
+            sight,
             place: Place::Receiving(head, Vec::new()),
             inbox: Vec::new(),
             needs: VecDeque::new(),
@@ -144,7 +156,9 @@ impl Exec {
     ) -> Step {
         let Place::Receiving(head, body) = &mut self.place else { return Step::Wait };
         match setup::setup(config, head, std::mem::take(body), now) {
-            Ok(setup) => {
+            Ok(mut setup) => {
+                setup.identity.name = self.sight.name.clone();
+                setup.identity.session = self.sight.session.clone();
                 self.place = Place::Here(Script::New(Box::new(setup)));
                 self.queue(work, request);
                 Step::Wait
@@ -185,13 +199,14 @@ impl Exec {
                 self.slices = self.slices.saturating_add(1);
                 let answers = std::mem::take(&mut self.inbox);
                 let abort = self.abort.take();
-                if abort.is_some() {
+                let stop = std::mem::take(&mut self.stop);
+                if abort.is_some() || stop {
                     self.needs.clear();
                     self.stop_serving(work, request);
                     work.wakes.retain(|(_, sleeper, _)| *sleeper != request);
                 }
                 let entropy = work.entropy();
-                Some(ExecTask { script, answers, abort, fuel, clock, entropy })
+                Some(ExecTask { script, answers, abort, stop, fuel, clock, entropy })
             }
             other => {
                 self.place = other;
@@ -210,11 +225,17 @@ impl Exec {
         done: ExecDone,
     ) -> Step {
         self.state = done.state;
+        if let Script::Begun(machine, _) = &done.script {
+            self.sight = machine.sight();
+        }
         for id in done.cancelled {
             self.cancel_need(work, request, id);
         }
         self.needs.extend(done.needs);
         self.serve(config, work, request, now);
+        if !matches!(self.state, State::Running | State::Waiting) {
+            work.shared.forget(request);
+        }
         if let Script::Refused(error) = &done.script {
             return self.refuse(config, work, request, error);
         }
@@ -256,7 +277,7 @@ impl Exec {
     fn go_on(&mut self, work: &mut Work, request: RequestId) {
         let has_work = match self.state {
             State::Running => true,
-            State::Waiting => !self.inbox.is_empty() || self.abort.is_some(),
+            State::Waiting => !self.inbox.is_empty() || self.abort.is_some() || self.stop,
             State::Writing => self.unsent < UNSENT_MAX,
             _ => false,
         };
@@ -354,6 +375,14 @@ impl Exec {
                 }
                 Request::Sleep(until) => {
                     work.wakes.insert((Mono(until), request, id));
+                    continue;
+                }
+                Request::Scripts(ask) => {
+                    work.asked_scripts.push(Asked { request, need: id, ask });
+                    continue;
+                }
+                Request::Shared(ask) => {
+                    work.shared.ask(now.mono, (request, id), ask);
                     continue;
                 }
                 Request::Library(ask) => {
@@ -487,12 +516,14 @@ impl Exec {
             self.stop_serving(work, request);
         }
         work.wakes.retain(|(_, sleeper, other)| (*sleeper, *other) != (request, id));
+        work.shared.cancel((request, id));
     }
 
     /// Nobody wants the rest. A script that runs is dropped when its slice is over.
     pub(super) fn cancel(mut self, work: &mut Work, request: RequestId) {
         self.stop_serving(work, request);
         work.wakes.retain(|(_, sleeper, _)| *sleeper != request);
+        work.shared.forget(request);
         work.schedule.forget(request);
         if let Place::Here(script) = self.place {
             work.discard(script);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use flate2::read::MultiGzDecoder;
 use weft_gts::utf8::{from_latin1, from_utf8_lossy};
 use weft_warpscript::json::JsonWriter;
-use weft_warpscript::machine::{Clock, Failure, Machine, Run};
+use weft_warpscript::machine::{Clock, Failure, Identity, Machine, Run};
 use weft_warpscript::requests::{Answer, Request, RequestId};
 use weft_warpscript::{Config, Fault};
 
@@ -40,6 +40,8 @@ pub(super) struct Setup {
     /// The variable that holds the request's headers, and those.
     pub(super) headers: Option<(String, Headers)>,
     pub(super) capabilities: Vec<(String, String)>,
+    /// What it is called, and its session.
+    pub(super) identity: Identity,
     /// Time units that it may take.
     pub(super) time_limit: Option<i64>,
     /// Whether each line is a section.
@@ -74,6 +76,8 @@ pub struct ExecTask {
     pub(super) answers: Vec<(RequestId, Answer)>,
     /// Why it must end now.
     pub(super) abort: Option<String>,
+    /// Whether it must end now with what it has.
+    pub(super) stop: bool,
     pub(super) fuel: u64,
     pub(super) clock: Clock,
     pub(super) entropy: [u8; 32],
@@ -135,6 +139,8 @@ impl Task for ExecTask {
             }
             if let Some(reason) = self.abort {
                 machine.abort(reason);
+            } else if self.stop {
+                machine.stop();
             }
             let (needs, cancelled) = (&mut done.needs, &mut done.cancelled);
             let mut slice = || run(machine, self.fuel, self.clock, self.entropy, needs, cancelled);
@@ -239,6 +245,7 @@ impl Setup {
         for (name, value) in self.capabilities {
             machine.grant(&name, &value);
         }
+        machine.identity = self.identity;
         machine.settings.line_sections = self.line_sections;
         if let Some(limit) = self.time_limit {
             machine.limit_time(limit);

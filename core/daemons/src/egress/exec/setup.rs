@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use weft_gts::time::parse_duration;
 use weft_warpscript::Config;
+use weft_warpscript::machine::Identity;
 use weft_wire::opb64;
 
 use super::super::config::EgressConfig;
@@ -44,6 +45,7 @@ pub(super) fn setup(
         headers: headers.map(|name| (name.to_owned(), by_name(head))),
         time_limit: time_limit(config, head, &capabilities, now),
         capabilities,
+        identity: Identity::default(),
         line_sections: head.header(LINES).is_some(),
         content_type: head.header("content-type").map(str::to_owned),
         body,
