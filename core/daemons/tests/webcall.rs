@@ -167,7 +167,7 @@ fn nothing_denied_is_reached() {
         "http://forbidden.com/",
         "http://169.254.169.254/latest",
         "ftp://a.com/",
-        "https://a.com/",
+        "https://home.com/",
         "http://a.com\r\nX: y/",
     ];
     world.records(0, &urls);
@@ -176,8 +176,13 @@ fn nothing_denied_is_reached() {
     world.wait(10);
     assert_eq!(world.committed, urls.len() as u64);
     // By way of a redirect.
-    let redirects =
-        ["http://127.0.0.1/", "http://home.com/", "http://forbidden.com/", "file:///etc"];
+    let redirects = [
+        "http://127.0.0.1/",
+        "http://home.com/",
+        "https://home.com/",
+        "http://forbidden.com/",
+        "file:///etc",
+    ];
     for (location, offset) in redirects.iter().zip(urls.len() as u64..) {
         world.records(offset, &["http://a.com/"]);
         world.answer(302, Some(location));
@@ -189,6 +194,33 @@ fn nothing_denied_is_reached() {
     world.hosts.insert("b.com", vec!["10.0.0.1".parse().expect("an address")]);
     world.answer(302, Some("http://b.com/again"));
     assert!(world.calls.is_empty(), "{:?}", world.calls);
+}
+
+#[test]
+fn what_is_encrypted_stays_so() {
+    let mut world = World::new(config());
+    world.records(0, &["http://a.com/", "http://a.com:443/"]);
+    let plain = world.answer(302, Some("https://a.com/x"));
+    assert_eq!(plain.tls_name, None);
+    // The same host and port, but not the same server: it has not shown who it is.
+    let plain = world.answer(307, Some("https://a.com/y"));
+    assert!(plain.headers.iter().any(|(name, _)| name == "Authorization"));
+    let (_, call) = &world.calls[0];
+    assert_eq!((&*call.authority, call.tls_name.as_deref()), ("a.com", Some("a.com")));
+    assert_eq!(call.address, SocketAddr::from(([93, 184, 216, 34], 443)));
+    let (_, call) = &world.calls[1];
+    assert!(!call.headers.iter().any(|(name, _)| name == "Authorization"));
+    world.answer(302, Some("https://b.com/"));
+    world.answer(302, Some("http://a.com/"));
+    assert!(world.warnings[0].contains("from https to http"), "{:?}", world.warnings);
+    assert_eq!(world.answer(200, None).tls_name.as_deref(), Some("b.com"));
+    assert!(world.calls.is_empty());
+    world.wait(2);
+    assert_eq!(world.committed, 2);
+    let mut world =
+        World::new(WebcallConfig { allowed: config().allowed.without_tls(), ..config() });
+    world.records(0, &["https://a.com/"]);
+    assert!(world.calls.is_empty() && world.warnings[0].contains("TLS"), "{:?}", world.warnings);
 }
 
 #[test]

@@ -82,7 +82,7 @@ impl Node {
         let mut wiring = Wiring {
             clock: Clock::new(),
             responder: Responder::default(),
-            peers: Arc::default(),
+            peers: Arc::new(Peers::new(plan.tls)),
             metrics,
             ready,
             pool: Arc::new(pool),

@@ -144,6 +144,8 @@ pub enum PeerAction {
 pub struct WebCall {
     /// Where to connect, and nowhere else.
     pub address: SocketAddr,
+    /// Over TLS, with a certificate for this name or address; `None` in plain text.
+    pub tls_name: Option<String>,
     /// Who is meant there: the header `Host`.
     pub authority: String,
     /// `GET`, `POST`, …

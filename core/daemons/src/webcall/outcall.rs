@@ -25,7 +25,7 @@ const OWN_HEADERS: [&str; 8] = [
     "expect",
 ];
 
-/// Headers that are for one host alone.
+/// Headers that are for one server alone.
 const SECRET_HEADERS: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
 
 /// What is asked for.
@@ -144,6 +144,7 @@ impl Outcall {
             id: self.id,
             call: Box::new(WebCall {
                 address,
+                tls_name: self.target.tls_name().map(str::to_owned),
                 authority: self.target.authority(),
                 method: asked.method.clone(),
                 path: self.target.path.clone(),
@@ -190,7 +191,7 @@ impl Outcall {
             asked.body = Bytes::new();
             asked.headers.retain(|(name, _)| !name.to_ascii_lowercase().starts_with("content-"));
         }
-        if (&target.host, target.port) != (&self.target.host, self.target.port) {
+        if !target.is_same_server(&self.target) {
             asked.headers.retain(|(name, _)| {
                 !SECRET_HEADERS.iter().any(|secret| name.eq_ignore_ascii_case(secret))
             });

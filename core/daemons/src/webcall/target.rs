@@ -35,9 +35,12 @@ pub enum TargetError {
     /// It has no address.
     #[error("{0} has no address.")]
     Nowhere(String),
-    /// `https`.
-    #[error("https is asked for, and this version makes no encrypted calls.")]
+    /// `https`, where nobody can encrypt.
+    #[error("https is asked for, and this build, or this processor, has no TLS.")]
     Encrypted,
+    /// A redirect to what everybody on the way can read.
+    #[error("a redirect from https to http is not followed.")]
+    Exposed,
 }
 
 impl Target {
@@ -96,10 +99,12 @@ impl Target {
     /// Where a redirect leads to: an absolute URL, or a path here.
     ///
     /// # Errors
-    /// It is neither.
+    /// It is neither, or leaves encryption.
     pub fn redirected(&self, location: &str) -> Result<Self, TargetError> {
         if location.contains("://") {
-            return Self::parse(location);
+            let target = Self::parse(location)?;
+            let is_exposed = self.is_encrypted && !target.is_encrypted;
+            return if is_exposed { Err(TargetError::Exposed) } else { Ok(target) };
         }
         if let Some(rest) = location.strip_prefix("//") {
             let scheme = if self.is_encrypted { "https" } else { "http" };
@@ -120,6 +125,17 @@ impl Target {
         if is_plain { Ok(Self { path, ..self.clone() }) } else { Err(TargetError::Invalid) }
     }
 
+    /// Whom the certificate must be for, where the call is encrypted.
+    pub fn tls_name(&self) -> Option<&str> {
+        self.is_encrypted.then_some(&*self.host)
+    }
+
+    /// Whether both are one server, reached the same way.
+    pub fn is_same_server(&self, other: &Self) -> bool {
+        let of = |target: &Self| (target.port, target.is_encrypted);
+        self.host == other.host && of(self) == of(other)
+    }
+
     /// `host` or `host:port`, as in a header.
     pub fn authority(&self) -> String {
         let host =
@@ -138,6 +154,7 @@ pub struct Allowed {
     patterns: Vec<(Pattern, bool)>,
     /// Addresses inside that are allowed: prefixes and their lengths in bits.
     inside: Vec<(IpAddr, u8)>,
+    has_tls: bool,
 }
 
 /// What is wrong with a list of hosts or addresses.
@@ -178,7 +195,12 @@ impl Allowed {
             };
             ranges.push((address, bits));
         }
-        Ok(Self { patterns: all, inside: ranges })
+        Ok(Self { patterns: all, inside: ranges, has_tls: true })
+    }
+
+    /// The same, where nobody can encrypt: `https` is refused.
+    pub fn without_tls(self) -> Self {
+        Self { has_tls: false, ..self }
     }
 
     /// Whether a call may go to a host of that name.
@@ -189,7 +211,7 @@ impl Allowed {
         if !self.allows(&target.host, self.is_open()) {
             return Err(TargetError::Denied);
         }
-        if target.is_encrypted {
+        if target.is_encrypted && !self.has_tls {
             return Err(TargetError::Encrypted);
         }
         Ok(())
@@ -335,6 +357,14 @@ mod tests {
         assert_eq!(to("?d"), of("h:1", "/a/b?d"));
         assert_eq!(to("file:///etc"), Err(TargetError::Denied));
         assert_eq!(to("/a b"), Err(TargetError::Invalid));
+        assert_eq!(to("https://h/").map(|(authority, _)| authority), Ok("h".to_owned()));
+        let from = target("https://h/");
+        assert_eq!(from.redirected("http://h/"), Err(TargetError::Exposed));
+        let names = ["//i:1/", "/x", "https://j/"].map(|location| {
+            let to = from.redirected(location).expect("a target");
+            to.tls_name().map(str::to_owned)
+        });
+        assert_eq!(names, ["i", "h", "j"].map(|name| Some(name.to_owned())));
     }
 
     #[test]
@@ -351,7 +381,9 @@ mod tests {
         assert!(!check(Some("a.com"), "a.com.evil"));
         assert!(Allowed::new(Some("("), None).is_err());
         assert!(Allowed::new(None, Some("10.0.0.0/33")).is_err());
-        let https = Allowed::new(None, None).expect("none").check(&target("https://a.com"));
+        let allowed = Allowed::new(None, None).expect("none");
+        assert_eq!(allowed.check(&target("https://a.com")), Ok(()));
+        let https = allowed.without_tls().check(&target("https://a.com"));
         assert_eq!(https, Err(TargetError::Encrypted));
     }
 

@@ -113,6 +113,12 @@ pub(crate) const WEFT_KEYS: &[(&str, Kind, &str, &str)] = &[
         "addresses inside (loopback, private, …) that WEBCALL and HTTP may reach: 127.0.0.1,10.0.0.0/8",
     ),
     (
+        "weft.webcall.ca",
+        Kind::Text,
+        "none",
+        "a file of certificates (PEM): authorities that WEBCALL and HTTP trust beside the system's",
+    ),
+    (
         "weft.webcall.timeout",
         Kind::Long,
         "10000",

@@ -16,7 +16,7 @@ use weft_daemons::contract::peer::{Answer, CallResult, InstanceId, ThrottleAnswe
 use weft_daemons::contract::{ActionId, PeerAction, PeerError, PeerEvent, RequestHead};
 use weft_warpscript::requests::Library;
 
-use crate::outside;
+use crate::outside::{self, Tls};
 pub(crate) use remote::Network;
 use remote::RemoteFind;
 
@@ -48,6 +48,7 @@ pub(crate) struct Peers {
     library: OnceLock<Asker>,
     scripts: OnceLock<(Lister, Handle)>,
     limits: OnceLock<(Limits, Handle)>,
+    tls: Arc<Tls>,
     caller: OnceLock<Caller>,
     network: OnceLock<(Network, Handle)>,
 }
@@ -81,6 +82,11 @@ struct Ask {
 pub(crate) struct Seat(usize);
 
 impl Peers {
+    /// Calls to the outside are encrypted by `tls`.
+    pub(crate) fn new(tls: Tls) -> Self {
+        Self { tls: Arc::new(tls), ..Self::default() }
+    }
+
     /// Gives a machine a place.
     pub(crate) fn join(&self, deliver: Deliver) -> Seat {
         let mut state = self.lock();
@@ -208,9 +214,9 @@ impl Peers {
             return;
         }
         if let PeerAction::Web { id, call } = action {
-            let deliver = self.lock().machines[seat.0].clone();
+            let (deliver, tls) = (self.lock().machines[seat.0].clone(), self.tls.clone());
             tokio::spawn(async move {
-                deliver(PeerEvent::Web { id, result: outside::web(*call).await });
+                deliver(PeerEvent::Web { id, result: outside::web(*call, &tls).await });
             });
             return;
         }

@@ -38,6 +38,7 @@ use weft_wire::znode::{DIRECTORY_SERVICE, ServiceInstance};
 use crate::config::{Backend, Choice, ConfigError, Settings};
 use crate::endpoints::Endpoints;
 use crate::home;
+use crate::outside::Tls;
 use crate::peers::Network;
 use crate::revocations::RevocationFolder;
 use crate::script::library::{BOOTSTRAP_KEY, Folder, REPOSITORY_KEY};
@@ -106,6 +107,8 @@ pub(crate) struct Plan {
     pub(crate) endpoints: Endpoints,
     pub(crate) runner: Option<RunnerPlan>,
     pub(crate) webcall: Option<Component<WebcallConfig>>,
+    /// How calls to the outside are encrypted.
+    pub(crate) tls: Tls,
     /// Where `/readyz` and `/metrics` are served when no component listens.
     pub(crate) address: SocketAddr,
 }
@@ -258,6 +261,7 @@ impl Plan {
             endpoints: Endpoints::new(settings, has)?,
             runner: has(RUNNER).then(|| runner::runner(settings, &common)).transpose()?,
             webcall: has(WEBCALL).then(|| web::webcall(settings, &common)).transpose()?,
+            tls: web::tls(settings)?,
             address: standalone(settings)?,
             tokens,
         })

@@ -1,5 +1,6 @@
 //! `webcall`, and calls of scripts to the outside, by the reference's keys.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use weft_daemons::egress::WebConfig;
@@ -8,6 +9,7 @@ use weft_daemons::webcall::target::Allowed;
 
 use super::{Common, Component, TopicAccess, envelope, millis, standalone, topics};
 use crate::config::{ConfigError, Settings};
+use crate::outside::Tls;
 
 /// Without a key: the topic of calls, on the embedded log.
 const TOPIC: &str = "webcall";
@@ -72,9 +74,17 @@ pub(super) fn topics_of_scripts(
     }
 }
 
+/// Who vouches for those that are called over TLS.
+pub(super) fn tls(settings: &Settings) -> Result<Tls, ConfigError> {
+    const KEY: &str = "weft.webcall.ca";
+    Tls::new(settings.get(KEY).map(Path::new)).map_err(|error| settings.error(KEY, &error))
+}
+
 fn allowed(settings: &Settings, patterns: &str) -> Result<Allowed, ConfigError> {
     let inside = settings.get("weft.webcall.inside");
-    Allowed::new(settings.get(patterns), inside).map_err(|error| {
+    let allowed = Allowed::new(settings.get(patterns), inside);
+    let allowed = allowed.map(|all| if Tls::is_there() { all } else { all.without_tls() });
+    allowed.map_err(|error| {
         // A pattern alone is what can be wrong without addresses.
         let alone = Allowed::new(settings.get(patterns), None);
         let key = if alone.is_err() { patterns } else { "weft.webcall.inside" };

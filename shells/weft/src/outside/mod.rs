@@ -1,6 +1,12 @@
 //! HTTP requests to servers outside: where to connect is said by the machine that asks, which has
 //! checked it.
 
+#[cfg(all(feature = "tls", any(target_arch = "x86_64", target_arch = "aarch64")))]
+mod tls;
+#[cfg(not(all(feature = "tls", any(target_arch = "x86_64", target_arch = "aarch64"))))]
+#[path = "no_tls.rs"]
+mod tls;
+
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -9,9 +15,12 @@ use http_body_util::{BodyExt, Full};
 use hyper::Request;
 use hyper::client::conn::http1::handshake;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use weft_daemons::contract::peer::{ADDRESSES_MAX, WebCall, WebResponse};
+
+pub(crate) use tls::Tls;
 
 /// The addresses of a host, as the system knows them.
 pub(crate) async fn resolve(host: String, time_max: Duration) -> Result<Vec<IpAddr>, String> {
@@ -31,16 +40,26 @@ pub(crate) async fn resolve(host: String, time_max: Duration) -> Result<Vec<IpAd
 }
 
 /// Makes a request, on a connection of its own.
-pub(crate) async fn web(call: WebCall) -> Result<Box<WebResponse>, String> {
+pub(crate) async fn web(call: WebCall, tls: &Tls) -> Result<Box<WebResponse>, String> {
     let (authority, time_max) = (call.authority.clone(), call.time_max);
-    let answered = timeout(time_max, answered(call)).await;
+    let answered = timeout(time_max, connected(call, tls)).await;
     let answered = answered.unwrap_or_else(|_| Err(format!("no answer in {time_max:?}")));
     answered.map_err(|error| format!("{authority}: {error}"))
 }
 
-async fn answered(call: WebCall) -> Result<Box<WebResponse>, String> {
+async fn connected(call: WebCall, tls: &Tls) -> Result<Box<WebResponse>, String> {
     let stream = TcpStream::connect(call.address).await.map_err(|error| error.to_string())?;
     let _ = stream.set_nodelay(true);
+    match call.tls_name.clone() {
+        Some(name) => answered(call, tls.connect(&name, stream).await?).await,
+        None => answered(call, stream).await,
+    }
+}
+
+async fn answered(
+    call: WebCall,
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+) -> Result<Box<WebResponse>, String> {
     let failed = |error: hyper::Error| error.to_string();
     let (mut sender, connection) = handshake(TokioIo::new(stream)).await.map_err(failed)?;
     let mut builder =
