@@ -37,6 +37,7 @@ mod params;
 pub mod plasma;
 mod random;
 pub mod runner;
+mod scope;
 pub mod select;
 pub mod store;
 mod table_reads;

@@ -67,7 +67,7 @@ pub mod registry;
 pub mod requests;
 pub mod snapshot;
 pub mod text;
-mod tokens;
+pub mod tokens;
 #[cfg_attr(not(test), expect(dead_code, reason = "some of it is for words to come"))]
 mod utf16;
 pub mod value;

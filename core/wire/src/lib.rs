@@ -2,7 +2,7 @@
 //!
 //! - [`opb64`]: the Base64 of tokens and wrapped values. [`envelope`]: AES and MAC around payloads.
 //! - [`thrift`]: the structs inside. [`kafka`]: where messages go.
-//! - [`keys`]: keys as configurations write them. [`token`]: read and write tokens. [`sign`]:
+//! - [`keys`]: keys as configurations write them. [`token`], [`token_file`]: read and write tokens. [`sign`]:
 //!   signatures between daemons.
 //! - [`rows`]: what is written to HBase.
 //! - [`znode`]: what is written to ZooKeeper. [`wrapper`]: wrapped encoders.
@@ -21,5 +21,6 @@ pub mod sign;
 pub mod streaming;
 pub mod thrift;
 pub mod token;
+pub mod token_file;
 pub mod wrapper;
 pub mod znode;

@@ -22,6 +22,15 @@ pub fn lists_in_force<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<&'a s
     newest.into_values().map(|(_, name)| name).collect()
 }
 
+/// The list of one platform and kind that is in force, and its time.
+pub fn newest<'a>(
+    names: impl IntoIterator<Item = &'a str>,
+    (platform, kind): (&str, &str),
+) -> Option<(u64, &'a str)> {
+    let of = |name| parse(name).filter(|(p, k, _)| (*p, *k) == (platform, kind));
+    names.into_iter().filter_map(|name| of(name).map(|(.., time)| (time, name))).max()
+}
+
 /// Platform, kind and time.
 fn parse(name: &str) -> Option<(&str, &str, u64)> {
     let mut parts = name.strip_suffix(SUFFIX)?.split('.');
@@ -51,6 +60,16 @@ mod tests {
             .into();
         let found = lists_in_force(names.iter().map(String::as_str));
         assert_eq!(found, [&names[1], &names[2], &names[3]]);
+    }
+
+    #[test]
+    fn the_newest_of_one_platform_is_found() {
+        let names: Vec<String> = ["a.full.9-", "a.full.10-", "a.read.11-", "b.full.12-"]
+            .map(|n| format!("{n}{MD5}.trl"))
+            .into();
+        let names = || names.iter().map(String::as_str);
+        assert_eq!(newest(names(), ("a", "full")), names().nth(1).map(|name| (10, name)));
+        assert_eq!(newest(names(), ("c", "full")), None);
     }
 
     #[test]

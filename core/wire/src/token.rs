@@ -161,14 +161,40 @@ impl Revocations {
     }
 }
 
+/// A token of either kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Token {
+    /// What the holder may read.
+    Read(ReadToken),
+    /// What the holder may write.
+    Write(WriteToken),
+}
+
+/// Tokens whose text is a plain name (`warp.token.file`). They end and are revoked like others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NamedTokens {
+    /// Read tokens by name.
+    pub read: BTreeMap<String, ReadToken>,
+    /// Write tokens by name.
+    pub write: BTreeMap<String, WriteToken>,
+}
+
+/// Attributes of tokens that have none of the same name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AttributeDefaults {
+    /// `warp.token.read.attributes.default`.
+    pub read: Labels,
+    /// `warp.token.write.attributes.default`.
+    pub write: Labels,
+}
+
 /// Decides which tokens are good.
 #[derive(Clone, Debug)]
 pub struct TokenAuthority {
     keys: TokenKeys,
     revocations: Arc<Revocations>,
-    /// Tokens by plain names (`warp.token.file`).
-    read_names: Arc<BTreeMap<String, ReadToken>>,
-    write_names: Arc<BTreeMap<String, WriteToken>>,
+    names: Arc<NamedTokens>,
+    defaults: Arc<AttributeDefaults>,
     /// `warp.token.banned.attributes`.
     banned_attributes: Vec<String>,
 }
@@ -179,8 +205,8 @@ impl TokenAuthority {
         Self {
             keys,
             revocations: Arc::default(),
-            read_names: Arc::default(),
-            write_names: Arc::default(),
+            names: Arc::default(),
+            defaults: Arc::default(),
             banned_attributes: Vec::new(),
         }
     }
@@ -211,46 +237,49 @@ impl TokenAuthority {
 
     /// With tokens that have plain names.
     #[must_use]
-    pub fn with_names(
-        mut self,
-        read: BTreeMap<String, ReadToken>,
-        write: BTreeMap<String, WriteToken>,
-    ) -> Self {
-        self.read_names = Arc::new(read);
-        self.write_names = Arc::new(write);
+    pub fn with_names(mut self, names: NamedTokens) -> Self {
+        self.names = Arc::new(names);
+        self
+    }
+
+    /// Other tokens have plain names from now on.
+    pub fn name(&mut self, names: Arc<NamedTokens>) {
+        self.names = names;
+    }
+
+    /// With attributes that every token has which does not say otherwise.
+    #[must_use]
+    pub fn with_attribute_defaults(mut self, defaults: AttributeDefaults) -> Self {
+        self.defaults = Arc::new(defaults);
         self
     }
 
     /// The read token of that text, if it is good now.
     pub fn read_token(&self, text: Option<&str>, now_ms: i64) -> Result<ReadToken, TokenError> {
         let text = text.filter(|text| !text.is_empty()).ok_or(TokenError::ReadMissing)?;
-        let token = match self.read_names.get(text) {
+        self.check_revoked(text)?;
+        let mut token = match self.names.read.get(text) {
             Some(token) => token.clone(),
-            None => {
-                self.check_revoked(text)?;
-                let token = self.keys.decode_read(text)?;
-                let app = token.app_name.as_deref().unwrap_or_default();
-                self.check_valid(token.expiry_ms, app, now_ms)?;
-                token
-            }
+            None => self.keys.decode_read(text)?,
         };
+        let app = token.app_name.as_deref().unwrap_or_default();
+        self.check_valid(token.expiry_ms, app, now_ms)?;
         self.check_attributes(token.attributes.as_ref())?;
+        complete(&mut token.attributes, &self.defaults.read);
         Ok(token)
     }
 
     /// The write token of that text, if it is good now.
     pub fn write_token(&self, text: Option<&str>, now_ms: i64) -> Result<WriteToken, TokenError> {
         let text = text.filter(|text| !text.is_empty()).ok_or(TokenError::WriteMissing)?;
-        let token = match self.write_names.get(text) {
+        self.check_revoked(text)?;
+        let mut token = match self.names.write.get(text) {
             Some(token) => token.clone(),
-            None => {
-                self.check_revoked(text)?;
-                let token = self.keys.decode_write(text)?;
-                self.check_valid(token.expiry_ms, &token.app_name, now_ms)?;
-                token
-            }
+            None => self.keys.decode_write(text)?,
         };
+        self.check_valid(token.expiry_ms, &token.app_name, now_ms)?;
         self.check_attributes(token.attributes.as_ref())?;
+        complete(&mut token.attributes, &self.defaults.write);
         Ok(token)
     }
 
@@ -277,6 +306,16 @@ impl TokenAuthority {
             return Err(TokenError::BannedAttribute);
         }
         Ok(())
+    }
+}
+
+/// Adds what is not said.
+fn complete(attributes: &mut Option<Labels>, defaults: &Labels) {
+    for (name, value) in defaults.iter() {
+        let attributes = attributes.get_or_insert_default();
+        if !attributes.contains(name) {
+            attributes.insert(name, value);
+        }
     }
 }
 
@@ -398,6 +437,50 @@ mod tests {
         let authority = TokenAuthority::new(keys.clone()).with_revocations(revoked);
         assert_eq!(authority.write_token(Some(&text), 0), Err(TokenError::ApplicationRevoked));
         assert!(Revocations::default().add_list(&keys, "12").is_err());
+    }
+
+    #[test]
+    fn attributes_come_from_the_token_and_else_from_the_defaults() {
+        let keys = keys();
+        let one = |name: &str, value: &str| -> Labels { [(name, value)].into_iter().collect() };
+        let read = [(".a", "default"), (".b", "default")].into_iter().collect();
+        let defaults = AttributeDefaults { read, write: one(".c", "default") };
+        let banned = vec![".b".to_owned()];
+        let authority = TokenAuthority::new(keys.clone())
+            .with_banned_attributes(banned)
+            .with_attribute_defaults(defaults);
+        let own = ReadToken { attributes: Some(one(".a", "own")), ..ReadToken::default() };
+        let token = authority.read_token(Some(&keys.encode_read(&own)), 0).expect("it is good");
+        let all: Vec<_> = token.attributes.iter().flat_map(Labels::iter).collect();
+        // What nobody may bring the platform may give.
+        assert_eq!(all, [(".a", "own"), (".b", "default")]);
+        let none = keys.encode_write(&WriteToken::default());
+        let token = authority.write_token(Some(&none), 0).expect("it is good");
+        assert_eq!(token.attributes, Some(one(".c", "default")));
+    }
+
+    #[test]
+    fn tokens_with_names_end_and_are_revoked_like_others() {
+        let keys = keys();
+        let token =
+            ReadToken { app_name: Some("app".to_owned()), expiry_ms: 5, ..ReadToken::default() };
+        let mut names = NamedTokens::default();
+        names.read.insert("me".to_owned(), token.clone());
+        let mut authority = TokenAuthority::new(keys.clone()).with_names(names);
+        assert_eq!(authority.read_token(Some("me"), 5), Ok(token));
+        assert_eq!(authority.read_token(Some("me"), 6), Err(TokenError::Expired));
+        assert!(authority.write_token(Some("me"), 5).is_err());
+        for (list, error) in [
+            ("+app".to_owned(), TokenError::ApplicationRevoked),
+            (format!("{:016x}", keys.ident("me")), TokenError::Revoked),
+        ] {
+            let mut revoked = Revocations::default();
+            revoked.add_list(&keys, &list).expect("a list");
+            authority.revoke(Arc::new(revoked));
+            assert_eq!(authority.read_token(Some("me"), 5), Err(error));
+        }
+        authority.name(Arc::default());
+        assert_eq!(authority.read_token(Some("me"), 5), Err(TokenError::Revoked));
     }
 
     #[test]

@@ -179,6 +179,9 @@ impl Node {
         if let Some((folder, now)) = plan.revocations {
             wiring.servers.push(tokio::spawn(folder.watch(wiring.peers.clone(), now)));
         }
+        if let Some(file) = plan.token_file {
+            wiring.servers.push(tokio::spawn(file.watch(wiring.peers.clone())));
+        }
         if let Some(webcall) = plan.webcall {
             wiring.start("webcall", Webcall::new(webcall.config), &webcall.topics).await?;
         }

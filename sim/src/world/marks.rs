@@ -128,6 +128,7 @@ pub(super) fn mark_of(event: &Event<NoTask>) -> &'static str {
             PeerEvent::Throttle { result: Ok(_), .. } => "limits",
             PeerEvent::Throttle { .. } => "limits failed",
             PeerEvent::Revoked(_) => "revoked tokens",
+            PeerEvent::Named(_) => "named tokens",
             PeerEvent::Ask { .. } => "ask",
             PeerEvent::AskNext { .. } => "ask next",
             PeerEvent::AskCancel { .. } => "ask cancel",

@@ -14,7 +14,7 @@ use weft_gts::Metadata;
 use weft_gts::selector::SelectorText;
 use weft_warpscript::requests::Library;
 use weft_wire::thrift::DirectoryStatsResponse;
-use weft_wire::token::Revocations;
+use weft_wire::token::{NamedTokens, Revocations};
 
 use super::http::RequestHead;
 use super::{ActionId, log::Topic};
@@ -339,6 +339,8 @@ pub enum PeerEvent {
     },
     /// Whoever checks tokens: these are revoked from now on, and no others.
     Revoked(std::sync::Arc<Revocations>),
+    /// Whoever checks tokens: these have plain names from now on, and no others.
+    Named(std::sync::Arc<NamedTokens>),
     /// Reader: a consumer in this process has applied everything before `offset`.
     Applied {
         /// The topic.

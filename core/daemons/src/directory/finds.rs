@@ -61,6 +61,7 @@ impl Directory {
             | PeerEvent::Web { .. }
             | PeerEvent::Throttle { .. }
             | PeerEvent::Revoked(_)
+            | PeerEvent::Named(_)
             | PeerEvent::Applied { .. } => {}
         }
     }

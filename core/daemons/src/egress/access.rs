@@ -5,6 +5,7 @@ use weft_wire::token::{ReadToken, TokenAuthority};
 
 use super::config::EgressConfig;
 use super::error::Refusal;
+use crate::scope::{RESERVED_LABELS, SCOPE, scope};
 
 /// How long a signature is good, milliseconds.
 const SIGNATURE_AGE_MAX_MS: i64 = 10_000;
@@ -13,10 +14,6 @@ const SIGNATURE_AGE_MAX_MS: i64 = 10_000;
 const NO_FETCH: &str = ".nofetch";
 const NO_FIND: &str = ".nofind";
 const EXPOSE: &str = ".expose";
-const SCOPE: &str = ".scope";
-
-/// Labels that the token alone decides.
-const RESERVED_LABELS: [&str; 3] = [".producer", ".owner", ".app"];
 
 /// The holder of a valid read token.
 #[derive(Clone, Debug)]
@@ -68,20 +65,17 @@ impl Reader {
 
     /// What every series must match beside the selectors.
     pub(crate) fn scope(&self, absent_labels: bool) -> Result<Option<Selector>, String> {
-        let scope = self.token.attributes.as_ref().and_then(|attributes| attributes.get(SCOPE));
-        let Some(scope) = scope else { return Ok(None) };
-        let parse = || {
-            let mut text = SelectorText::parse(scope)?;
-            for (name, expression) in self.token.label_selectors().iter() {
-                let is_named = text.labels.iter().any(|(other, _)| other == name);
-                if RESERVED_LABELS.contains(&name) && !is_named {
-                    text.labels.push((name.to_owned(), expression.to_owned()));
-                }
-            }
-            Ok::<_, SelectorError>(Selector::new(&text, absent_labels)?)
-        };
-        let selector = parse();
-        selector.map(Some).map_err(|_| "Invalid syntax for token scope selector.".to_owned())
+        let of_token = self.token.label_selectors();
+        scope(self.token.attributes.as_ref(), &of_token, absent_labels)
+    }
+
+    /// The same, where a request without a script is refused for it.
+    pub(crate) fn scope_of_request(
+        &self,
+        absent_labels: bool,
+    ) -> Result<Option<Selector>, Refusal> {
+        let scope = self.scope(absent_labels);
+        scope.map_err(|message| Refusal::Selector { status: 500, message })
     }
 
     /// A script that the token wants run.

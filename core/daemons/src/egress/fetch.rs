@@ -171,6 +171,9 @@ impl Fetch {
                     *is_wanted = false;
                 }
                 for metadata in series {
+                    if self.plan.scope.as_ref().is_some_and(|scope| !scope.matches(&metadata)) {
+                        continue;
+                    }
                     if self.plan.series_skip > 0 {
                         self.plan.series_skip -= 1;
                     } else if self.plan.series_count > 0 {

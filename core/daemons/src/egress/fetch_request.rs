@@ -1,6 +1,7 @@
 //! What a fetch asks for.
 
 use weft_gts::TimeUnit;
+use weft_gts::selector::Selector;
 
 use super::access::{self, Reader};
 use super::config::EgressConfig;
@@ -22,6 +23,8 @@ pub(crate) struct FetchPlan {
     pub(crate) series_skip: u64,
     /// Then take so many.
     pub(crate) series_count: u64,
+    /// What the token's scope leaves of them.
+    pub(crate) scope: Option<Selector>,
     /// Which datapoints; without series.
     pub(crate) points: table::FetchRequest,
     /// How to write them.
@@ -86,6 +89,7 @@ impl FetchPlan {
         if format == Format::Wrapper && !is_signed {
             return Err(Refusal::Unsigned);
         }
+        let scope = reader.scope_of_request(config.absent_labels)?;
         let expose = is_signed || config.expose_owner_producer || reader.exposes();
         Ok(Self {
             find: FindRequest {
@@ -95,6 +99,7 @@ impl FetchPlan {
                 quiet_after,
                 estimates: false,
             },
+            scope,
             series_skip: non_negative(picks.series_skip),
             series_count: non_negative(picks.series_count),
             points: picks.request(range, draw()),

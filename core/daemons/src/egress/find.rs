@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 use weft_gts::Metadata;
-use weft_gts::selector::SelectorText;
+use weft_gts::selector::{Selector, SelectorText};
 use weft_gts::text::{write_labels, write_name};
 use weft_wire::token::uuid;
 
@@ -34,6 +34,8 @@ pub(super) struct Find {
     request: FindRequest,
     /// The find under way, and whether an event of it is to come.
     current: Option<(FindId, bool)>,
+    /// What the token's scope leaves.
+    scope: Option<Selector>,
     skip: u64,
     count: u64,
     is_json: bool,
@@ -76,6 +78,7 @@ impl Find {
             selectors: selectors.into(),
             request: FindRequest { active_after, quiet_after, ..FindRequest::default() },
             current: None,
+            scope: reader.scope_of_request(config.absent_labels)?,
             skip: u64::try_from(skip).unwrap_or(0),
             count: u64::try_from(count).unwrap_or(0),
             is_json,
@@ -118,6 +121,9 @@ impl Find {
                     *is_wanted = false;
                 }
                 for metadata in series {
+                    if self.scope.as_ref().is_some_and(|scope| !scope.matches(&metadata)) {
+                        continue;
+                    }
                     if self.skip > 0 {
                         self.skip -= 1;
                     } else if self.count > 0 {

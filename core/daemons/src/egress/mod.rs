@@ -431,6 +431,8 @@ impl Egress {
             }
         } else if let PeerEvent::Revoked(revocations) = event {
             Arc::make_mut(&mut self.config).tokens.revoke(revocations);
+        } else if let PeerEvent::Named(names) = event {
+            Arc::make_mut(&mut self.config).tokens.name(names);
         } else if let PeerEvent::Script { id, result } = event {
             if let Some(asker) = self.work.asked.remove(&id) {
                 self.answered_script(now, asker, result);

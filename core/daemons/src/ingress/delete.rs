@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use weft_gts::Metadata;
-use weft_gts::selector::{SelectorError, SelectorText};
+use weft_gts::selector::{Selector, SelectorError, SelectorText};
 use weft_gts::text::{parse_long, write_labels, write_series};
 use weft_gts::time::parse_instant;
 use weft_wire::thrift::{KafkaDataMessage, KafkaDataMessageType};
@@ -72,6 +72,8 @@ pub(super) enum Stage {
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
     selector: SelectorText,
+    /// What the token's scope leaves.
+    scope: Option<Selector>,
     start: i64,
     end: i64,
     min_age_ms: i64,
@@ -207,6 +209,7 @@ impl Delete {
         }
         Ok(Plan {
             selector: restricted(selector, writer)?,
+            scope: writer.scope().map_err(|message| bad(&[&message]))?,
             start,
             end,
             min_age_ms,
@@ -235,6 +238,9 @@ impl Delete {
         let mut plan = plan;
         let mut records = Vec::new();
         for metadata in series {
+            if plan.scope.as_ref().is_some_and(|scope| !scope.matches(&metadata)) {
+                continue;
+            }
             if plan.skip > 0 {
                 plan.skip -= 1;
                 continue;

@@ -652,8 +652,13 @@ impl Ingress {
                 self.serve_if_ready(now);
             }
             self.finish_stop();
-        } else if let PeerEvent::Revoked(revocations) = event {
-            Arc::make_mut(&mut self.config).tokens.revoke(revocations);
+        } else if let PeerEvent::Revoked(_) | PeerEvent::Named(_) = event {
+            let tokens = &mut Arc::make_mut(&mut self.config).tokens;
+            match event {
+                PeerEvent::Revoked(revocations) => tokens.revoke(revocations),
+                PeerEvent::Named(names) => tokens.name(names),
+                _ => {}
+            }
             for request in self.requests.values_mut() {
                 if let Request::Stream(stream) = request {
                     stream.configured(&self.config);

@@ -1,9 +1,11 @@
 //! Who writes: what a write token allows.
 
 use weft_gts::Labels;
+use weft_gts::selector::Selector;
 use weft_wire::token::{TokenError, WriteToken};
 
 use super::IngressConfig;
+use crate::scope::scope;
 use crate::throttling::Tenant;
 
 /// Labels that every series carries.
@@ -73,6 +75,18 @@ impl Writer {
     /// An attribute of the token.
     pub(crate) fn attribute(&self, name: &str) -> Option<&str> {
         self.attributes.get(name)
+    }
+
+    /// What the token's scope leaves of the series that it deletes.
+    pub(crate) fn scope(&self) -> Result<Option<Selector>, String> {
+        let is = |text: &str| format!("={text}");
+        let mut of_token = Labels::new();
+        of_token.insert(PRODUCER, is(&self.producer));
+        of_token.insert(OWNER, is(&self.owner));
+        if let Some(application) = &self.application {
+            of_token.insert(APPLICATION, is(application));
+        }
+        scope(Some(&self.attributes), &of_token, false)
     }
 
     /// Whether the producer writes for itself, as deletes ask for.

@@ -749,6 +749,8 @@ impl Frontend {
             }
         } else if let PeerEvent::Revoked(revocations) = event {
             Arc::make_mut(&mut self.config).tokens.revoke(revocations);
+        } else if let PeerEvent::Named(names) = event {
+            Arc::make_mut(&mut self.config).tokens.name(names);
         } else {
             self.directory.peer_event(event, &mut self.ids);
         }

@@ -42,7 +42,7 @@ pub(crate) mod shared;
 mod snapshot;
 mod stack;
 mod stats;
-mod store;
+pub(crate) mod store;
 mod subsequences;
 mod texts;
 pub(crate) mod variables;

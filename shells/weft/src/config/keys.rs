@@ -564,6 +564,8 @@ pub(super) const KEYS: &[(&str, Kind, &str)] = &[
     ("warp.token.banned.attributes", Text, "crypto/token"),
     ("warp.token.file", Text, "common"),
     ("warp.token.filter.macro", Text, "sdk/plugins"),
+    ("warp.token.read.attributes.default", Text, "crypto/token"),
+    ("warp.token.write.attributes.default", Text, "crypto/token"),
     ("warp.trl.dir", Text, "crypto/token"),
     ("warp.trl.scan.period", Long, "crypto/token"),
     ("warp.trl.startup.delay", Long, "crypto/token"),

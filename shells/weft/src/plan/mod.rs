@@ -4,6 +4,7 @@ mod hbase;
 mod plasma;
 mod runner;
 mod throttling;
+mod tokens;
 mod topics;
 mod web;
 
@@ -42,6 +43,7 @@ use crate::outside::Tls;
 use crate::peers::Network;
 use crate::revocations::RevocationFolder;
 use crate::script::library::{BOOTSTRAP_KEY, Folder, REPOSITORY_KEY};
+use crate::token::TokenFile;
 
 pub(crate) use runner::RunnerPlan;
 pub(crate) use topics::TopicAccess;
@@ -92,6 +94,8 @@ pub(crate) struct Plan {
     pub(crate) ingress: Option<Component<IngressConfig>>,
     /// The folder of revocation lists, and what they say now.
     pub(crate) revocations: Option<(RevocationFolder, Revocations)>,
+    /// The file of tokens with plain names.
+    pub(crate) token_file: Option<TokenFile>,
     /// The folder of limits, if ingress has any.
     pub(crate) throttling: Option<PathBuf>,
     pub(crate) directory: Option<DirectoryPlan>,
@@ -247,6 +251,7 @@ impl Plan {
             coord,
             table,
             revocations: common.revocations.clone(),
+            token_file: common.token_file.clone(),
             throttling: throttling::folder(settings).filter(|_| has("ingress")),
             ingress: has("ingress").then(|| ingress(settings, &common)).transpose()?,
             directory,
@@ -422,6 +427,7 @@ struct Common {
     authority: TokenAuthority,
     /// The lists of what is revoked, and what they say now.
     revocations: Option<(RevocationFolder, Revocations)>,
+    token_file: Option<TokenFile>,
     headers: HeaderNames,
     cors: CorsConfig,
     data_topic: Arc<str>,
@@ -462,9 +468,8 @@ impl Common {
             }
         }
         // Nobody is served before it is known what is revoked.
-        let revocations = revocations(settings, tokens)?;
-        let banned = settings.get("warp.token.banned.attributes").unwrap_or_default();
-        let banned = banned.split(',').map(str::trim).filter(|name| !name.is_empty());
+        let revocations = tokens::revocations(settings, tokens)?;
+        let file = tokens::file(settings)?;
         let topic = |keys: &[&str], default: &str| -> Arc<str> {
             keys.iter().find_map(|key| settings.get(key)).unwrap_or(default).into()
         };
@@ -472,12 +477,13 @@ impl Common {
         Ok(Self {
             unit,
             ids,
-            authority: TokenAuthority::new(tokens.clone())
-                .with_banned_attributes(banned.map(str::to_owned).collect())
+            authority: tokens::authority(settings, tokens)?
                 .with_revocations(
                     revocations.as_ref().map(|(_, now)| now.clone()).unwrap_or_default(),
-                ),
+                )
+                .with_names(file.as_ref().map(|(_, now)| now.clone()).unwrap_or_default()),
             revocations,
+            token_file: file.map(|(file, _)| file),
             cors: CorsConfig::new(&headers, settings.get("cors.headers")),
             headers,
             data_topic: topic(&["ingress.kafka.data.topic", "store.kafka.data.topic"], "data"),
@@ -498,19 +504,6 @@ impl Common {
         let key = directory_key(settings)?;
         Ok(Network::new(key, self.headers.directory_signature.clone(), self.absent_labels))
     }
-}
-
-/// The lists of what is revoked, if the configuration says where they are.
-fn revocations(
-    settings: &Settings,
-    tokens: &TokenKeys,
-) -> Result<Option<(RevocationFolder, Revocations)>, ConfigError> {
-    let key = "warp.trl.dir";
-    let Some(root) = settings.get(key) else { return Ok(None) };
-    let period = millis(settings, "warp.trl.scan.period", 60_000).max(Duration::from_millis(10));
-    let folder = RevocationFolder { root: root.into(), period, keys: tokens.clone() };
-    let now = folder.load().map_err(|error| settings.error(key, &error))?;
-    Ok(Some((folder, now)))
 }
 
 /// The key that signs requests to directories.

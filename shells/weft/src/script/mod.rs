@@ -87,6 +87,14 @@ impl Host {
     }
 }
 
+/// Runs a script of the configuration to its end, without a library.
+pub(crate) fn evaluate(config: &Arc<Config>, script: &str) -> Result<Machine, String> {
+    let mut machine = Machine::new(Arc::clone(config), script);
+    let clocks = Clocks::new();
+    finish(&mut machine, &mut || clocks.now(), entropy()?, &mut |_| Ok(None));
+    Ok(machine)
+}
+
 /// The clock of scripts in this process.
 #[derive(Clone, Copy)]
 struct Clocks(Instant);

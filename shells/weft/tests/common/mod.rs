@@ -145,9 +145,14 @@ impl Node {
 
     /// Another write token, with an attribute.
     pub(crate) fn write_token_with(&self, attribute: &str) -> String {
+        self.token("write", &["--attribute", attribute])
+    }
+
+    /// Another token of the same owner.
+    pub(crate) fn token(&self, kind: &str, more: &[&str]) -> String {
         let conf = self.conf.to_str().expect("a path");
-        let args = ["token", "write", "--conf", conf, "--app", "test", "--owner", OWNER];
-        weft(self.home.path(), &[&args[..], &["--attribute", attribute]].concat()).trim().to_owned()
+        let args = ["token", kind, "--conf", conf, "--app", "test", "--owner", OWNER];
+        weft(self.home.path(), &[&args[..], more].concat()).trim().to_owned()
     }
 
     pub(crate) fn get(&self, path: &str, token: &str) -> Reply {

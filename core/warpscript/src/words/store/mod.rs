@@ -7,7 +7,7 @@ mod metaset;
 mod params;
 mod range;
 mod select;
-mod tokens;
+pub(crate) mod tokens;
 mod web;
 mod write;
 

@@ -2,7 +2,7 @@
 
 use weft_gts::{Labels, SipKey, WrapKey};
 use weft_wire::token::{
-    ReadToken, TokenAuthority, TokenError, TokenKeys, WriteToken, parse_uuid, uuid,
+    ReadToken, Token, TokenAuthority, TokenError, TokenKeys, WriteToken, parse_uuid, uuid,
 };
 
 use super::params;
@@ -10,12 +10,6 @@ use crate::error::{Fault, Result};
 use crate::heap::Map;
 use crate::machine::Machine;
 use crate::value::{Handle, Value};
-
-/// A token of either kind.
-enum Token {
-    Read(ReadToken),
-    Write(WriteToken),
-}
 
 /// The keys of the platform.
 fn platform_keys(vm: &Machine) -> Option<TokenKeys> {
@@ -111,7 +105,7 @@ fn pop_keys(vm: &mut Machine, capability: &str) -> Result<(TokenKeys, bool)> {
 pub(super) fn generate(vm: &mut Machine) -> Result {
     let (keys, _) = pop_keys(vm, "tokengen")?;
     let params = vm.pop_map("expects a map on top of the stack.")?;
-    let text = match from_map(vm, params)? {
+    let text = match from_map(vm, params, None)? {
         Token::Read(token) => keys.encode_read(&token),
         Token::Write(token) => keys.encode_write(&token),
     };
@@ -124,7 +118,8 @@ pub(super) fn generate(vm: &mut Machine) -> Result {
     vm.push_map(entries.map)
 }
 
-fn from_map(vm: &mut Machine, map: Handle<Map>) -> Result<Token> {
+/// The token that a map says; `ttl_ms` is for those that do not say when they end.
+pub(crate) fn from_map(vm: &mut Machine, map: Handle<Map>, ttl_ms: Option<i64>) -> Result<Token> {
     let kind = params::get(vm, map, "type").and_then(|kind| vm.as_text(kind).cloned());
     let kind = kind.as_deref().unwrap_or_default();
     if !matches!(kind, "READ" | "WRITE") {
@@ -137,7 +132,10 @@ fn from_map(vm: &mut Machine, map: Handle<Map>) -> Result<Token> {
     let expiry_ms = match (number(vm, map, "ttl")?, number(vm, map, "expiry")?) {
         (Some(ttl), _) => issuance_ms.saturating_add(ttl),
         (None, Some(expiry)) => expiry,
-        (None, None) => return Err(vm.error("missing 'ttl' or 'expiry'.")),
+        (None, None) => match ttl_ms {
+            Some(ttl) => issuance_ms.saturating_add(ttl),
+            None => return Err(vm.error("missing 'ttl' or 'expiry'.")),
+        },
     };
     if let Some(billed_id) = read_owner {
         return Ok(Token::Read(ReadToken {
@@ -169,7 +167,7 @@ fn present(vm: &Machine, map: Handle<Map>, key: &str) -> Option<Value> {
     params::get(vm, map, key).filter(|value| !value.is_null())
 }
 
-fn required_text(vm: &mut Machine, map: Handle<Map>, key: &str) -> Result<String> {
+pub(crate) fn required_text(vm: &mut Machine, map: Handle<Map>, key: &str) -> Result<String> {
     match present(vm, map, key) {
         Some(value) => Ok(params::text(vm, value)?.to_string()),
         None => Err(vm.error(&format!("missing '{key}'."))),

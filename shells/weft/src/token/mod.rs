@@ -1,12 +1,17 @@
 //! `weft token`: tokens made and read with the keys of a configuration.
 
-use std::path::PathBuf;
+mod file;
+mod revoke;
+
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use weft_gts::Labels;
 use weft_wire::token::{ReadToken, TokenKeys, WriteToken, parse_uuid, uuid};
+
+pub(crate) use file::TokenFile;
 
 use crate::config::Settings;
 use crate::home;
@@ -17,7 +22,7 @@ pub(crate) enum Command {
     /// Make a read token.
     #[command(after_help = "Example:\n  weft token read --app my.app --owner \
                             01234567-89ab-cdef-0123-456789abcdef --days 365")]
-    Read(Fields),
+    Read(ReadFields),
     /// Make a write token.
     #[command(after_help = "Example:\n  weft token write --app my.app --owner \
                             01234567-89ab-cdef-0123-456789abcdef --days 365")]
@@ -36,6 +41,25 @@ pub(crate) enum Command {
         /// The token.
         token: String,
     },
+    /// Revoke tokens and applications: adds to the revocation list in warp.trl.dir.
+    #[command(after_help = "Example:\n  weft token revoke --app my.app\n\nServers see it within \
+                            warp.trl.scan.period.")]
+    Revoke {
+        #[command(flatten)]
+        keys: Keys,
+        /// The folder of lists; warp.trl.dir of the configuration when it is not named.
+        #[arg(long)]
+        dir: Option<PathBuf>,
+        /// An application: all of its tokens.
+        #[arg(long)]
+        app: Vec<String>,
+        /// What identifies a token (`weft token ident`).
+        #[arg(long)]
+        ident: Vec<String>,
+        /// Tokens.
+        #[arg(required_unless_present_any = ["app", "ident"])]
+        tokens: Vec<String>,
+    },
 }
 
 /// Where the keys are.
@@ -44,6 +68,16 @@ pub(crate) struct Keys {
     /// Configuration files with the keys; ./weft-data/weft.conf when none is named.
     #[arg(long)]
     conf: Vec<PathBuf>,
+}
+
+/// What a new read token holds beside what every token does.
+#[derive(Args, Debug)]
+pub(crate) struct ReadFields {
+    #[command(flatten)]
+    fields: Fields,
+    /// Hooks, NAME=SCRIPT: `postfetch` runs behind FETCH, GETHOOK gives others.
+    #[arg(long)]
+    hook: Vec<String>,
 }
 
 /// What a new token holds.
@@ -78,20 +112,58 @@ pub(crate) fn run(command: &Command) -> Result<(), String> {
         Command::Write(fields) => println!("{}", write_token(fields)?),
         Command::Decode { keys, token } => println!("{:#}", decode(&keys.load()?, token)?),
         Command::Ident { keys, token } => println!("{:016x}", keys.load()?.ident(token)),
+        Command::Revoke { keys, dir, app, ident, tokens } => {
+            let settings = keys.settings()?;
+            let token_keys = keys.load()?;
+            let folder = dir.as_deref().or_else(|| settings.get("warp.trl.dir").map(Path::new));
+            let folder =
+                folder.ok_or("no folder of lists: set warp.trl.dir, or name it by --dir")?;
+            let lines = revoked_lines(&token_keys, app, ident, tokens)?;
+            println!("{}", revoke::revoke(&token_keys, folder, &lines, now_ms())?.display());
+        }
     }
     Ok(())
 }
 
 impl Keys {
-    fn load(&self) -> Result<TokenKeys, String> {
+    fn settings(&self) -> Result<Settings, String> {
         let default = PathBuf::from("weft-data").join(home::CONFIGURATION);
         let files = if self.conf.is_empty() { vec![default] } else { self.conf.clone() };
-        let settings = Settings::read(&files).map_err(|error| error.to_string())?;
-        crate::plan::token_keys(&settings).map_err(|error| error.to_string())
+        Settings::read(&files).map_err(|error| error.to_string())
+    }
+
+    fn load(&self) -> Result<TokenKeys, String> {
+        crate::plan::token_keys(&self.settings()?).map_err(|error| error.to_string())
     }
 }
 
-fn read_token(fields: &Fields) -> Result<String, String> {
+/// Lines of a revocation list.
+fn revoked_lines(
+    keys: &TokenKeys,
+    apps: &[String],
+    idents: &[String],
+    tokens: &[String],
+) -> Result<Vec<String>, String> {
+    let mut lines = Vec::new();
+    for app in apps {
+        if app.is_empty() || app.trim() != app || app.contains(['\n', '\r']) {
+            return Err(format!("{app:?}: no list can name this application"));
+        }
+        lines.push(format!("+{app}"));
+    }
+    lines.extend(idents.iter().map(|ident| ident.to_ascii_lowercase()));
+    for token in tokens {
+        if keys.decode_read(token).is_err() && keys.decode_write(token).is_err() {
+            return Err(format!(
+                "{token}: not a token of these keys; by --ident it is revoked all the same"
+            ));
+        }
+        lines.push(format!("{:016x}", keys.ident(token)));
+    }
+    Ok(lines)
+}
+
+fn read_token(ReadFields { fields, hook }: &ReadFields) -> Result<String, String> {
     let owner = id(&fields.owner)?;
     let now_ms = now_ms();
     let producers = fields.producer.as_deref().map(id).transpose()?;
@@ -103,6 +175,7 @@ fn read_token(fields: &Fields) -> Result<String, String> {
         owners: vec![owner.clone()],
         producers: producers.into_iter().collect(),
         billed_id: owner,
+        hooks: pairs(hook)?,
         labels: pairs(&fields.label)?,
         attributes: pairs(&fields.attribute)?,
         ..ReadToken::default()
@@ -142,6 +215,7 @@ fn decode(keys: &TokenKeys, text: &str) -> Result<Value, String> {
             "applications": token.apps,
             "owners": ids(&token.owners),
             "producers": ids(&token.producers),
+            "hooks": map(token.hooks.as_ref()),
             "labels": map(token.labels.as_ref()),
             "attributes": map(token.attributes.as_ref()),
         }));
