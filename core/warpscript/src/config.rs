@@ -92,6 +92,15 @@ pub struct Keys {
     pub token_secret: Option<String>,
 }
 
+/// What `URLFETCH` may do in one script.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UrlFetchLimits {
+    /// URLs (`warpscript.urlfetch.limit`).
+    pub requests: i64,
+    /// Bytes of all of their contents (`warpscript.urlfetch.maxsize`).
+    pub bytes: i64,
+}
+
 /// Everything that a machine must know beside the script.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -120,6 +129,10 @@ pub struct Config {
     pub http_requests: i64,
     /// Bytes that those bring without a capability (`warpscript.http.maxsize`).
     pub http_bytes: i64,
+    /// Bytes of a chunk of `HTTP` without a capability (`warpscript.http.maxchunksize`).
+    pub http_chunk_bytes: i64,
+    /// What `URLFETCH` may do, at first and at most.
+    pub urlfetch: [UrlFetchLimits; 2],
     /// Keys.
     pub keys: Keys,
     /// The instance (`IDENT`).
@@ -174,6 +187,21 @@ impl Config {
             "warpscript.maxwebcalls" => assign(&mut self.webcalls, value.parse().ok()),
             "warpscript.http.maxrequests" => assign(&mut self.http_requests, value.parse().ok()),
             "warpscript.http.maxsize" => assign(&mut self.http_bytes, value.parse().ok()),
+            "warpscript.http.maxchunksize" => {
+                assign(&mut self.http_chunk_bytes, value.parse().ok())
+            }
+            "warpscript.urlfetch.limit" => {
+                assign(&mut self.urlfetch[0].requests, value.parse().ok())
+            }
+            "warpscript.urlfetch.limit.hard" => {
+                assign(&mut self.urlfetch[1].requests, value.parse().ok())
+            }
+            "warpscript.urlfetch.maxsize" => {
+                assign(&mut self.urlfetch[0].bytes, value.parse().ok())
+            }
+            "warpscript.urlfetch.maxsize.hard" => {
+                assign(&mut self.urlfetch[1].bytes, value.parse().ok())
+            }
             "warpscript.registers" => assign(&mut self.registers, value.parse().ok()),
             "warpscript.def.unshadow" => assign(&mut self.unshadow, Some(value == "true")),
             "warpscript.timebox.maxtime" => assign(&mut self.timebox_ms, value.parse().ok()),
@@ -249,6 +277,8 @@ impl Default for Config {
             webcalls: 4,
             http_requests: 1,
             http_bytes: 65_536,
+            http_chunk_bytes: 65_536,
+            urlfetch: [UrlFetchLimits { requests: 64, bytes: 1_000_000 }; 2],
             keys: Keys::default(),
             ident: None,
             extensions: Vec::new(),

@@ -64,17 +64,20 @@ pub enum Extension {
     SharedMemory,
     /// Which scripts run.
     StackPs,
+    /// What URLs hold, for scripts that are authenticated.
+    UrlFetch,
 }
 
 impl Extension {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::SharedMemory, Self::StackPs];
+    pub const ALL: [Self; 3] = [Self::SharedMemory, Self::StackPs, Self::UrlFetch];
 
     /// The name by which configurations load it: the reference's class.
     pub const fn class(self) -> &'static str {
         match self {
             Self::SharedMemory => "io.warp10.script.ext.shm.SharedMemoryWarpScriptExtension",
             Self::StackPs => "io.warp10.script.ext.stackps.StackPSWarpScriptExtension",
+            Self::UrlFetch => "io.warp10.script.ext.urlfetch.UrlFetchWarpScriptExtension",
         }
     }
 }

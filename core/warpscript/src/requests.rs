@@ -284,6 +284,19 @@ pub struct Http {
     pub token: Option<Arc<str>>,
     /// Bytes of the answer's body.
     pub answer_bytes_max: usize,
+    /// Who asks.
+    pub hosts: Hosts,
+}
+
+/// By whose patterns a call's host must be allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hosts {
+    /// `WEBCALL`: `webcall.host.patterns`.
+    WebCall,
+    /// `HTTP`: `warpscript.http.host.patterns`.
+    Http,
+    /// `URLFETCH`: `warpscript.urlfetch.host.patterns`.
+    UrlFetch,
 }
 
 /// A piece of an answer.

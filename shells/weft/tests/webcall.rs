@@ -204,6 +204,86 @@ fn nothing_inside_is_reached_unless_it_is_named() {
 }
 
 #[test]
+fn http_gives_its_answer_in_chunks() {
+    let long = |_: &str| {
+        let body: String = ('a'..='j').collect();
+        format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+    };
+    let receiver = Receiver::start(long);
+    let node = Node::start_with(
+        "weft.webcall.inside = 127.0.0.1\nwarpscript.http.maxrequests = 9\nwarpscript.http.maxchunksize = 20\n",
+    );
+    let chunks = |size: i64| {
+        let script = format!(
+            "{{ 'url' 'http://{}/' 'chunk.size' {size} 'chunk.macro' <% DUP 'chunk.number' GET SWAP 'content' GET \
+             'UTF-8' BYTES-> %> }} HTTP 'end' STORE DEPTH ->LIST $end 'status.code' GET $end 'content' GET ISNULL",
+            receiver.address
+        );
+        exec(&node, &script).trim().to_owned()
+    };
+    assert_eq!(chunks(4), r#"[true,200,[1,"abcd",2,"efgh",3,"ij",-1,""]]"#);
+    assert_eq!(chunks(5), r#"[true,200,[1,"abcde",2,"fghij",-1,""]]"#);
+    assert_eq!(chunks(20), r#"[true,200,[1,"abcdefghij",-1,""]]"#);
+    assert!(chunks(21).contains("do not exceed 20."), "{}", chunks(21));
+    let script = format!("{{ 'url' 'http://{}/' 'chunk.size' 6 }} HTTP DEPTH", receiver.address);
+    assert!(exec(&node, &script).starts_with("[4,"), "without a macro they are left");
+}
+
+#[test]
+fn urls_are_fetched_by_scripts_that_are_authenticated() {
+    let receiver = Receiver::start(ok);
+    let node = Node::start_with(
+        "weft.webcall.inside = 127.0.0.1\nwarpscript.urlfetch.host.patterns = .*,!localhost\n\
+         warpscript.urlfetch.limit = 3\nwarpscript.urlfetch.limit.hard = 4\nwarpscript.urlfetch.maxsize = 7\n\
+         warpscript.urlfetch.maxsize.hard = 9\n\
+         warpscript.extensions = io.warp10.script.ext.urlfetch.UrlFetchWarpScriptExtension\n",
+    );
+    let url = format!("http://{}/", receiver.address);
+    let fetch = |script: &str| exec(&node, &format!("'{}' AUTHENTICATE {script}", node.read));
+    let one = fetch(&format!("'http://u:p@{}/x' {{ 'X-Own' 1 }} URLFETCH", receiver.address));
+    assert!(
+        one.contains(r#"[[[200,"HTTP/1.1 200 OK",{"#) && one.contains(r#","aGk="]]]"#),
+        "{one}"
+    );
+    let (head, _) = receiver.seen()[0].clone();
+    assert!(head.starts_with("GET /x ") && head.contains("x-own: 1\n"), "{head}");
+    assert!(head.contains("authorization: Basic dTpw\n"), "{head}");
+    let sizes = fetch(&format!("[ '{url}' '{url}' ] URLFETCH SIZE [] URLFETCH SIZE"));
+    assert_eq!(sizes.trim(), "[0,2]");
+    for (script, says) in [
+        (format!("[ '{url}' '{url}' '{url}' '{url}' ] URLFETCH"), "is limited to 3 calls."),
+        (
+            format!("[ '{url}' '{url}' '{url}' ] URLFETCH '{url}' URLFETCH"),
+            "is limited to 3 calls.",
+        ),
+        (
+            format!("4 MAXURLFETCHCOUNT [ '{url}' '{url}' '{url}' '{url}' ] URLFETCH"),
+            "longer than 1 bytes",
+        ),
+        ("5 MAXURLFETCHCOUNT".to_owned(), "cannot extend limit past 4"),
+        ("10 MAXURLFETCHSIZE".to_owned(), "cannot extend limit past 9"),
+        ("'http://localhost/' URLFETCH".to_owned(), "invalid host"),
+        ("'http://127.0.0.2/' URLFETCH".to_owned(), "invalid host"),
+        ("1 URLFETCH".to_owned(), "expects a URL or list thereof"),
+    ] {
+        let text = fetch(&script);
+        if says == "invalid host" {
+            assert!(text.contains(says) || text.contains("not allowed"), "{script}: {text}");
+        } else {
+            assert!(text.contains(says), "{script}: {text}");
+        }
+    }
+    let all = format!(
+        "4 MAXURLFETCHCOUNT 9 MAXURLFETCHSIZE [ '{url}' '{url}' '{url}' '{url}' ] URLFETCH SIZE"
+    );
+    assert_eq!(fetch(&all).trim(), "[4]");
+    let stranger = exec(&node, &format!("'{url}' URLFETCH"));
+    assert!(stranger.contains("requires the stack to be authenticated."), "{stranger}");
+    let without = Node::start();
+    assert!(exec(&without, "'http://a/' URLFETCH").contains("Unknown function"), "no extension");
+}
+
+#[test]
 fn http_answers_with_status_headers_and_content() {
     let receiver = Receiver::start(ok);
     let node = Node::start_with("weft.webcall.inside = 127.0.0.1\n");

@@ -59,6 +59,7 @@ impl Machine {
         let settings = Settings {
             // Configuration belongs to the platform, not to a stack.
             macro_config: self.settings.macro_config.clone(),
+            urlfetch: self.config.urlfetch[0],
             ..Settings::default()
         };
         let registers = vec![Value::Null; self.registers.len()];

@@ -24,7 +24,7 @@ pub(crate) use frames::{Count, Frame, LoopState};
 pub use frames::{Flow, Loop, Task, Turn};
 pub use symbols::Symbols;
 
-use crate::config::{Config, Limits};
+use crate::config::{Config, Limits, UrlFetchLimits};
 use crate::entropy::Entropy;
 use crate::error::{Error, Fault, Kind, Result};
 use crate::function::Role;
@@ -142,6 +142,10 @@ pub struct Settings {
     pub http_requests: i64,
     /// Bytes that those brought.
     pub http_bytes: i64,
+    /// What `URLFETCH` has done.
+    pub urlfetched: UrlFetchLimits,
+    /// What it may do.
+    pub urlfetch: UrlFetchLimits,
     /// The generator that `PRNG` seeded.
     pub prng: Option<crate::random::Random>,
     /// How the next geometry is buffered that a shape is made of (`GEO.BUFFER`).
@@ -223,6 +227,8 @@ impl Default for Settings {
             webcalls: 0,
             http_requests: 0,
             http_bytes: 0,
+            urlfetched: UrlFetchLimits::default(),
+            urlfetch: UrlFetchLimits::default(),
             prng: None,
             buffer: None,
         }
@@ -315,7 +321,7 @@ impl Machine {
             limits: config.soft,
             clock: Clock::default(),
             entropy: Entropy::default(),
-            settings: Settings::default(),
+            settings: Settings { urlfetch: config.urlfetch[0], ..Settings::default() },
             last_error: None,
             word: &crate::words::NOTHING,
             in_secure: false,

@@ -53,12 +53,15 @@ pub(super) fn of_scripts(
         true => Some((topic.unwrap_or(TOPIC).into(), envelope(settings, "webcall.kafka")?)),
         false => None,
     };
-    let own = "warpscript.http.host.patterns";
-    let http = if settings.get(own).is_some() { own } else { "webcall.host.patterns" };
+    let own = |key: &'static str| match settings.get(key) {
+        Some(_) => key,
+        None => "webcall.host.patterns",
+    };
     Ok(Some(Arc::new(WebConfig {
         webcalls,
         allowed: allowed(settings, "webcall.host.patterns")?,
-        allowed_http: allowed(settings, http)?,
+        allowed_http: allowed(settings, own("warpscript.http.host.patterns"))?,
+        allowed_urlfetch: allowed(settings, own("warpscript.urlfetch.host.patterns"))?,
         time_max: millis(settings, "weft.webcall.timeout", 10_000),
     })))
 }

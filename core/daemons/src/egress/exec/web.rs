@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use weft_gts::Labels;
 use weft_warpscript::error::{Error, Kind};
-use weft_warpscript::requests::{Answer, Chunk, Http};
+use weft_warpscript::requests::{Answer, Chunk, Hosts, Http};
 use weft_wire::envelope::Envelope;
 use weft_wire::thrift::WebCallRequest;
 
@@ -28,13 +28,26 @@ pub struct WebConfig {
     pub allowed: Allowed,
     /// Hosts of HTTP: `warpscript.http.host.patterns`, or those of WEBCALL.
     pub allowed_http: Allowed,
+    /// Hosts of URLFETCH: `warpscript.urlfetch.host.patterns`, or those of WEBCALL.
+    pub allowed_urlfetch: Allowed,
     /// `weft.webcall.timeout`.
     pub time_max: Duration,
+}
+
+impl WebConfig {
+    fn allowed(&self, hosts: Hosts) -> &Allowed {
+        match hosts {
+            Hosts::WebCall => &self.allowed,
+            Hosts::Http => &self.allowed_http,
+            Hosts::UrlFetch => &self.allowed_urlfetch,
+        }
+    }
 }
 
 /// A call under way.
 #[derive(Debug)]
 pub(super) struct Web {
+    hosts: Hosts,
     /// The action that is waited for.
     id: ActionId,
     stage: Stage,
@@ -117,11 +130,11 @@ impl Web {
         work.outside.insert(id, request);
         if let Some(partitions) = work.webcall_partitions {
             append(work, id, topic, value, partitions);
-            return Ok(Self { id, stage: Stage::Append { uuid } });
+            return Ok(Self { hosts: call.hosts, id, stage: Stage::Append { uuid } });
         }
         let topic = topic.clone();
         work.effects.push_back(Effect::Log(LogAction::Describe { id, topic }));
-        Ok(Self { id, stage: Stage::Describe { uuid, value } })
+        Ok(Self { hosts: call.hosts, id, stage: Stage::Describe { uuid, value } })
     }
 
     fn http(
@@ -139,16 +152,17 @@ impl Web {
             answer_bytes_max: call.answer_bytes_max,
             may_cut: false,
         };
-        let outcall = Outcall::new(&call.url, asked, &web.allowed_http);
+        let (hosts, allowed) = (call.hosts, web.allowed(call.hosts));
+        let outcall = Outcall::new(&call.url, asked, allowed);
         let mut outcall = outcall.map_err(|error| refused(&error))?;
-        match outcall.begin(&web.allowed_http, &mut work.ids) {
+        match outcall.begin(allowed, &mut work.ids) {
             Next::Done(Err(error)) => Err(refused(&error)),
             Next::Done(Ok(_)) => Err(failed("has no answer.")),
             Next::Do(action) => {
                 let id = outcall.id;
                 work.outside.insert(id, request);
                 work.effects.push_back(Effect::Peer(action));
-                Ok(Self { id, stage: Stage::Out(Box::new(outcall)) })
+                Ok(Self { hosts, id, stage: Stage::Out(Box::new(outcall)) })
             }
         }
     }
@@ -189,11 +203,11 @@ impl Web {
             }
             (Stage::Append { .. }, Told::Appended(Err(error))) => forward(error),
             (Stage::Out(outcall), Told::Resolved(result)) => {
-                let next = outcall.resolved(&web.allowed_http, result, &mut work.ids);
+                let next = outcall.resolved(web.allowed(self.hosts), result, &mut work.ids);
                 self.go_on(work, request, next)
             }
             (Stage::Out(outcall), Told::Answered(result)) => {
-                let next = outcall.answered(&web.allowed_http, result, &mut work.ids);
+                let next = outcall.answered(web.allowed(self.hosts), result, &mut work.ids);
                 self.go_on(work, request, next)
             }
             _ => None,

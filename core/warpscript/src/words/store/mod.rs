@@ -8,12 +8,13 @@ mod params;
 mod range;
 mod select;
 pub(crate) mod tokens;
+mod urlfetch;
 mod web;
 mod write;
 
 use crate::error::{Error, Fault, Result};
 use crate::machine::{Flow, Machine, Task};
-use crate::registry::{Family, word};
+use crate::registry::{Extension, Family, word};
 use crate::requests::{Answer, Chunk, RequestId};
 use crate::value::Value;
 
@@ -168,17 +169,54 @@ pub(super) static FAMILY: Family = Family {
             web::http,
             "2.8.1",
             "params<MAP> HTTP response<MAP>",
-            "Makes an HTTP request. The map takes `url`, `method`, `headers`, `body`, `username` and `password`. The \
-             response has `status.code`, `status.message`, `headers` and `content`. Hosts must be \
-             allowed; the capabilities `http.requests` and `http.size` allow more requests and bytes.",
+            "Makes an HTTP request. The map takes `url`, `method`, `headers`, `body`, `username` and \
+             `password`; and `chunk.size` and `chunk.macro`, which takes a map for each chunk of the \
+             content, with `chunk.number` from 1 on, and -1 with the last one, which is empty. The \
+             response has `status.code`, `status.message`, `headers` and `content`, without chunks. \
+             Hosts must be allowed; the capabilities `http.requests`, `http.size` and \
+             `http.chunksize` allow more requests and bytes.",
             &[
                 ("{} HTTP", "!HTTP expects a url."),
                 (
                     "{ 'url' 'http://a/' 'method' 'GET' 'body' '' } HTTP",
                     "!HTTP GET cannot be used with a body.",
                 ),
+                (
+                    "{ 'url' 'http://a/' 'chunk.size' 0 } HTTP",
+                    "!HTTP expects chunk.size value to be greater than 0.",
+                ),
             ],
         ),
+        word(
+            "URLFETCH",
+            urlfetch::urlfetch,
+            "1.0.2",
+            "url<STRING> URLFETCH contents<LIST>\nurls<LIST> URLFETCH contents<LIST>\n\
+             url<STRING> headers<MAP> URLFETCH contents<LIST>\n\
+             urls<LIST> headers<MAP> URLFETCH contents<LIST>",
+            "Fetches URLs, in a script that is authenticated: of each a list of status code, status line, headers \
+             and content in Base64. Hosts must be allowed.",
+            &[("'http://a/' URLFETCH", "!URLFETCH requires the stack to be authenticated.")],
+        )
+        .of(Extension::UrlFetch),
+        word(
+            "MAXURLFETCHCOUNT",
+            urlfetch::max_count,
+            "2.0.2",
+            "limit<LONG> MAXURLFETCHCOUNT",
+            "Sets how many URLs the script may fetch: at most the hard limit of the platform.",
+            &[("1 MAXURLFETCHCOUNT", "!requires the stack to be authenticated.")],
+        )
+        .of(Extension::UrlFetch),
+        word(
+            "MAXURLFETCHSIZE",
+            urlfetch::max_size,
+            "2.0.2",
+            "limit<LONG> MAXURLFETCHSIZE",
+            "Sets how many bytes URLFETCH may bring: at most the hard limit of the platform.",
+            &[("1 MAXURLFETCHSIZE", "!requires the stack to be authenticated.")],
+        )
+        .of(Extension::UrlFetch),
         word(
             "PARSESELECTOR",
             select::parse_selector,
