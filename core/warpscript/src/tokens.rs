@@ -1,8 +1,9 @@
 //! Tokens that scripts show: read with the keys of the configuration. Tokens and attributes that a
 //! configuration says by a script.
 //!
-//! Revocations are the platform's business: requests that carry a token are checked where they are
-//! served.
+//! What is revoked, named or given by default the platform says ([`Machine::authority`]).
+
+use std::sync::Arc;
 
 use weft_gts::{Labels, SipKey, WrapKey};
 use weft_wire::token::{ReadToken, Token, TokenAuthority, TokenError, TokenKeys, WriteToken};
@@ -54,15 +55,18 @@ fn left(vm: &Machine) -> Result<Handle<Map>, String> {
     }
 }
 
-/// Who decides, with the keys that are configured.
-fn authority(vm: &Machine) -> Result<TokenAuthority, TokenError> {
+/// Who decides.
+pub(crate) fn authority(vm: &Machine) -> Result<Arc<TokenAuthority>, TokenError> {
+    if let Some(authority) = &vm.authority {
+        return Ok(authority.clone());
+    }
     let keys = &vm.config.keys;
     let (Some(sip), Some(aes)) = (keys.token, &keys.token_aes) else {
         return Err(TokenError::Invalid);
     };
     let aes = WrapKey::new(aes).map_err(|_| TokenError::Invalid)?;
     let app = SipKey::from_bytes(keys.app.unwrap_or_default());
-    Ok(TokenAuthority::new(TokenKeys { sip: SipKey::from_bytes(sip), app, aes }))
+    Ok(Arc::new(TokenAuthority::new(TokenKeys { sip: SipKey::from_bytes(sip), app, aes })))
 }
 
 fn now_ms(vm: &Machine) -> i64 {

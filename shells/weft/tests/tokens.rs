@@ -130,6 +130,7 @@ fn attributes_have_defaults() {
     );
     node.update(data());
     assert_eq!(fetched(&node, &node.read, "&count=7"), Ok(3));
+    assert_eq!(exec(&node, &format!("'{}' CAPADD 'x' CAPGET", node.read)).trim(), r#"["y"]"#);
     let own = node.token("read", &["--attribute", ".count=4"]);
     assert_eq!(fetched(&node, &own, "&count=7"), Ok(5));
     let script =
@@ -165,6 +166,7 @@ fn tokens_have_plain_names() {
     assert_eq!(fetched(&node, "reader", ""), Ok(11));
     assert_eq!(fetched(&node, "narrow", "&count=7"), Ok(2));
     assert!(fetched(&node, "writer", "").is_err() && fetched(&node, "w", "").is_err());
+    assert_eq!(exec(&node, "'reader' AUTHENTICATE ISAUTHENTICATED").trim(), "[true]");
     // A file that is not understood leaves things as they are.
     let until = |what: &str, is_so: &dyn Fn() -> bool| {
         let begun = Instant::now();
@@ -213,8 +215,16 @@ fn tokens_are_revoked_on_the_command_line() {
         }
     };
     let (one, other) = (node.token("read", &["--days", "2"]), node.token("read", &["--days", "3"]));
-    revoke(&[&one]).expect("a list");
+    let granting = node.token("read", &["--attribute", ".cap:x=y"]);
+    let capadd = || exec(&node, &format!("'{granting}' CAPADD 'x' CAPGET"));
+    assert_eq!(capadd().trim(), r#"["y"]"#);
+    revoke(&[&one, &granting]).expect("a list");
     until(&one, "Token revoked.");
+    // Scripts know it, too.
+    assert!(capadd().contains("invalid token."), "{}", capadd());
+    let said = exec(&node, &format!("'{one}' TOKENINFO 'ReadTokenDecodeError' GET"));
+    assert_eq!(said.trim(), r#"["Token revoked."]"#);
+    assert!(exec(&node, &format!("'{one}' AUTHENTICATE")).contains("Token revoked."));
     assert_eq!(fetched(&node, &other, ""), Ok(11));
     revoke(&["--app", "test"]).expect("a list");
     until(&other, "Application suspended or closed.");

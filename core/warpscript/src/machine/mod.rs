@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 use rustc_hash::FxBuildHasher;
+use weft_wire::token::TokenAuthority;
 
 pub(crate) use frames::{Count, Frame, LoopState};
 pub use frames::{Flow, Loop, Task, Turn};
@@ -284,6 +285,8 @@ pub struct Machine {
     pub(crate) section_shared: Option<Section>,
     /// What the script is called, and its session.
     pub identity: Identity,
+    /// Who says which tokens are good; without it, the keys of the configuration alone.
+    pub authority: Option<Arc<TokenAuthority>>,
     /// Time units that the script may take in all.
     pub(crate) time_limit: Option<i64>,
     outbox: VecDeque<Run>,
@@ -343,6 +346,7 @@ impl Machine {
             contexts: Vec::new(),
             section_shared: None,
             identity: Identity::default(),
+            authority: None,
             time_limit: None,
             outbox: VecDeque::new(),
             inboxes: IndexMap::default(),

@@ -10,6 +10,7 @@ use weft_warpscript::json::JsonWriter;
 use weft_warpscript::machine::{Clock, Failure, Identity, Machine, Run};
 use weft_warpscript::requests::{Answer, Request, RequestId};
 use weft_warpscript::{Config, Fault};
+use weft_wire::token::TokenAuthority;
 
 use crate::contract::Task;
 use crate::params;
@@ -46,6 +47,8 @@ pub(super) struct Setup {
     pub(super) time_limit: Option<i64>,
     /// Whether each line is a section.
     pub(super) line_sections: bool,
+    /// Who says which tokens are good.
+    pub(super) authority: TokenAuthority,
     pub(super) content_type: Option<String>,
     pub(super) body: Vec<u8>,
     pub(super) body_max: usize,
@@ -246,6 +249,7 @@ impl Setup {
             machine.grant(&name, &value);
         }
         machine.identity = self.identity;
+        machine.authority = Some(Arc::new(self.authority));
         machine.settings.line_sections = self.line_sections;
         if let Some(limit) = self.time_limit {
             machine.limit_time(limit);

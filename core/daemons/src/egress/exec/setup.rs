@@ -47,6 +47,7 @@ pub(super) fn setup(
         capabilities,
         identity: Identity::default(),
         line_sections: head.header(LINES).is_some(),
+        authority: config.tokens.clone(),
         content_type: head.header("content-type").map(str::to_owned),
         body,
         body_max: config.exec.body_max,

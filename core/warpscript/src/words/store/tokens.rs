@@ -1,14 +1,13 @@
 //! Tokens as values: TOKENINFO, TOKENGEN, TOKENDUMP.
 
 use weft_gts::{Labels, SipKey, WrapKey};
-use weft_wire::token::{
-    ReadToken, Token, TokenAuthority, TokenError, TokenKeys, WriteToken, parse_uuid, uuid,
-};
+use weft_wire::token::{ReadToken, Token, TokenKeys, WriteToken, parse_uuid, uuid};
 
 use super::params;
 use crate::error::{Fault, Result};
 use crate::heap::Map;
 use crate::machine::Machine;
+use crate::tokens;
 use crate::value::{Handle, Value};
 
 /// The keys of the platform.
@@ -27,15 +26,7 @@ fn now_ms(vm: &Machine) -> i64 {
 
 pub(super) fn info(vm: &mut Machine) -> Result {
     let text = vm.pop_text("expects a string on top of the stack.")?;
-    let authority = platform_keys(vm).map(TokenAuthority::new);
-    let read = match &authority {
-        Some(authority) => authority.read_token(Some(&text), now_ms(vm)),
-        None => Err(TokenError::Invalid),
-    };
-    let write = match &authority {
-        Some(authority) => authority.write_token(Some(&text), now_ms(vm)),
-        None => Err(TokenError::Invalid),
-    };
+    let (read, write) = (tokens::read(vm, &text), tokens::write(vm, &text));
     let shows_attributes = vm.capability("tokeninfo.attr").is_some();
     let mut entries = Entries::default();
     if let Ok(token) = &read {
@@ -227,9 +218,8 @@ pub(super) fn dump(vm: &mut Machine) -> Result {
     let (keys, is_platforms) = pop_keys(vm, "tokendump")?;
     let text = vm.pop_text("expects a STRING token.")?;
     let token = if is_platforms {
-        let (authority, now_ms) = (TokenAuthority::new(keys.clone()), now_ms(vm));
-        let read = authority.read_token(Some(&text), now_ms).map(Token::Read);
-        read.or_else(|_| authority.write_token(Some(&text), now_ms).map(Token::Write))
+        let read = tokens::read(vm, &text).map(Token::Read);
+        read.or_else(|_| tokens::write(vm, &text).map(Token::Write))
     } else {
         let read = keys.decode_read(&text).map(Token::Read);
         read.or_else(|_| keys.decode_write(&text).map(Token::Write))
