@@ -4,6 +4,7 @@
 mod client;
 mod fetch;
 mod ingest;
+mod live;
 mod scripts;
 mod server;
 mod shape;
@@ -35,6 +36,8 @@ enum Command {
     Ingest(ingest::Options),
     /// Fetches datapoints.
     Fetch(fetch::Options),
+    /// Subscribes to series over many WebSockets, and sends datapoints for them at a steady rate.
+    Live(live::Options),
     /// Runs one script again and again beside many others.
     Scripts(scripts::Options),
 }
@@ -46,6 +49,7 @@ async fn main() -> Result<(), Failure> {
     match arguments.command {
         Command::Ingest(options) => ingest::run(&server, options).await,
         Command::Fetch(options) => fetch::run(&server, &options).await,
+        Command::Live(options) => live::run(&server, options).await,
         Command::Scripts(options) => scripts::run(&server, &options).await,
     }
 }

@@ -38,6 +38,19 @@ impl Server {
         }
         usage
     }
+
+    /// Seconds of processor time that the server has taken, where its process is known.
+    pub(crate) fn cpu(&self) -> Option<f64> {
+        cpu_seconds(&self.pid?.to_string())
+    }
+}
+
+/// Seconds of processor time that a process has taken; `self` is this one.
+pub(crate) fn cpu_seconds(process: &str) -> Option<f64> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let ticks = |place: usize| fields.get(place)?.parse::<f64>().ok();
+    Some((ticks(11)? + ticks(12)?) / rustix::param::clock_ticks_per_second() as f64)
 }
 
 fn memory_kib(pid: u32, field: &str) -> Option<u64> {
