@@ -29,6 +29,7 @@ use weft_wire::thrift::{KafkaDataMessage, KafkaDataMessageType};
 use weft_wire::token::TokenAuthority;
 
 use super::formats::{Format, Output};
+use super::interests::{Interests, Key};
 use super::publisher::Publisher;
 use super::session::{Asked, Busy, RULES_MAX, Rule, Session, Verb};
 use crate::applied::{Applied, Progress};
@@ -108,6 +109,7 @@ pub struct Frontend {
     sessions: BTreeMap<RequestId, Session>,
     /// What clients want, and who.
     series: BTreeMap<SeriesId, Subscribed>,
+    interests: Interests,
     consumer: Consumer,
     metadata: Option<Consumer>,
     directory: DirectoryClient,
@@ -121,8 +123,8 @@ pub struct Frontend {
     told_bytes: usize,
     /// Sessions for which something may be handed over.
     touched: BTreeSet<RequestId>,
-    /// Sessions that wait to be told that something is active.
-    acking: BTreeSet<RequestId>,
+    /// Sessions that wait to be told that something is active, and the change that has it.
+    acking: BTreeSet<(u64, RequestId)>,
     expiry_due: Option<Mono>,
     ids: ActionIds,
     effects: VecDeque<Effect<NoTask>>,
@@ -151,6 +153,7 @@ impl Frontend {
         Self {
             sessions: BTreeMap::new(),
             series: BTreeMap::new(),
+            interests: Interests::default(),
             consumer: member(&config.topic),
             metadata: config.metadata_topic.as_ref().map(member),
             directory: DirectoryClient::new(config.directory_path.clone()),
@@ -275,6 +278,8 @@ impl Frontend {
             }
             Verb::Clear => {
                 session.rules.clear();
+                self.index(request);
+                let Some(session) = self.sessions.get(&request) else { return };
                 let gone = session.series.keys().copied().collect();
                 self.drop_series(now, request, gone);
                 self.ack(now, request, "CLEAR".to_owned());
@@ -331,6 +336,8 @@ impl Frontend {
         if !session.add_rule(rule) {
             return Err(format!("KO At most {RULES_MAX} selectors are possible."));
         }
+        self.index(request);
+        let Some(session) = self.sessions.get_mut(&request) else { return Ok(()) };
         if !wants {
             let verb = format!("UNSUBSCRIBE {selector}");
             self.check_series(now, request);
@@ -375,6 +382,15 @@ impl Frontend {
         true
     }
 
+    /// A client's selectors have changed.
+    fn index(&mut self, request: RequestId) {
+        let Some(session) = self.sessions.get_mut(&request) else { return };
+        let wanting = session.rules.iter().filter(|rule| rule.wants);
+        let keys = wanting.map(|rule| Key::of(&rule.selector)).collect();
+        let before = std::mem::replace(&mut session.keys, keys);
+        self.interests.change(request, &before, &session.keys);
+    }
+
     /// A subscription whose series cannot be found is none.
     fn fail_subscription(&mut self, now: Now, request: RequestId, reason: &str) {
         let Some(session) = self.sessions.get_mut(&request) else { return };
@@ -382,6 +398,7 @@ impl Frontend {
         if let Busy::Settling(_, asked) | Busy::Finding(_, asked) = busy {
             session.rules.retain(|rule| rule.text != asked.rule);
         }
+        self.index(request);
         self.check_series(now, request);
         self.tell(now, request, format!("KO {reason}").into());
     }
@@ -441,7 +458,7 @@ impl Frontend {
             None => {
                 let sessions = BTreeSet::from([request]);
                 self.series.insert(id, Subscribed { metadata: Arc::new(metadata), sessions });
-                self.publisher.change(now);
+                self.publisher.change(now, self.series.len());
             }
         }
         true
@@ -468,7 +485,7 @@ impl Frontend {
             known.sessions.remove(&request);
             if known.sessions.is_empty() {
                 self.series.remove(&id);
-                self.publisher.change(now);
+                self.publisher.change(now, self.series.len());
             }
         }
     }
@@ -543,22 +560,20 @@ impl Frontend {
         let change = self.publisher.latest();
         if let Some(session) = self.sessions.get_mut(&request).filter(|s| s.wants_acks) {
             session.acks.push_back((change, words));
-            self.acking.insert(request);
+            self.acking.insert((change, request));
             self.tell_active(now);
         }
     }
 
     fn tell_active(&mut self, now: Now) {
-        for request in std::mem::take(&mut self.acking) {
+        while let Some((change, request)) = self.acking.first().copied()
+            && self.publisher.is_active(change)
+        {
+            self.acking.pop_first();
             while let Some(session) = self.sessions.get_mut(&request)
-                && let Some((change, _)) = session.acks.front()
-                && self.publisher.is_active(*change)
-                && let Some((_, words)) = session.acks.pop_front()
+                && let Some((_, words)) = session.acks.pop_front_if(|(first, _)| *first <= change)
             {
                 self.tell(now, request, format!("OK {words}").into());
-            }
-            if self.sessions.get(&request).is_some_and(|session| !session.acks.is_empty()) {
-                self.acking.insert(request);
             }
         }
     }
@@ -606,12 +621,13 @@ impl Frontend {
             return;
         }
         metadata.id = self.config.ids.series_id(&metadata);
-        let lacking = self.sessions.iter().filter(|(_, session)| {
-            !session.series.contains_key(&metadata.id)
-                && session.rule_of(&metadata).is_some_and(|rule| rule.wants)
-        });
-        let lacking: Vec<RequestId> = lacking.map(|(request, _)| *request).collect();
-        for request in lacking {
+        for request in self.interests.in_series(&metadata) {
+            let Some(session) = self.sessions.get(&request) else { continue };
+            let lacks = !session.series.contains_key(&metadata.id)
+                && session.rule_of(&metadata).is_some_and(|rule| rule.wants);
+            if !lacks {
+                continue;
+            }
             // Who has too many was told so.
             let _ = self.add(now, request, metadata.clone());
         }
@@ -708,6 +724,10 @@ impl Frontend {
         self.drop_series(now, request, gone);
         if let Some(mut session) = self.sessions.remove(&request) {
             self.waiting_bytes -= session.count_bytes().1;
+            self.interests.change(request, &session.keys, &BTreeSet::new());
+            for (change, _) in session.acks {
+                self.acking.remove(&(change, request));
+            }
         }
         self.applied.forget(request);
         self.touched.remove(&request);
@@ -726,6 +746,7 @@ impl Frontend {
             if let Some(session) = self.sessions.get_mut(&request) {
                 session.rules.retain(|rule| !rule.wants || rule.expiry_ms >= now_ms);
             }
+            self.index(request);
             self.check_series(now, request);
             self.tell(now, request, "KO Token expired.".into());
         }

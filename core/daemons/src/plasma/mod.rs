@@ -19,6 +19,7 @@
 pub mod backend;
 mod formats;
 pub mod frontend;
+mod interests;
 mod publisher;
 mod session;
 

@@ -25,6 +25,9 @@ use crate::time::{Mono, Now};
 /// How long to wait before something is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// Series of nodes that are written and read in a millisecond, or more.
+const WRITTEN_A_MS: usize = 500;
+
 /// Sets of nodes that are remembered under one name.
 const WRITTEN_MAX: usize = 10_000;
 
@@ -146,10 +149,13 @@ impl Publisher {
         (nodes, fingerprint)
     }
 
-    /// What is wanted has changed.
-    pub(super) fn change(&mut self, now: Now) {
+    /// What is wanted has changed, and is so many series now. All of them are written and read
+    /// anew: the more there are, the longer changes are gathered, so that this is never all that
+    /// anybody does.
+    pub(super) fn change(&mut self, now: Now, wanted: usize) {
         self.changes += 1;
-        self.due.get_or_insert_with(|| now.mono.after(self.delay));
+        let work = Duration::from_millis((wanted / WRITTEN_A_MS) as u64);
+        self.due.get_or_insert_with(|| now.mono.after(self.delay.max(work)));
     }
 
     /// The number of the latest change.
@@ -422,5 +428,24 @@ impl Publisher {
     pub(super) fn deadline(&self) -> Option<Mono> {
         let due = self.due.filter(|_| self.cycle.is_none());
         [due, self.backends.again].into_iter().flatten().min().filter(|_| self.is_connected)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_more_there_is_to_write_the_longer_changes_are_gathered() {
+        let (delay, now) = (Duration::from_millis(5), Now::default());
+        let due = |wanted: usize| {
+            let (path, topic) = ("/p".to_owned(), "t".to_owned());
+            let mut publisher = Publisher::new(path, topic, 500_000, delay, SipKey::new(1, 2));
+            publisher.is_connected = true;
+            publisher.change(now, wanted);
+            publisher.deadline()
+        };
+        assert_eq!(due(1), Some(now.mono.after(delay)));
+        assert_eq!(due(1_000_000), Some(now.mono.after(Duration::from_secs(2))));
     }
 }

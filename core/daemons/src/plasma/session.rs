@@ -1,12 +1,13 @@
 //! One client of a frontend: what it said, what it wants, what waits for it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use weft_gts::selector::Selector;
 use weft_gts::{Metadata, SeriesId};
 
 use super::formats::Format;
+use super::interests::Key;
 use crate::contract::Message;
 use crate::contract::peer::FindRequest;
 use crate::directory_client::FindId;
@@ -29,6 +30,8 @@ pub(super) struct Session {
     pub(super) is_paused: bool,
     pub(super) busy: Busy,
     pub(super) rules: Vec<Rule>,
+    /// The keys of those that want something, as the frontend's index has them.
+    pub(super) keys: BTreeSet<Key>,
     /// What it gets, and until when, milliseconds since the epoch.
     pub(super) series: BTreeMap<SeriesId, i64>,
     pub(super) format: Format,
