@@ -231,6 +231,7 @@ pub fn machines(
             encoder_size_max: ENCODER_SIZE_MAX_DEFAULT,
             directory_path: directory_path(),
             mobius: false,
+            interactive: None,
             wait_for: params.embedded.then(|| [METADATA_TOPIC.into(), DATA_TOPIC.into()]),
             exec: ExecConfig {
                 machine: Arc::new(scripts()),

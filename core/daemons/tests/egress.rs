@@ -45,6 +45,7 @@ fn config(wait_for: Option<[Topic; 2]>) -> EgressConfig {
         directory_path: "/d".to_owned(),
         wait_for,
         mobius: true,
+        interactive: None,
         exec: ExecConfig {
             machine: Arc::default(),
             has_library: false,

@@ -56,6 +56,7 @@ fn config(wait_for: Option<[Topic; 2]>) -> EgressConfig {
         directory_path: "/d".to_owned(),
         wait_for,
         mobius: true,
+        interactive: Some(2),
         exec: ExecConfig {
             machine: Arc::new(machine),
             has_library: true,
@@ -502,6 +503,19 @@ fn told(effects: &Effects) -> Vec<String> {
 impl World {
     /// A client of Mobius.
     fn mobius(&mut self) -> RequestId {
+        let (request, told) = self.socket("/api/v0/mobius");
+        assert_eq!(told, [""; 0]);
+        request
+    }
+
+    /// A client of the interactive endpoint, and what it is told first.
+    fn interactive(&mut self) -> (RequestId, Vec<String>) {
+        let (request, mut all) = self.socket("/api/v0/interactive");
+        all.extend(told(&self.run()));
+        (request, all)
+    }
+
+    fn socket(&mut self, path: &str) -> (RequestId, Vec<String>) {
         self.next_request += 1;
         let request = RequestId(self.next_request);
         let headers = [
@@ -512,12 +526,11 @@ impl World {
         ];
         let head = RequestHead {
             method: "GET".to_owned(),
-            path: "/api/v0/mobius".to_owned(),
+            path: path.to_owned(),
             query: String::new(),
             headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
         };
-        assert_eq!(told(&self.handle(Event::Http(HttpEvent::Head { request, head }))), [""; 0]);
-        request
+        (request, told(&self.handle(Event::Http(HttpEvent::Head { request, head }))))
     }
 
     /// What a client is told once it has said something, and has taken what came.
@@ -600,4 +613,63 @@ fn mobius_ends_with_its_client_and_with_the_process() {
     let effects = world.handle(Event::Stop);
     assert_eq!(told(&effects), ["1001"]);
     assert!(effects.iter().any(|effect| matches!(effect, Effect::Stopped)), "{effects:?}");
+}
+
+#[test]
+fn interactive_lines_share_a_stack() {
+    let mut world = World::new();
+    let (client, told) = world.interactive();
+    assert!(told[0].starts_with("//") && told[1..] == ["WS> "], "{told:?}");
+    for (line, wanted) in [
+        ("1 2 +", &["WS<1> "][..]),
+        ("DUP 'x' STORE", &["WS<1> "]),
+        ("<% $x", &["WS%1<1> "]),
+        ("<% 1", &["WS%2<1> "]),
+        ("%> EVAL + %> EVAL PSTACK", &["/* 2 */ 3 \n", "/* 1 */ 4 \n", "WS<2> "]),
+        ("CLEAR", &["WS> "]),
+        ("<'", &["WS'> "]),
+        ("a b", &["WS'> "]),
+        ("'>", &["WS<1> "]),
+        ("/* said", &["WS#<1> "]),
+        ("*/ 1 ECHOON", &[" \n", "/* 1 */ 'a%20b' \n", " \n", "WS<1> "]),
+        ("CLEAR", &["WS> "]),
+        ("TIMEON", &["// TIME ", "0 ns\n", "WS> "]),
+    ] {
+        assert_eq!(world.says(client, line), wanted, "{line}");
+    }
+    assert_eq!(world.says(client, "TIMEOFF ECHOOFF\n7\n8"), ["WS> "]);
+    assert_eq!(world.takes(client), ["WS<1> "], "several lines of one message run in turn");
+    assert_eq!(world.takes(client), ["WS<2> "]);
+}
+
+#[test]
+fn an_interactive_line_that_fails_is_told_and_leaves_the_session() {
+    let mut world = World::new();
+    let (client, _) = world.interactive();
+    let told = world.says(client, "5 'a b' FOO");
+    assert_eq!((told[0].as_str(), told[2].as_str()), ("// ERROR ", "WS<2> "), "{told:?}");
+    assert!(told[1].contains("Unknown function 'FOO'") && told[1].ends_with('\n'), "{told:?}");
+    assert_eq!(world.says(client, "DROP 1 +"), ["WS<1> "]);
+    assert_eq!(world.says(client, &format!("<% '{}'", "x".repeat(990)))[..], ["WS%1<1> "]);
+    let told = world.says(client, &"y".repeat(100));
+    assert!(told[1].contains("More than 1000 bytes") && told[2] == "WS<1> ", "{told:?}");
+    // Another one has a stack of its own, a third one is too many.
+    let (other, told) = world.interactive();
+    assert_eq!(told[1], "WS> ");
+    assert_eq!(world.says(other, "PSTACK"), ["WS> "]);
+    let (_, told) = world.interactive();
+    assert!(told[0].contains("capacity is reached (2)") && told[1] == "1008", "{told:?}");
+    world.handle(Event::Http(HttpEvent::Gone { request: other }));
+    let (third, told) = world.interactive();
+    assert_eq!(told[1], "WS> ", "who goes makes room");
+    let message = Message::Text(Bytes::from_static(b"1 2"));
+    world.handle(Event::Http(HttpEvent::Message { request: third, message }));
+    let effects = world.handle(Event::Stop);
+    assert_eq!(told_codes(&effects), 2);
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Stopped)), "{effects:?}");
+}
+
+/// How many clients are told that the process ends.
+fn told_codes(effects: &Effects) -> usize {
+    told(effects).iter().filter(|told| *told == "1001").count()
 }

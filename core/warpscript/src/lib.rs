@@ -52,6 +52,7 @@ pub mod error;
 pub mod function;
 mod graphics;
 pub mod heap;
+pub mod interactive;
 pub mod java;
 pub mod json;
 pub mod jsonl;

@@ -36,6 +36,9 @@ pub struct EgressConfig {
     pub wait_for: Option<[Topic; 2]>,
     /// Whether there is Mobius (`warp.mobius.disable`).
     pub mobius: bool,
+    /// How many interactive sessions there may be (`warpscript.interactive.capacity`); `None` where
+    /// there are none (`warp.interactive.disable`).
+    pub interactive: Option<usize>,
     /// How scripts run.
     pub exec: ExecConfig,
 }

@@ -25,6 +25,7 @@ mod fetch;
 mod fetch_request;
 mod find;
 mod formats;
+mod interactive;
 mod mobius;
 mod task;
 mod time_range;
@@ -71,6 +72,7 @@ pub struct Egress {
     requests: BTreeMap<RequestId, Request>,
     work: Work,
     mobius: Mobius,
+    interactive: interactive::Sessions,
     stopping: bool,
 }
 
@@ -158,8 +160,14 @@ impl Egress {
             effects: VecDeque::new(),
             is_ready: false,
         };
-        let (requests, mobius) = (BTreeMap::new(), Mobius::default());
-        Self { config: Arc::new(config), requests, work, mobius, stopping: false }
+        Self {
+            config: Arc::new(config),
+            requests: BTreeMap::new(),
+            work,
+            mobius: Mobius::default(),
+            interactive: BTreeMap::new(),
+            stopping: false,
+        }
     }
 
     fn http_event(&mut self, now: Now, event: HttpEvent) {
@@ -168,11 +176,15 @@ impl Egress {
             HttpEvent::Body { request, bytes } => self.body(request, &bytes),
             HttpEvent::End { request } => self.body_end(now, request),
             HttpEvent::Broken { request } => self.body_broke_off(request),
+            HttpEvent::Gone { request } if self.interactive_gone(request) => {}
             HttpEvent::Gone { request } if self.mobius_gone(request) => {}
             HttpEvent::Gone { request } => self.forget(request),
             HttpEvent::Message { request, message } => {
-                self.mobius_message(now, request, &message);
+                if !self.interactive_message(now, request, &message) {
+                    self.mobius_message(now, request, &message);
+                }
             }
+            HttpEvent::Drained { request } if self.interactive_drained(now, request) => {}
             HttpEvent::Drained { request } => {
                 match self.requests.get_mut(&request) {
                     Some(Request::Fetch(fetch)) => fetch.drained(),
@@ -251,6 +263,9 @@ impl Egress {
             }
             path if path.starts_with(exec::PATH) => self.begin_script(now, request, head),
             mobius::PATH if self.config.mobius => self.begin_mobius(request, &head),
+            interactive::PATH if self.config.interactive.is_some() => {
+                self.begin_interactive(now, request, &head);
+            }
             path => {
                 let answer = console::response(path);
                 let (response, body) = answer.unwrap_or_else(cors::not_found_response);
@@ -608,6 +623,7 @@ impl Machine for Egress {
             Event::Stop => {
                 self.stopping = true;
                 self.stop_mobius();
+                self.stop_interactive();
                 self.finish_stop();
             }
         }

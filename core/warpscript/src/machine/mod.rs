@@ -30,6 +30,7 @@ use crate::entropy::Entropy;
 use crate::error::{Error, Fault, Kind, Result};
 use crate::function::Role;
 use crate::heap::{Function, Heap, Text};
+use crate::interactive::Interactive;
 use crate::macros::{Instruction, Macro, Symbol};
 use crate::parser::{ParseState, Source};
 use crate::registry::{self, Action, Word};
@@ -129,6 +130,8 @@ pub struct Settings {
     pub rerun_in: Option<i64>,
     /// How often a session should run the script, milliseconds (`EVERY`).
     pub every: Option<i64>,
+    /// What an interactive session shows, and how; `None` elsewhere.
+    pub interactive: Option<Box<Interactive>>,
     /// Configuration keys that the script set (`SETMACROCONFIG`).
     pub macro_config: IndexMap<Text, Option<Text>, FxBuildHasher>,
     /// Time spent in lines (`TIMINGS`).
@@ -221,6 +224,7 @@ impl Default for Settings {
             rerun_at: None,
             rerun_in: None,
             every: None,
+            interactive: None,
             macro_config: IndexMap::default(),
             elapsed: Vec::new(),
             fetched: 0,

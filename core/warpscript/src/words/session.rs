@@ -2,6 +2,7 @@
 
 use crate::error::{Fault, Result};
 use crate::heap::Map;
+use crate::interactive::Interactive;
 use crate::machine::{Flow, Machine, Place, Task};
 use crate::parser::Source;
 use crate::registry::{Family, word};
@@ -45,7 +46,7 @@ pub(super) static FAMILY: Family = Family {
         ),
         word(
             "JSONSTACK",
-            |_| Ok(()),
+            |vm| interactive(vm, |session| session.json = true),
             "2.0.0",
             "JSONSTACK",
             "Makes interactive sessions show the stack as JSON. Does nothing elsewhere.",
@@ -53,7 +54,7 @@ pub(super) static FAMILY: Family = Family {
         ),
         word(
             "WSSTACK",
-            |_| Ok(()),
+            |vm| interactive(vm, |session| session.json = false),
             "2.0.0",
             "WSSTACK",
             "Makes interactive sessions show the stack as a script. Does nothing elsewhere.",
@@ -67,16 +68,30 @@ pub(super) static FAMILY: Family = Family {
             "Makes interactive sessions show so many levels after each line. Does nothing elsewhere.",
             &[("1 2 ECHOON", "[1]")],
         ),
-        word("ECHOOFF", |_| Ok(()), "2.0.0", "ECHOOFF", "Ends ECHOON.", &[("1 ECHOOFF", "[1]")]),
+        word(
+            "ECHOOFF",
+            |vm| interactive(vm, |session| session.echo = None),
+            "2.0.0",
+            "ECHOOFF",
+            "Ends ECHOON.",
+            &[("1 ECHOOFF", "[1]")],
+        ),
         word(
             "TIMEON",
-            |_| Ok(()),
+            |vm| interactive(vm, |session| session.times = true),
             "2.0.0",
             "TIMEON",
             "Makes interactive sessions show how long each line took. Does nothing elsewhere.",
             &[("1 TIMEON", "[1]")],
         ),
-        word("TIMEOFF", |_| Ok(()), "2.0.0", "TIMEOFF", "Ends TIMEON.", &[("1 TIMEOFF", "[1]")]),
+        word(
+            "TIMEOFF",
+            |vm| interactive(vm, |session| session.times = false),
+            "2.0.0",
+            "TIMEOFF",
+            "Ends TIMEON.",
+            &[("1 TIMEOFF", "[1]")],
+        ),
         word(
             "TIMINGS",
             |vm| set(vm, |vm| vm.settings.timings = true),
@@ -279,9 +294,22 @@ fn set(vm: &mut Machine, change: fn(&mut Machine)) -> Result {
     Ok(())
 }
 
+/// Changes how a session shows values; elsewhere nothing.
+fn interactive(vm: &mut Machine, change: fn(&mut Interactive)) -> Result {
+    if let Some(session) = &mut vm.settings.interactive {
+        change(session);
+    }
+    Ok(())
+}
+
 fn echo_on(vm: &mut Machine) -> Result {
     match vm.pop()?.as_f64() {
-        Some(_) => Ok(()),
+        Some(levels) => {
+            if let Some(session) = &mut vm.settings.interactive {
+                session.echo = Some(levels as i32);
+            }
+            Ok(())
+        }
         None => Err(Fault::kind(crate::error::Kind::Cast, "Not a number.")),
     }
 }

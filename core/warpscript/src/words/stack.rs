@@ -133,7 +133,7 @@ pub(super) static FAMILY: Family = Family {
         ),
         word(
             "PSTACK",
-            |_| Ok(()),
+            |vm| vm.show_levels(usize::MAX),
             "2.0.0",
             "PSTACK",
             "Shows the stack in an interactive session. Does nothing elsewhere.",
@@ -141,7 +141,7 @@ pub(super) static FAMILY: Family = Family {
         ),
         word(
             "PEEK",
-            |_| Ok(()),
+            |vm| vm.show_levels(1),
             "2.0.0",
             "PEEK",
             "Shows the top in an interactive session. Does nothing elsewhere.",
@@ -157,7 +157,10 @@ pub(super) static FAMILY: Family = Family {
         ),
         word(
             "NPEEK",
-            |vm| vm.pop_number("expects a numeric value.").map(|_| ()),
+            |vm| {
+                let count = vm.pop_number("expects a numeric value.")? as i32;
+                vm.show_levels(usize::try_from(count).unwrap_or(0))
+            },
             "2.0.0",
             "levels<NUMBER> NPEEK",
             "Shows the topmost levels in an interactive session.",
@@ -339,8 +342,14 @@ fn to_list(vm: &mut Machine) -> Result {
 }
 
 fn peekn(vm: &mut Machine) -> Result {
-    match vm.peek(0)?.as_f64() {
-        Some(_) => Ok(()),
-        None => Err(vm.error("expects a numeric value.")),
+    let Some(level) = vm.peek(0)?.as_f64() else {
+        return Err(vm.error("expects a numeric value."));
+    };
+    if vm.settings.interactive.is_none() {
+        return Ok(());
     }
+    // The number itself is no level.
+    let level = usize::try_from(level as i32).unwrap_or(usize::MAX);
+    let value = vm.peek(level.saturating_add(1))?;
+    vm.show_level(level, value)
 }

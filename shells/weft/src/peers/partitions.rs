@@ -161,6 +161,7 @@ fn config() -> EgressConfig {
         directory_path: "/d".to_owned(),
         wait_for: None,
         mobius: false,
+        interactive: None,
         exec: ExecConfig {
             machine: Arc::default(),
             has_library: false,

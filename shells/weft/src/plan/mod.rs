@@ -753,6 +753,8 @@ fn egress(
         directory_path: format!("{}/{DIRECTORY_SERVICE}", common.directory_root),
         wait_for: (!common.is_on_kafka).then_some(topics),
         mobius: !settings.flag("warp.mobius.disable"),
+        interactive: (!settings.flag("warp.interactive.disable"))
+            .then(|| settings.size("warpscript.interactive.capacity", 1)),
         exec: ExecConfig {
             web: web::of_scripts(settings, common, has_webcall)?,
             ..exec(settings)?

@@ -12,6 +12,7 @@ use rustyline::history::FileHistory;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{Context, Editor, Helper};
 use tokio::signal::unix::{SignalKind, signal};
+use weft_warpscript::interactive::Open;
 use weft_warpscript::jsonl::answer_request;
 use weft_warpscript::machine::{Machine, Run};
 use weft_warpscript::registry::families;
@@ -173,7 +174,8 @@ fn complete(prefix: &str) -> Vec<String> {
 
 impl Validator for Assistant {
     fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
-        Ok(if is_open(context.input()) {
+        let open = Open::at_end_of(context.input());
+        Ok(if open.goes_on() || open.collections > 0 {
             ValidationResult::Incomplete
         } else {
             ValidationResult::Valid(None)
@@ -181,57 +183,9 @@ impl Validator for Assistant {
     }
 }
 
-/// Whether something is open at the end of an input: a macro, a list, a map, a set, a text of
-/// several lines, a comment.
-fn is_open(input: &str) -> bool {
-    let mut depth = 0i64;
-    let (mut in_text, mut in_comment) = (false, false);
-    for line in input.lines() {
-        if in_text || line.trim() == "<'" {
-            in_text = line.trim() != "'>";
-            continue;
-        }
-        let mut quote = None;
-        for word in line.split_whitespace() {
-            if in_comment || word.starts_with("/*") {
-                in_comment = !word.ends_with("*/");
-                continue;
-            }
-            if let Some(open) = quote {
-                quote = (!word.ends_with(open)).then_some(open);
-                continue;
-            }
-            if word.starts_with("//") || word.starts_with('#') {
-                break;
-            }
-            match word {
-                "<%" | "[" | "{" | "(" | "[[" | "<S" => depth += 1,
-                "%>" | "]" | "}" | ")" | "]]" | "S>" => depth -= 1,
-                _ => {}
-            }
-            if let Some(open @ ('\'' | '"')) = word.chars().next() {
-                let is_closed = word.len() > 1 && word.ends_with(open);
-                quote = (!is_closed).then_some(open);
-            }
-        }
-    }
-    depth > 0 || in_text || in_comment
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_input_goes_on_while_something_is_open() {
-        for open in ["<% 1", "[ 1 {", "<'\na", "/* x", "1 <% ']' "] {
-            assert!(is_open(open), "{open}");
-        }
-        for closed in ["1 2", "<% 1 %>", "[ 1 ]", "'<% ' 1", "'a [ b' 2", "// <%", "<'\na\n'>", "]"]
-        {
-            assert!(!is_open(closed), "{closed}");
-        }
-    }
 
     #[test]
     fn words_are_completed() {

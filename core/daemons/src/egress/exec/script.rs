@@ -49,6 +49,8 @@ pub(super) struct Setup {
     pub(super) line_sections: bool,
     /// Who says which tokens are good.
     pub(super) authority: TokenAuthority,
+    /// Whether it is an interactive session.
+    pub(super) is_interactive: bool,
     pub(super) content_type: Option<String>,
     pub(super) body: Vec<u8>,
     pub(super) body_max: usize,
@@ -81,6 +83,8 @@ pub struct ExecTask {
     pub(super) abort: Option<String>,
     /// Whether it must end now with what it has.
     pub(super) stop: bool,
+    /// What an interactive session runs next.
+    pub(super) line: Option<String>,
     pub(super) fuel: u64,
     pub(super) clock: Clock,
     pub(super) entropy: [u8; 32],
@@ -108,6 +112,8 @@ pub(super) enum State {
     Writing,
     /// Its result is written.
     Written,
+    /// A line of an interactive session is over, and has shown this.
+    Line(Vec<String>),
     /// It failed, and shows no values.
     Failed,
     /// Its result cannot be written.
@@ -137,6 +143,9 @@ impl Task for ExecTask {
             return done;
         };
         if writer.is_none() {
+            if let Some(line) = self.line {
+                machine.go_on(line);
+            }
             for (id, answer) in self.answers {
                 machine.answer(id, answer);
             }
@@ -153,7 +162,9 @@ impl Task for ExecTask {
                 // Tells what is cancelled, and that the script is over.
                 run(machine, self.fuel, self.clock, self.entropy, needs, cancelled)
             });
-            if done.state == State::Writing {
+            if done.state == State::Writing && machine.settings.interactive.is_some() {
+                done.state = State::Line(shown(machine));
+            } else if done.state == State::Writing {
                 *writer = result_writer(machine);
                 if writer.is_none() {
                     done.state = State::Failed;
@@ -179,6 +190,19 @@ fn contained<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|_| {
         "met a mistake in Weft, which is told in its log; please report it.".to_owned()
     })
+}
+
+/// What a line has shown.
+fn shown(machine: &mut Machine) -> Vec<String> {
+    let echoed = match machine.failure() {
+        None => contained(|| machine.show_echo()).unwrap_or(Ok(())),
+        Some(_) => Ok(()),
+    };
+    let mut shown = machine.take_shown();
+    if let Err(fault) = echoed {
+        shown.push(format!("// {}\n", text(fault)));
+    }
+    shown
 }
 
 /// Runs a slice.
@@ -251,6 +275,7 @@ impl Setup {
         machine.identity = self.identity;
         machine.authority = Some(Arc::new(self.authority));
         machine.settings.line_sections = self.line_sections;
+        machine.settings.interactive = self.is_interactive.then(Box::default);
         if let Some(limit) = self.time_limit {
             machine.limit_time(limit);
         }

@@ -48,6 +48,7 @@ pub(super) fn setup(
         identity: Identity::default(),
         line_sections: head.header(LINES).is_some(),
         authority: config.tokens.clone(),
+        is_interactive: false,
         content_type: head.header("content-type").map(str::to_owned),
         body,
         body_max: config.exec.body_max,
