@@ -2,11 +2,13 @@
 """plasma on separate processes, against real Kafka and ZooKeeper: subscribers of two frontends, two backends, a
 dialogue with a WebSocket client that is not Weft's, and a backend that is killed (kill -9) while datapoints come in.
 
-live.py WEFT SERVERS ZOOKEEPER KAFKA: SERVERS is the home of deploy/cluster, which is up."""
+live.py WEFT SERVERS ZOOKEEPER KAFKA [WEFT-BENCH]: SERVERS is the home of deploy/cluster, which is up. With
+`weft-bench`, a hundred subscribers first count what reaches them while a backend is killed and started again."""
 
 import re
 import shutil
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -16,6 +18,7 @@ from nodes import Cluster, Node, eventually, make_topics
 from websockets import Closed, WebSocket
 
 LOAD = 6.0
+COUNTED = 40
 OTHER = "76543210-89ab-cdef-0123-456789abcdef"
 
 
@@ -85,7 +88,8 @@ def expect(what, found, wanted):
 
 
 def main():
-    weft, servers, zookeeper, kafka = sys.argv[1:]
+    weft, servers, zookeeper, kafka = sys.argv[1:5]
+    bench = sys.argv[5] if len(sys.argv) > 5 else None
     weft = str(Path(weft).resolve())
     home = Path(servers) / "live"
     shutil.rmtree(home, ignore_errors=True)
@@ -102,12 +106,40 @@ def main():
         for node in nodes:
             node.wait_ready()
             print(f"{node.name}: ready at 127.0.0.1:{node.port}, pid {node.process.pid}")
+        if bench:
+            counted(cluster, backends, frontends, bench)
         dialogue(cluster, backends, frontends)
     finally:
         ended = all([node.stop() for node in nodes])
         ended &= cluster.stop()
     if not ended:
         raise SystemExit("a process did not end in time")
+
+
+def counted(cluster, backends, frontends, bench):
+    """A load whose every datapoint is counted by every subscriber; one backend is killed, and comes again."""
+    at = [f"http://127.0.0.1:{node.port}" for node in (cluster.ingress[0], cluster.egress, frontends[0])]
+    command = [bench, "--url", at[0], "live", "--egress", at[1], "--plasma", at[2], "--write-token", cluster.write,
+               "--read-token", cluster.read, "--subscribers", "100", "--groups", "20", "--series", "20", "--rate", "1000",
+               "--seconds", str(COUNTED), "--patience", "60"]
+    load = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        for line in load.stdout:
+            print(f"counted: {line}", end="")
+            if "subscribers connected" in line:
+                break
+        time.sleep(COUNTED / 4)
+        backends[0].stop(signal.SIGKILL)
+        time.sleep(COUNTED / 4)
+        backends[0].start()
+        for line in load.stdout:
+            print(f"counted: {line}", end="")
+        if load.wait() != 0:
+            raise SystemExit("counted: datapoints were lost")
+    finally:
+        load.kill()
+        load.wait()
+    backends[0].wait_ready()
 
 
 def dialogue(cluster, backends, frontends):

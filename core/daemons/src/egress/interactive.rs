@@ -22,7 +22,7 @@ use weft_gts::percent;
 use weft_warpscript::interactive::Open;
 
 use super::Request;
-use super::exec::{Exec, Shown};
+use super::exec::Shown;
 use crate::contract::Effect;
 use crate::contract::http::{HttpAction, Message, RequestHead, RequestId, close};
 use crate::cors;
@@ -89,10 +89,10 @@ impl super::Egress {
         if self.stopping {
             return self.work.refuse(request, 503, &"This egress is stopping.", &[]);
         }
-        let exec = match Exec::interactive(&self.config, head, now) {
-            Ok(exec) => exec,
-            Err((status, message)) => return self.work.refuse(request, status, &message, &[]),
-        };
+        let mut exec = self.new_script(now, request, head.clone());
+        if let Err((status, message)) = exec.make_interactive(&self.config, now) {
+            return self.work.refuse(request, status, &message, &[]);
+        }
         let message_bytes_max = self.config.exec.body_max;
         let upgrade = HttpAction::Upgrade { request, message_bytes_max };
         self.work.effects.push_back(Effect::Http(upgrade));

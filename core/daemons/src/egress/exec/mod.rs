@@ -8,6 +8,7 @@
 
 mod answer;
 mod calls;
+mod line;
 mod reads;
 mod running;
 mod schedule;
@@ -24,10 +25,11 @@ use weft_warpscript::error::{Error, Kind};
 use weft_warpscript::machine::{Clock, Machine};
 use weft_warpscript::requests::{Answer, Chunk, Library, Request, RequestId as NeedId, Sight};
 
+pub(super) use line::Shown;
 pub(super) use running::Asked;
 pub(super) use schedule::Schedule;
 pub use script::{ExecDone, ExecTask};
-use script::{Script, Setup, SetupError, State, too_large};
+use script::{Script, SetupError, State, too_large};
 pub(super) use setup::PATH;
 pub(super) use shared::SharedMemory;
 
@@ -87,20 +89,6 @@ enum Serving {
     Web(Web),
 }
 
-/// What a line of an interactive session has shown.
-#[derive(Debug)]
-pub(super) struct Shown {
-    pub(super) messages: Vec<String>,
-    /// How it failed.
-    pub(super) failure: Option<String>,
-    /// How deep the stack is.
-    pub(super) depth: usize,
-    /// How long it took, where that is to be shown.
-    pub(super) took_ns: Option<u128>,
-    /// Why the session ends.
-    pub(super) ends: Option<String>,
-}
-
 /// Where the script is.
 #[derive(Debug)]
 enum Place {
@@ -144,54 +132,6 @@ impl Exec {
             has_answered: false,
             unsent: 0,
         }
-    }
-
-    /// An interactive session; its lines follow. Otherwise a status, and why.
-    pub(super) fn interactive(
-        config: &EgressConfig,
-        head: &RequestHead,
-        now: Now,
-    ) -> Result<Self, (u16, String)> {
-        let setup = setup::setup(config, head, Vec::new(), now);
-        let setup = setup.map_err(|error| (error.status, error.message))?;
-        let setup = Setup {
-            is_interactive: true,
-            has_bootstrap: false,
-            definitions: String::new(),
-            // It lasts as long as its client does.
-            time_limit: None,
-            ..setup
-        };
-        let mut exec = Self::new(head.clone(), now);
-        exec.place = Place::Here(Script::New(Box::new(setup)));
-        Ok(exec)
-    }
-
-    /// Runs a line of an interactive session; none makes the machine.
-    pub(super) fn run_line(
-        &mut self,
-        work: &mut Work,
-        request: RequestId,
-        now: Now,
-        line: Option<String>,
-    ) {
-        (self.line, self.line_began, self.slices) = (line, now.mono, 0);
-        self.state = State::Running;
-        self.queue(work, request);
-    }
-
-    /// What a line of an interactive session has shown, once it is over.
-    pub(super) fn take_line(&mut self, now: Now) -> Option<Shown> {
-        let State::Line(_) = self.state else { return None };
-        let State::Line(messages) = std::mem::replace(&mut self.state, State::Written) else {
-            return None;
-        };
-        let Place::Here(Script::Begun(machine, _)) = &self.place else { return None };
-        let failure = machine.failure().map(|failure| failure.error.to_string());
-        let times = machine.settings.interactive.as_ref().is_some_and(|session| session.times);
-        let took = now.mono.since(self.line_began).as_nanos();
-        let (took_ns, depth) = (times.then_some(took), machine.depth());
-        Some(Shown { messages, failure, depth, took_ns, ends: self.ends.take() })
     }
 
     /// A piece of the request's body.
