@@ -141,6 +141,8 @@ pub struct Config {
     pub extensions: Vec<String>,
     /// `stackps.secret`: with it, scripts without the capability may see and end others.
     pub stackps_secret: Option<String>,
+    /// Longest wait for a program without a capability, milliseconds (`warpscript.call.maxwait`).
+    pub call_wait_ms: i64,
     /// Longest wait for a mutex without a capability, milliseconds; 0 for ever (`mutex.maxwait`).
     pub mutex_wait_ms: i64,
     /// How long values that nobody uses are shared, milliseconds (`shm.ttl`).
@@ -178,7 +180,9 @@ impl Config {
             "warp.aes.metasets" => assign(&mut keys.metasets_aes, bytes(value).map(Some)),
             "warp.aes.logging" => assign(&mut keys.logging_aes, bytes(value).map(Some)),
             "token.secret" => assign(&mut keys.token_secret, Some(Some(value.to_owned()))),
+            "weft.warpscript.legacy" => value == "true" && self.load(Extension::Legacy.class()),
             "stackps.secret" => assign(&mut self.stackps_secret, Some(Some(value.to_owned()))),
+            "warpscript.call.maxwait" => assign(&mut self.call_wait_ms, not_negative(value)),
             "mutex.maxwait" => assign(&mut self.mutex_wait_ms, not_negative(value)),
             "shm.ttl" => assign(&mut self.shared_ttl_ms, not_negative(value)),
             "warp.timeunits" => assign(&mut self.time_unit, TimeUnit::parse(value)),
@@ -283,6 +287,7 @@ impl Default for Config {
             ident: None,
             extensions: Vec::new(),
             stackps_secret: None,
+            call_wait_ms: 10_000,
             mutex_wait_ms: 5_000,
             shared_ttl_ms: 3_600_000,
             properties: Vec::new(),

@@ -60,6 +60,10 @@ impl Quick {
 /// What a configuration must load for some words to be there (`warpscript.extensions`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extension {
+    /// Words that 3.0 dropped.
+    Legacy,
+    /// Encrypted logs.
+    Logging,
     /// Values that scripts share, and mutexes.
     SharedMemory,
     /// Which scripts run.
@@ -70,11 +74,14 @@ pub enum Extension {
 
 impl Extension {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::SharedMemory, Self::StackPs, Self::UrlFetch];
+    pub const ALL: [Self; 5] =
+        [Self::Legacy, Self::Logging, Self::SharedMemory, Self::StackPs, Self::UrlFetch];
 
-    /// The name by which configurations load it: the reference's class.
+    /// The name by which configurations load it: the reference's class, or a key of our own.
     pub const fn class(self) -> &'static str {
         match self {
+            Self::Legacy => "weft.warpscript.legacy",
+            Self::Logging => "io.warp10.script.ext.logging.LoggingWarpScriptExtension",
             Self::SharedMemory => "io.warp10.script.ext.shm.SharedMemoryWarpScriptExtension",
             Self::StackPs => "io.warp10.script.ext.stackps.StackPSWarpScriptExtension",
             Self::UrlFetch => "io.warp10.script.ext.urlfetch.UrlFetchWarpScriptExtension",

@@ -57,6 +57,15 @@ pub enum Library {
     },
     /// The code that runs before every script.
     Bootstrap,
+    /// A line for a program of the platform, which answers with one (`CALL`).
+    Program {
+        /// The program.
+        name: Arc<str>,
+        /// The line, without its end.
+        line: Arc<str>,
+        /// How long it may take until one of the program is free, milliseconds.
+        wait_ms: u64,
+    },
     /// A source was run. There is no answer.
     Loaded {
         /// The macro; `None` for the bootstrap.

@@ -58,6 +58,7 @@ impl Platform {
                             self.files.get(format!("{folder}/{path}").as_str()).copied()
                         }
                         Library::Bootstrap => self.bootstrap,
+                        Library::Program { .. } => None,
                         Library::Loaded { name, ttl_ms, failure } => {
                             let failure = failure.is_some();
                             self.log.push(format!("loaded {name:?} {ttl_ms:?} {failure}"));

@@ -2,7 +2,7 @@
 
 use crate::error::{Fault, Result};
 use crate::machine::Machine;
-use crate::registry::{Family, word};
+use crate::registry::{Extension, Family, word};
 use crate::tokens;
 use crate::words::operators::bits;
 
@@ -70,6 +70,27 @@ pub(super) static FAMILY: Family = Family {
              its place.",
             &[("'a' 'b' MACROCONFIGSECRET", "!cannot be used")],
         ),
+        word(
+            "UNIXTIMEALIGN",
+            |vm| {
+                let tick = vm.pop_long("expects a Unix timestamp on top of the stack.")?;
+                vm.push(tick)
+            },
+            "1.0.0",
+            "tick<LONG> UNIXTIMEALIGN tick<LONG>",
+            "The end of the row of the store that has a tick. Rows have one tick.",
+            &[("7 UNIXTIMEALIGN", "[7]"), ("'a' UNIXTIMEALIGN", "!expects a Unix timestamp")],
+        )
+        .of(Extension::Legacy),
+        word(
+            "UNIXTIMEEND",
+            |vm| vm.push(i64::MAX),
+            "1.0.0",
+            "UNIXTIMEEND tick<LONG>",
+            "The last tick that there can be: what is called MAXLONG.",
+            &[("UNIXTIMEEND MAXLONG ==", "[true]")],
+        )
+        .of(Extension::Legacy),
         word(
             "UDF",
             udf,

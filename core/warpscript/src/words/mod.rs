@@ -3,6 +3,7 @@
 mod aggregators;
 mod apply_operators;
 mod bigdec;
+mod call;
 mod capabilities;
 mod chronos;
 mod concurrent;
@@ -17,6 +18,7 @@ pub(crate) mod filters;
 pub(crate) mod frameworks;
 mod geo;
 mod guard;
+mod housekeeping;
 mod interpolators;
 mod kv;
 mod legacy;
@@ -55,6 +57,7 @@ use crate::registry::{Family, Word, word};
 #[rustfmt::skip]
 pub(crate) const FAMILIES: &[&Family] = &[
     &aggregators::bucketizers::FAMILY,
+    &aggregators::legacy::FAMILY,
     &aggregators::mappers::FAMILY,
     &aggregators::reducers::FAMILY,
     &apply_operators::FAMILY,
@@ -87,6 +90,7 @@ pub(crate) const FAMILIES: &[&Family] = &[
     &geo::SHAPES,
     &geo::TRANSLATE,
     &guard::FAMILY,
+    &housekeeping::FAMILY,
     &interpolators::FAMILY,
     &kv::FAMILY,
     &legacy::FAMILY,

@@ -3,12 +3,12 @@
 use fancy_regex::Regex;
 use weft_wire::opb64;
 
-use crate::error::{Fault, Result};
+use crate::error::Result;
 use crate::heap::Text;
 use crate::machine::Machine;
 use crate::registry::{self, Family, word};
 use crate::value::Value;
-use crate::words::capabilities;
+use crate::words::{call, capabilities};
 
 pub(super) static FAMILY: Family = Family {
     name: "platform",
@@ -225,10 +225,13 @@ pub(super) static FAMILY: Family = Family {
         ),
         word(
             "CALL",
-            call,
+            call::call,
             "1.0.7",
             "argument<STRING> program<STRING> CALL result<STRING>",
-            "Runs a program of the platform. This platform has none.",
+            "Has a program of the folder `warpscript.call.directory` answer a text. A program says on \
+             its first line of output how many of it may run, then answers each line with one, both \
+             URL-encoded; a line that begins with a space is an error. Waits for one that is free as \
+             long as `warpscript.call.maxwait` or the capability `call.maxwait` says, milliseconds.",
             &[("'a' 'b' CALL", "!CALL disabled.")],
         ),
         word(
@@ -267,7 +270,7 @@ pub(super) static FAMILY: Family = Family {
 };
 
 /// The release whose scripts run here.
-const REVISION: &str = "3.5.0";
+pub(super) const REVISION: &str = "3.5.0";
 
 /// Where the language is documented.
 const HOME: &str = "http://www.warp10.io/";
@@ -506,12 +509,4 @@ fn runner(vm: &mut Machine) -> Result {
         vm.settings.rerun_in = Some(ms);
     }
     Ok(())
-}
-
-fn call(vm: &mut Machine) -> Result {
-    let (program, argument) = (vm.pop()?, vm.pop()?);
-    if vm.as_text(program).is_none() || vm.as_text(argument).is_none() {
-        return Err(vm.error("expects a subprogram name on top of an argument string."));
-    }
-    Err(Fault::text("CALL configuration key 'warpscript.call.directory' not set, CALL disabled."))
 }

@@ -19,7 +19,7 @@ pub use service::{CallError, DirectoryCall, Method, ServiceCall};
 pub use structs::{
     DatalogRequest, DirectoryFindRequest, DirectoryFindResponse, DirectoryGetRequest,
     DirectoryGetResponse, DirectoryRequest, DirectoryStatsResponse, GtsSplit, GtsWrapper,
-    HyperLogLogPlusParameters, MetaSet, RunRequest, SecureScript, WebCallRequest,
+    HyperLogLogPlusParameters, LoggingEvent, MetaSet, RunRequest, SecureScript, WebCallRequest,
 };
 pub use token::{ReadToken, TokenStructError, WriteToken};
 

@@ -34,6 +34,14 @@ thrift_struct! {
 }
 
 thrift_struct! {
+    /// An event of an encrypted log.
+    LoggingEvent {
+        /// What is known of it.
+        1 attributes: Option<Labels>,
+    }
+}
+
+thrift_struct! {
     /// What series to find.
     DirectoryRequest {
         /// Expressions for classes.

@@ -126,6 +126,7 @@ pub(crate) const WEFT_KEYS: &[(&str, Kind, &str, &str)] = &[
     ),
     ("weft.webcall.attempts", Kind::Long, "5", "how often a WEBCALL that is not answered is made"),
     ("weft.webcall.host.max", Kind::Long, "4", "WEBCALLs to one host at a time"),
+    ("weft.warpscript.legacy", Kind::Bool, "false", "whether words are there that 3.0 dropped"),
     ("weft.exec.max", Kind::Long, "20000", "scripts at a time; those beyond are refused (503)"),
 ];
 

@@ -43,6 +43,7 @@ use crate::outside::Tls;
 use crate::peers::Network;
 use crate::revocations::RevocationFolder;
 use crate::script::library::{BOOTSTRAP_KEY, Folder, REPOSITORY_KEY};
+use crate::script::programs::CALL_KEY;
 use crate::token::TokenFile;
 
 pub(crate) use runner::RunnerPlan;
@@ -774,7 +775,7 @@ fn exec(settings: &Settings) -> Result<ExecConfig, ConfigError> {
     machine.memory = settings.size("weft.exec.script.memory", 1 << 30);
     Ok(ExecConfig {
         machine: Arc::new(machine),
-        has_library: settings.get(REPOSITORY_KEY).is_some(),
+        has_library: [REPOSITORY_KEY, CALL_KEY].iter().any(|key| settings.get(key).is_some()),
         has_bootstrap: settings.get(BOOTSTRAP_KEY).is_some(),
         body_max: settings.size("weft.exec.script.maxsize", 16 << 20),
         scripts_max: settings.size("weft.exec.max", 20_000),

@@ -1,4 +1,5 @@
-//! The library of scripts: macros of a folder, files that they include, the bootstrap.
+//! The library of scripts: macros of a folder, files that they include, the bootstrap, and the
+//! programs that they call.
 //!
 //! `DIRECTORY/path/of/macro.mc2` is the source of `@path/of/macro`. The folder is read as a whole
 //! when `warpscript.repository.refresh` says so, and file by file when a macro is asked for that is
@@ -7,10 +8,12 @@
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use indexmap::IndexMap;
 use weft_warpscript::requests::Library;
 
+use super::programs::Programs;
 use crate::config::{ConfigError, Settings};
 use crate::report::warn;
 
@@ -35,6 +38,7 @@ pub(crate) type Sourced = Result<Option<Arc<str>>, String>;
 pub(crate) struct Folder {
     root: Option<PathBuf>,
     bootstrap: Option<PathBuf>,
+    programs: Option<Programs>,
     options: Options,
     state: Mutex<State>,
 }
@@ -91,8 +95,10 @@ impl Folder {
             bootstrap_ms: span("warpscript.bootstrap.period", 0)?.unsigned_abs(),
         };
         let (root, bootstrap) = (path(REPOSITORY_KEY), path(BOOTSTRAP_KEY));
-        let is_set = root.is_some() || bootstrap.is_some();
-        Ok(is_set.then(|| Self { root, bootstrap, options, state: Mutex::default() }))
+        let programs = Programs::new(settings)?;
+        let is_set = root.is_some() || bootstrap.is_some() || programs.is_some();
+        let state = Mutex::default();
+        Ok(is_set.then_some(Self { root, bootstrap, programs, options, state }))
     }
 
     /// Whether there is code that runs before every script.
@@ -102,11 +108,17 @@ impl Folder {
 
     /// Answers a script. Reads files. `now_ms` is of a clock that never jumps.
     pub(crate) fn answer(&self, ask: &Library, now_ms: u64) -> Sourced {
+        if let Library::Program { name, line, wait_ms } = ask {
+            let Some(programs) = &self.programs else { return Ok(None) };
+            return programs.call(name, line, Duration::from_millis(*wait_ms));
+        }
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match ask {
             Library::Macro(name) => self.find(&mut state, name, now_ms),
             Library::Include { name, path } => self.include(name, path),
             Library::Bootstrap => Ok(self.bootstrap(&mut state, now_ms)),
+            // Answered above: nobody else waits for it.
+            Library::Program { .. } => Ok(None),
             Library::Loaded { name: Some(name), ttl_ms, failure } => {
                 if let Some(reason) = failure {
                     warn("macros", &format!("@{name} cannot be loaded: {reason}"));
@@ -391,6 +403,16 @@ mod tests {
         let told = Library::Loaded { name: None, ttl_ms: None, failure };
         assert_eq!(folder.answer(&told, 11), Ok(None));
         assert_eq!(boot(12).as_deref(), Some("1"));
+    }
+
+    #[test]
+    fn a_program_is_asked_where_there_are_programs() {
+        let ask = Library::Program { name: "p".into(), line: "x".into(), wait_ms: 0 };
+        let (home, folder) = library("", &[]);
+        assert_eq!(folder.answer(&ask, 0), Ok(None));
+        let conf = format!("{} = {}", super::super::programs::CALL_KEY, home.path().display());
+        let (_home, folder) = library(&conf, &[]);
+        assert_eq!(folder.answer(&ask, 0), Err("invalid subprogram 'p'.".to_owned()));
     }
 
     #[test]

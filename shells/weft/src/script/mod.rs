@@ -3,6 +3,7 @@
 mod docs;
 mod jsonl;
 pub(crate) mod library;
+pub(crate) mod programs;
 mod repl;
 mod run;
 mod test;

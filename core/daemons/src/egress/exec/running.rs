@@ -10,6 +10,7 @@ use weft_warpscript::requests::{
 
 use super::super::{Egress, Request, Work, mobius};
 use super::Exec;
+use super::web::draw_uuid;
 use crate::contract::http::{RequestHead, RequestId};
 use crate::time::Now;
 
@@ -25,19 +26,6 @@ pub(in crate::egress) struct Asked {
 }
 
 impl Work {
-    /// A random UUID.
-    fn uuid(&mut self) -> String {
-        let (high, low) = (self.draw(), self.draw());
-        format!(
-            "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
-            high >> 32,
-            high >> 16 & 0xffff,
-            high & 0xfff,
-            low >> 48 & 0x3fff | 0x8000,
-            low & 0xffff_ffff_ffff
-        )
-    }
-
     /// Whether a script says the secret, where it has to.
     fn knows_secret(&self, said: Option<&Arc<str>>) -> Result<(), Error> {
         if said.is_none() || said == self.scripts_secret.as_ref() {
@@ -89,7 +77,7 @@ impl Egress {
             session: head.header(SESSION).map(Arc::from),
             ..Sight::default()
         };
-        let uuid = self.work.uuid();
+        let uuid = draw_uuid(&mut self.work);
         Exec::new(head, now, uuid, sight)
     }
 

@@ -247,7 +247,7 @@ fn append(work: &mut Work, id: ActionId, topic: &Topic, value: Bytes, partitions
 }
 
 /// A random UUID.
-fn draw_uuid(work: &mut Work) -> String {
+pub(super) fn draw_uuid(work: &mut Work) -> String {
     let mut bytes = [0; 16];
     bytes[..8].copy_from_slice(&work.random.draw(0).to_be_bytes());
     bytes[8..].copy_from_slice(&work.random.draw(1).to_be_bytes());

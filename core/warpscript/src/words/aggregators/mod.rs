@@ -6,6 +6,7 @@
 mod basic;
 pub(super) mod bucketizers;
 mod bulk;
+pub(super) mod legacy;
 mod logic;
 pub(super) mod mappers;
 mod motion;

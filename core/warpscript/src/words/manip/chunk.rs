@@ -37,6 +37,10 @@ pub(super) fn chunk(vm: &mut Machine) -> Result {
     let message = "expects the end timestamp of the most recent chunk under the chunk width.";
     let last = vm.pop_long(message)?;
     let cut = Cut { last, width, count, label, keep_empty, overlap };
+    let is_encoder = matches!(vm.visible().last(), Some(Value::Encoder(_)));
+    if vm.word.name == "CHUNKENCODER" && !is_encoder {
+        return Err(vm.error("operates on an encoder instance."));
+    }
     points::each(vm, |vm, value| {
         let metadata = match value {
             Value::Gts(handle) => &vm.heap.gts(handle).series.metadata,

@@ -14,7 +14,7 @@ mod values;
 
 pub(crate) use sort::sort_by_value;
 
-use crate::registry::{Family, word};
+use crate::registry::{Extension, Family, word};
 
 pub(super) static FAMILY: Family = Family {
     name: "manip",
@@ -298,6 +298,22 @@ list<LIST> last<LONG> width<LONG> overlap<LONG> count<LONG> label<STRING> \
                 "[[[\"1\",[1]],[\"3\",[3,2]]]]",
             )],
         ),
+        word(
+            "CHUNKENCODER",
+            chunk::chunk,
+            "1.2.9",
+            "encoder<GTSENCODER> last<LONG> width<LONG> overlap<LONG> count<LONG> label<STRING> \
+             empty<BOOLEAN> CHUNKENCODER chunks<LIST>",
+            "CHUNK of an encoder.",
+            &[
+                (
+                    "NEWENCODER 1 NaN NaN NaN 7 ADDVALUE 3 2 0 0 'end' false CHUNKENCODER SIZE",
+                    "[1]",
+                ),
+                ("1 3 2 0 0 'end' false CHUNKENCODER", "!operates on an encoder instance."),
+            ],
+        )
+        .of(Extension::Legacy),
         word(
             "TIMESPLIT",
             split::time_split,

@@ -209,6 +209,21 @@ list<LIST> VALUES lists<LIST>",
             &[("NEWGTS [ 1 0 ] ADDVALUE LOCATIONS", "[[NaN],[NaN]]")],
         ),
         word(
+            "LOCSTRINGS",
+            read::location_strings,
+            "1.0.0",
+            "gts<GTS> LOCSTRINGS locations<LIST>",
+            "Sorts the points by their ticks, and gives their positions as HHCodes of sixteen \
+             hexadecimal digits, empty where there is none.",
+            &[
+                (
+                    "NEWGTS 2 1.5 2.5 NaN 0 ADDVALUE [ 1 0 ] ADDVALUE LOCSTRINGS",
+                    "[[\"\",\"c009581d09581d09\"]]",
+                ),
+                ("1 LOCSTRINGS", "!expects a Geo Time Series on top of the stack."),
+            ],
+        ),
+        word(
             "ELEVATIONS",
             read::elevations,
             "1.0.0",

@@ -1,6 +1,6 @@
 //! Reading points and sizes.
 
-use weft_gts::{Bucket, Columns};
+use weft_gts::{Bucket, Columns, NO_LOCATION};
 
 use crate::error::{Fault, Kind, Result};
 use crate::heap::Gts;
@@ -103,6 +103,21 @@ pub(super) fn locations(vm: &mut Machine) -> Result {
         (0..count).map(|i| points::location_values(columns.location(i))).unzip();
     vm.push_list(latitudes)?;
     vm.push_list(longitudes)
+}
+
+pub(super) fn location_strings(vm: &mut Machine) -> Result {
+    let gts = vm.pop_gts("expects a Geo Time Series on top of the stack.")?;
+    let count = vm.heap.gts(gts).series.points.len();
+    vm.charge(count);
+    vm.heap.claim(count.saturating_mul(64))?;
+    points::sort_in_place(vm, gts, false)?;
+    let mut list = Vec::with_capacity(count);
+    for i in 0..count {
+        let location = vm.heap.gts(gts).series.points.location(i);
+        let text = if location == NO_LOCATION { String::new() } else { format!("{location:016x}") };
+        list.push(vm.heap.string(text)?);
+    }
+    vm.push_list(list)
 }
 
 pub(super) fn elevations(vm: &mut Machine) -> Result {
