@@ -227,6 +227,8 @@ pub struct Faults {
     pub watch_late: f64,
     /// The folder of throttling cannot be read or written.
     pub folder_failed: f64,
+    /// The session of a backend ends, without its knowledge, as a frontend tells what it wants.
+    pub backend_unseen: f64,
     /// Weights of the scheduled faults, by [`crate::faults::Kind`].
     pub weights: [u64; crate::faults::KINDS],
 }
@@ -265,6 +267,9 @@ impl Params {
         for node in &mut params.nodes {
             node.backend |= random.chance(0.05);
         }
+        if random.chance(0.3) {
+            params.faults.backend_unseen = 0.2;
+        }
         params
     }
 
@@ -292,6 +297,7 @@ impl Params {
             client_slow: probability(0.05),
             watch_late: probability(0.3),
             folder_failed: 0.0,
+            backend_unseen: 0.0,
             weights: [0; crate::faults::KINDS],
         };
         faults.period_ns = random.between(8, 24) * SECOND;

@@ -215,7 +215,7 @@ impl World {
     }
 
     /// The session ends although the node is in contact: it is told, and has a new one at once.
-    fn expire_session(&mut self, node: usize) {
+    pub(super) fn expire_session(&mut self, node: usize) {
         if !self.nodes[node].up || !self.is_reachable(node, Server::Coord) {
             return;
         }

@@ -16,7 +16,7 @@ use super::{
     THROTTLING_TOPIC, TableCall, World,
 };
 use crate::log::Out;
-use crate::node::plasma_topic;
+use crate::node::{PLASMA_ROOT, plasma_topic};
 use crate::params::{MS, SECOND};
 use crate::random::Random;
 
@@ -420,10 +420,25 @@ impl World {
         if asks && self.chance(late / 4.0, "contact lost") {
             return self.lose_contact(from, action);
         }
+        let tells = matches!(&action, CoordAction::Set { path, .. } if path == PLASMA_ROOT);
+        if tells && self.chance(self.params.faults.backend_unseen, "backend unseen") {
+            self.expire_backend();
+        }
         let (answer, fired) = self.coord.submit(from, action);
         let at = self.ordered(from, Server::Coord, false);
         self.schedule_at(at, Happening::Deliver(from, Event::Coord(answer)));
         self.coord_out(fired);
+    }
+
+    /// The session of some node with a backend ends.
+    fn expire_backend(&mut self) {
+        let nodes = 0..self.params.nodes.len();
+        let backends: Vec<usize> =
+            nodes.filter(|node| self.params.nodes[*node].backend && self.nodes[*node].up).collect();
+        if !backends.is_empty() {
+            let node = *self.net.pick(&backends);
+            self.expire_session(node);
+        }
     }
 
     /// The connection breaks over a call, which may have been done; the session goes on.
