@@ -3,16 +3,14 @@
 
 #![no_main]
 
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use weft_daemons::contract::http::RequestId;
 use weft_daemons::contract::{Effect, Event, HttpAction, HttpEvent, Machine, RequestHead};
-use weft_daemons::cors::CorsConfig;
-use weft_daemons::egress::{Egress, EgressConfig, ExecConfig};
-use weft_daemons::headers::HeaderNames;
+use weft_daemons::egress::{Egress, EgressConfig};
 use weft_daemons::{Mono, Now, Wall};
-use weft_gts::{SipKey, TimeUnit, WrapKey};
+use weft_gts::{SipKey, WrapKey};
 use weft_wire::token::{ReadToken, TokenAuthority, TokenKeys};
 
 const NOW: Now = Now { mono: Mono(1), wall: Wall(1_700_000_000_000_000_000) };
@@ -36,34 +34,8 @@ static TOKEN: LazyLock<String> = LazyLock::new(|| {
     })
 });
 
-static CONFIG: LazyLock<EgressConfig> = LazyLock::new(|| {
-    let headers = HeaderNames::default();
-    EgressConfig {
-        unit: TimeUnit::Microseconds,
-        tokens: TokenAuthority::new(KEYS.clone()),
-        cors: CorsConfig::new(&headers, None),
-        headers,
-        fetch_psk: None,
-        expose_owner_producer: false,
-        absent_labels: false,
-        encoder_size_max: 500_000,
-        directory_path: "/d".to_owned(),
-        wait_for: None,
-        exec: ExecConfig {
-            machine: Arc::default(),
-            has_library: false,
-            has_bootstrap: false,
-            body_max: 1_000,
-            scripts_max: 1,
-            parallel: 1,
-            memory_max: 1 << 20,
-            max_time_ms: 0,
-            runner_key: None,
-            nonce_validity_ms: 1_000,
-            web: None,
-        },
-    }
-});
+static CONFIG: LazyLock<EgressConfig> =
+    LazyLock::new(|| EgressConfig::minimal(TokenAuthority::new(KEYS.clone()), "/d".to_owned()));
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((kind, bytes)) = bytes.split_first() else { return };

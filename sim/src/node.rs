@@ -7,7 +7,7 @@ use std::time::Duration;
 use weft_daemons::contract::table::Slice;
 use weft_daemons::contract::{ActionId, Effect, Event, Machine, NoTask, Task};
 use weft_daemons::directory::{Directory, DirectoryConfig, Registration};
-use weft_daemons::egress::{ENCODER_SIZE_MAX_DEFAULT, Egress, EgressConfig, ExecConfig};
+use weft_daemons::egress::{Egress, EgressConfig, ExecConfig};
 use weft_daemons::ingress::{Ingress, IngressConfig};
 use weft_daemons::plasma::backend::{Backend, BackendConfig};
 use weft_daemons::plasma::frontend::{Frontend, FrontendConfig};
@@ -219,33 +219,18 @@ pub fn machines(
         machines.push((Component::Ingress, host(Ingress::new(config))));
     }
     if kind.egress {
-        let headers = weft_daemons::headers::HeaderNames::default();
         let config = EgressConfig {
-            unit: weft_gts::TimeUnit::Microseconds,
-            tokens: TokenAuthority::new(token_keys()),
-            cors: weft_daemons::cors::CorsConfig::new(&headers, None),
-            headers,
             fetch_psk: params.extras.then(|| SipKey::new(9, 10)),
-            expose_owner_producer: false,
-            absent_labels: false,
-            encoder_size_max: ENCODER_SIZE_MAX_DEFAULT,
-            directory_path: directory_path(),
-            mobius: false,
-            interactive: None,
             wait_for: params.embedded.then(|| [METADATA_TOPIC.into(), DATA_TOPIC.into()]),
             exec: ExecConfig {
                 machine: Arc::new(scripts()),
-                has_library: false,
-                has_bootstrap: false,
                 body_max: 1 << 20,
                 scripts_max: params.scripts_max,
                 parallel: 2,
                 memory_max: if params.extras { 1 << 19 } else { 64 << 20 },
-                max_time_ms: 0,
-                runner_key: None,
-                nonce_validity_ms: 1_000,
-                web: None,
+                ..ExecConfig::minimal()
             },
+            ..EgressConfig::minimal(TokenAuthority::new(token_keys()), directory_path())
         };
         machines.push((Component::Egress, host(Egress::new(config, entropy(seed)))));
     }

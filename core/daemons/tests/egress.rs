@@ -2,8 +2,6 @@
 
 mod common;
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use common::{
     at, body_text, directories_are, drain, http_actions, log_actions, read_token, step_and_run,
@@ -16,12 +14,8 @@ use weft_daemons::contract::{
     ActionId, Effect, Event, HttpAction, HttpEvent, LogAction, LogEvent, Machine, PeerAction,
     PeerError, PeerEvent, RequestHead, TableAction, TableError, TableEvent, Topic,
 };
-use weft_daemons::cors::CorsConfig;
-use weft_daemons::egress::{Egress, EgressConfig, EgressTask, ExecConfig};
-use weft_daemons::headers::HeaderNames;
-use weft_gts::{
-    Columns, Metadata, NO_ELEVATION, NO_LOCATION, SeriesBuilder, SeriesId, TimeUnit, ValueRef,
-};
+use weft_daemons::egress::{Egress, EgressConfig, EgressTask};
+use weft_gts::{Columns, Metadata, NO_ELEVATION, NO_LOCATION, SeriesBuilder, SeriesId, ValueRef};
 use weft_wire::token::TokenAuthority;
 
 type Effects = Vec<Effect<EgressTask>>;
@@ -32,33 +26,10 @@ const FIND: &str = "/api/v0/find";
 const RANGE: &str = "selector=a%7B%7D&start=10&end=20";
 
 fn config(wait_for: Option<[Topic; 2]>) -> EgressConfig {
-    let headers = HeaderNames::default();
     EgressConfig {
-        unit: TimeUnit::Microseconds,
-        tokens: TokenAuthority::new(token_keys()),
-        cors: CorsConfig::new(&headers, None),
-        headers,
-        fetch_psk: None,
-        expose_owner_producer: false,
-        absent_labels: false,
-        encoder_size_max: 500_000,
-        directory_path: "/d".to_owned(),
         wait_for,
         mobius: true,
-        interactive: None,
-        exec: ExecConfig {
-            machine: Arc::default(),
-            has_library: false,
-            has_bootstrap: false,
-            body_max: 1_000,
-            scripts_max: 1,
-            parallel: 1,
-            memory_max: 1 << 20,
-            max_time_ms: 0,
-            runner_key: None,
-            nonce_validity_ms: 1_000,
-            web: None,
-        },
+        ..EgressConfig::minimal(TokenAuthority::new(token_keys()), "/d".to_owned())
     }
 }
 

@@ -14,11 +14,9 @@ use weft_daemons::contract::{
     ActionId, CoordAction, CoordEvent, Effect, Event, HttpAction, HttpEvent, LogAction, LogEvent,
     Machine, Message, PeerAction, PeerEvent, RequestHead, TableAction, TableEvent, Task, Topic,
 };
-use weft_daemons::cors::CorsConfig;
 use weft_daemons::directory::{Stats, StatsLimits};
 use weft_daemons::egress::{Egress, EgressConfig, EgressDone, EgressTask, ExecConfig};
-use weft_daemons::headers::HeaderNames;
-use weft_gts::{Columns, IdKeys, Metadata, NO_ELEVATION, NO_LOCATION, SipKey, TimeUnit, Value};
+use weft_gts::{Columns, IdKeys, Metadata, NO_ELEVATION, NO_LOCATION, SipKey, Value};
 use weft_warpscript::registry::Extension;
 use weft_warpscript::requests::Library;
 use weft_warpscript::{Config, Limits};
@@ -38,38 +36,23 @@ struct World {
 }
 
 fn config(wait_for: Option<[Topic; 2]>) -> EgressConfig {
-    let headers = HeaderNames::default();
     let mut machine = Config { soft: Limits::MAX, ..Config::default() };
     machine.keys.class = Some(common_key(1, 2));
     machine.keys.labels = Some(common_key(3, 4));
     machine.extensions = Extension::ALL.map(|extension| extension.class().to_owned()).into();
     machine.stackps_secret = Some("secret".to_owned());
     EgressConfig {
-        unit: TimeUnit::Microseconds,
-        tokens: TokenAuthority::new(token_keys()),
-        cors: CorsConfig::new(&headers, None),
-        headers,
-        fetch_psk: None,
-        expose_owner_producer: false,
-        absent_labels: false,
-        encoder_size_max: 500_000,
-        directory_path: "/d".to_owned(),
         wait_for,
         mobius: true,
         interactive: Some(2),
         exec: ExecConfig {
             machine: Arc::new(machine),
             has_library: true,
-            has_bootstrap: false,
-            body_max: 1_000,
             scripts_max: 8,
-            parallel: 1,
             memory_max: 64 << 20,
-            max_time_ms: 0,
-            runner_key: None,
-            nonce_validity_ms: 1_000,
-            web: None,
+            ..ExecConfig::minimal()
         },
+        ..EgressConfig::minimal(TokenAuthority::new(token_keys()), "/d".to_owned())
     }
 }
 

@@ -70,5 +70,47 @@ pub struct ExecConfig {
     pub web: Option<Arc<WebConfig>>,
 }
 
+impl EgressConfig {
+    /// Keys, where directories register, and the defaults of a platform without Mobius, interactive
+    /// sessions and calls to the outside.
+    pub fn minimal(tokens: TokenAuthority, directory_path: String) -> Self {
+        let headers = HeaderNames::default();
+        Self {
+            unit: TimeUnit::default(),
+            tokens,
+            cors: CorsConfig::new(&headers, None),
+            headers,
+            fetch_psk: None,
+            expose_owner_producer: false,
+            absent_labels: false,
+            encoder_size_max: ENCODER_SIZE_MAX_DEFAULT,
+            directory_path,
+            wait_for: None,
+            mobius: false,
+            interactive: None,
+            exec: ExecConfig::minimal(),
+        }
+    }
+}
+
+impl ExecConfig {
+    /// One small script at a time.
+    pub fn minimal() -> Self {
+        Self {
+            machine: Arc::default(),
+            has_library: false,
+            has_bootstrap: false,
+            body_max: 1_000,
+            scripts_max: 1,
+            parallel: 1,
+            memory_max: 1 << 20,
+            max_time_ms: 0,
+            runner_key: None,
+            nonce_validity_ms: 1_000,
+            web: None,
+        }
+    }
+}
+
 /// Bytes of an encoder when the configuration does not say.
 pub const ENCODER_SIZE_MAX_DEFAULT: usize = 500_000;

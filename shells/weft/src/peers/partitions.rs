@@ -19,11 +19,9 @@ use weft_daemons::contract::{
     CoordAction, CoordEvent, Effect, Event, HttpAction, HttpEvent, Machine, RequestHead,
     ResponseHead, Task,
 };
-use weft_daemons::cors::CorsConfig;
-use weft_daemons::egress::{Egress, EgressConfig, EgressTask, ExecConfig};
-use weft_daemons::headers::HeaderNames;
+use weft_daemons::egress::{Egress, EgressConfig, EgressTask};
 use weft_daemons::{Mono, Now, Wall};
-use weft_gts::{Metadata, SeriesId, SipKey, TimeUnit, WrapKey};
+use weft_gts::{Metadata, SeriesId, SipKey, WrapKey};
 use weft_http::{
     BuiltIn, Client, Destination, Limits, Listener, Patience, Responder, Server, Sink,
 };
@@ -148,34 +146,7 @@ fn read_token() -> String {
 }
 
 fn config() -> EgressConfig {
-    let headers = HeaderNames::default();
-    EgressConfig {
-        unit: TimeUnit::Microseconds,
-        tokens: TokenAuthority::new(token_keys()),
-        cors: CorsConfig::new(&headers, None),
-        headers,
-        fetch_psk: None,
-        expose_owner_producer: false,
-        absent_labels: false,
-        encoder_size_max: 500_000,
-        directory_path: "/d".to_owned(),
-        wait_for: None,
-        mobius: false,
-        interactive: None,
-        exec: ExecConfig {
-            machine: Arc::default(),
-            has_library: false,
-            has_bootstrap: false,
-            body_max: 1_000,
-            scripts_max: 1,
-            parallel: 1,
-            memory_max: 1 << 20,
-            max_time_ms: 0,
-            runner_key: None,
-            nonce_validity_ms: 1_000,
-            web: None,
-        },
-    }
+    EgressConfig::minimal(TokenAuthority::new(token_keys()), "/d".to_owned())
 }
 
 /// What a directory registers: its name is its host's and ends in its shard.
