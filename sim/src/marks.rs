@@ -29,7 +29,7 @@ const KINDS: &[(Component, &str)] = &[
          no children|no node|node|not ready|points|ready|request body|request broken|\
          request end|request head|response abort|response body|response drained|\
          response end|response head|script|stop|stopped|stream broke|stream ended|tick|counted|\
-         upgrade|message|send message|close",
+         upgrade|message|send message|close|request pause|request resume",
     ),
     (
         Ingress,
@@ -73,7 +73,7 @@ const METRICS: &[(&str, Component, &str)] = &[
     ("store.rs", Store, "weft_store_table_errors_total"),
     ("store.rs", Store, "weft_store_hung_total"),
     ("store.rs", Store, "weft_store_dropped_records_total"),
-    ("directory/mod.rs", Directory, "weft_directory_finds_total"),
+    ("directory/finds.rs", Directory, "weft_directory_finds_total"),
     ("directory/mod.rs", Directory, "weft_directory_series"),
     ("directory/mod.rs", Directory, "weft_directory_classes"),
     ("directory/mod.rs", Directory, "weft_directory_dropped_records_total"),
@@ -107,7 +107,7 @@ const WARNINGS: &[(&str, Component, &str)] = &[
     ("store.rs", Store, "store: the table does not flush: {error}; trying again in {wait:?}"),
     ("store.rs", Store, "store: the table did not flush within {:?} "),
     ("store.rs", Store, "store: record {offset} of partition {number} of {} is passed over: "),
-    ("directory/mod.rs", Directory, "directory: cannot read what is stored: {reason}; "),
+    ("directory/loading.rs", Directory, "directory: cannot read what is stored: {reason}; "),
     ("directory/mod.rs", Directory, "directory: {error}; trying again"),
     ("directory/mod.rs", Directory, "directory: cannot register: {error}"),
     ("directory/snapshots.rs", Directory, "directory: no snapshot of the index is kept, "),
@@ -136,10 +136,12 @@ const UNREACHED: &[(Component, &str, &str)] = &[
     (Directory, "seek", "only a store begins a partition again"),
     (Ingress, "seek", "only a store begins a partition again"),
     (Ingress, "ingress: metadata of series ", "the log refuses no record that it took once"),
-    (Egress, "upgrade", NO_MOBIUS),
-    (Egress, "message", NO_MOBIUS),
-    (Egress, "send message", NO_MOBIUS),
-    (Egress, "close", NO_MOBIUS),
+    (Egress, "upgrade", NO_SESSION),
+    (Egress, "message", NO_SESSION),
+    (Egress, "send message", NO_SESSION),
+    (Egress, "close", NO_SESSION),
+    (Egress, "request pause", NO_SESSION),
+    (Egress, "request resume", NO_SESSION),
     (Ingress, "upgrade", NO_WEBSOCKET),
     (Ingress, "message", NO_WEBSOCKET),
     (Ingress, "send message", NO_WEBSOCKET),
@@ -180,7 +182,7 @@ const KEEPS_ALL: &str = "a member that stands alone keeps every partition";
 
 const ONLY_WEBSOCKETS: &str = "subscribers ask for WebSockets alone, where they are to be had";
 
-const NO_MOBIUS: &str = "no node has Mobius";
+const NO_SESSION: &str = "no node has Mobius or interactive sessions";
 
 const NO_WEBSOCKET: &str = "no client streams updates";
 
