@@ -92,7 +92,7 @@ impl Machine {
     /// Shows so many levels that the session wants to see after each line.
     ///
     /// # Errors
-    /// As [`Machine::show_levels`].
+    /// When a value cannot be written, or too much is shown.
     pub fn show_echo(&mut self) -> Result {
         let echo = self.settings.interactive.as_ref().and_then(|session| session.echo);
         let Some(levels) = echo.filter(|_| self.depth() > 0) else { return Ok(()) };
