@@ -29,10 +29,8 @@ impl Exec {
         now: Now,
     ) -> Result<(), (u16, String)> {
         let Place::Receiving(head, _) = &self.place else { return Ok(()) };
-        let setup = setup::setup(config, head, Vec::new(), now);
-        let mut setup = setup.map_err(|error| (error.status, error.message))?;
-        setup.identity.name = self.sight.name.clone();
-        setup.identity.session = self.sight.session.clone();
+        let setup = setup::setup(config, head, Vec::new(), &self.sight, now);
+        let setup = setup.map_err(|error| (error.status, error.message))?;
         let setup = Setup {
             is_interactive: true,
             has_bootstrap: false,

@@ -165,10 +165,8 @@ impl Exec {
         now: Now,
     ) -> Step {
         let Place::Receiving(head, body) = &mut self.place else { return Step::Wait };
-        match setup::setup(config, head, std::mem::take(body), now) {
-            Ok(mut setup) => {
-                setup.identity.name = self.sight.name.clone();
-                setup.identity.session = self.sight.session.clone();
+        match setup::setup(config, head, std::mem::take(body), &self.sight, now) {
+            Ok(setup) => {
                 self.place = Place::Here(Script::New(Box::new(setup)));
                 self.queue(work, request);
                 Step::Wait

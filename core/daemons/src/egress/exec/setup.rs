@@ -5,6 +5,7 @@ use std::sync::Arc;
 use weft_gts::time::parse_duration;
 use weft_warpscript::Config;
 use weft_warpscript::machine::Identity;
+use weft_warpscript::requests::Sight;
 use weft_wire::opb64;
 
 use super::super::config::EgressConfig;
@@ -33,6 +34,7 @@ pub(super) fn setup(
     config: &EgressConfig,
     head: &RequestHead,
     body: Vec<u8>,
+    sight: &Sight,
     now: Now,
 ) -> Result<Setup, SetupError> {
     let names = &config.headers;
@@ -45,7 +47,7 @@ pub(super) fn setup(
         headers: headers.map(|name| (name.to_owned(), by_name(head))),
         time_limit: time_limit(config, head, &capabilities, now),
         capabilities,
-        identity: Identity::default(),
+        identity: Identity { name: sight.name.clone(), session: sight.session.clone() },
         line_sections: head.header(LINES).is_some(),
         authority: config.tokens.clone(),
         is_interactive: false,

@@ -3,17 +3,6 @@
 use super::*;
 use crate::registry::{Family, function, word};
 
-/// A script that puts three points into two buckets.
-macro_rules! on_buckets {
-    ($bucketizer:literal) => {
-        concat!(
-            "[ [ 1 2 3 ] [ ] [ ] [ ] [ 4 8 3 ] MAKEGTS ",
-            $bucketizer,
-            " 4 2 2 ] BUCKETIZE VALUES"
-        )
-    };
-}
-
 pub(in super::super) static FAMILY: Family = Family {
     name: "bucketizers",
     words: &[

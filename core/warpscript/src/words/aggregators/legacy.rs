@@ -4,28 +4,6 @@
 use super::*;
 use crate::registry::{Extension, Family, function, word};
 
-/// A script that maps a series of two points.
-macro_rules! on_map {
-    ($mapper:literal) => {
-        concat!(
-            "[ [ 1 2 ] [ 0 1 ] [ 0 1 ] [ 5 7 ] [ 4 8 ] MAKEGTS ",
-            $mapper,
-            " 1 0 0 ] MAP VALUES"
-        )
-    };
-}
-
-/// A script that puts three points into two buckets.
-macro_rules! on_buckets {
-    ($bucketizer:literal) => {
-        concat!(
-            "[ [ 1 2 3 ] [ ] [ ] [ ] [ 4 8 3 ] MAKEGTS ",
-            $bucketizer,
-            " 4 2 2 ] BUCKETIZE VALUES"
-        )
-    };
-}
-
 pub(in super::super) static FAMILY: Family = Family {
     name: "legacy aggregators",
     words: &[

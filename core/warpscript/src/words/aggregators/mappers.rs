@@ -3,17 +3,6 @@
 use super::*;
 use crate::registry::{Family, function, word};
 
-/// A script that maps a series of two points.
-macro_rules! on_map {
-    ($mapper:literal) => {
-        concat!(
-            "[ [ 1 2 ] [ 0 1 ] [ 0 1 ] [ 5 7 ] [ 4 8 ] MAKEGTS ",
-            $mapper,
-            " 1 0 0 ] MAP VALUES"
-        )
-    };
-}
-
 pub(in super::super) static FAMILY: Family = Family {
     name: "mappers",
     words: &[

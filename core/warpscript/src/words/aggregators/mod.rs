@@ -3,6 +3,28 @@
 //! One piece of code serves all three; what differs is how it treats missing values, which only
 //! REDUCE has.
 
+/// A script that maps a series of two points.
+macro_rules! on_map {
+    ($mapper:literal) => {
+        concat!(
+            "[ [ 1 2 ] [ 0 1 ] [ 0 1 ] [ 5 7 ] [ 4 8 ] MAKEGTS ",
+            $mapper,
+            " 1 0 0 ] MAP VALUES"
+        )
+    };
+}
+
+/// A script that puts three points into two buckets.
+macro_rules! on_buckets {
+    ($bucketizer:literal) => {
+        concat!(
+            "[ [ 1 2 3 ] [ ] [ ] [ ] [ 4 8 3 ] MAKEGTS ",
+            $bucketizer,
+            " 4 2 2 ] BUCKETIZE VALUES"
+        )
+    };
+}
+
 mod basic;
 pub(super) mod bucketizers;
 mod bulk;
