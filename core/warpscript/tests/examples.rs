@@ -45,6 +45,9 @@ fn a_word_of_an_extension_is_there_when_that_is_loaded() {
     let loads = format!("warpscript.extension.stackps = {class}");
     assert_eq!(run(&loads, &format!("'a' WSNAME '{class}' EXTLOADED")), "[true,\"a\"]");
     assert!(run(&loads, "<% 's' SHMLOAD %>").contains("Unknown function 'SHMLOAD'"));
+    // Words that 3.0 dropped have a key of our own.
+    assert!(run("weft.warpscript.legacy = false", "UNIXTIMEEND").contains("Unknown function"));
+    assert_eq!(run("weft.warpscript.legacy = true", "7 UNIXTIMEALIGN"), "[7]");
 }
 
 #[test]
