@@ -1,20 +1,22 @@
 //! What is to happen, and when.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BinaryHeap;
 
 /// What is to happen, the earliest first. What happens at one moment comes in the order of its
 /// ties, and then in the order in which it was added.
 #[derive(Debug)]
 pub struct Agenda<H> {
-    queue: BinaryHeap<Reverse<(u64, u64, u64)>>,
-    happenings: BTreeMap<u64, H>,
+    /// When, tie, turn and slot. The heap moves these alone: what is to happen is large.
+    queue: BinaryHeap<Reverse<(u64, u64, u64, usize)>>,
+    slots: Vec<Option<H>>,
+    free: Vec<usize>,
     added: u64,
 }
 
 impl<H> Default for Agenda<H> {
     fn default() -> Self {
-        Self { queue: BinaryHeap::new(), happenings: BTreeMap::new(), added: 0 }
+        Self { queue: BinaryHeap::new(), slots: Vec::new(), free: Vec::new(), added: 0 }
     }
 }
 
@@ -22,19 +24,26 @@ impl<H> Agenda<H> {
     /// Something is to happen at `at_ns`.
     pub fn add(&mut self, at_ns: u64, tie: u64, happening: H) {
         self.added += 1;
-        self.queue.push(Reverse((at_ns, tie, self.added)));
-        self.happenings.insert(self.added, happening);
+        let slot = if let Some(slot) = self.free.pop() {
+            self.slots[slot] = Some(happening);
+            slot
+        } else {
+            self.slots.push(Some(happening));
+            self.slots.len() - 1
+        };
+        self.queue.push(Reverse((at_ns, tie, self.added, slot)));
     }
 
     /// What is next, and when.
     pub fn take(&mut self) -> Option<(u64, H)> {
-        let Reverse((at_ns, _, key)) = self.queue.pop()?;
-        self.happenings.remove(&key).map(|happening| (at_ns, happening))
+        let Reverse((at_ns, _, _, slot)) = self.queue.pop()?;
+        self.free.push(slot);
+        self.slots[slot].take().map(|happening| (at_ns, happening))
     }
 
-    /// All that is to happen, in the order in which it was added.
+    /// All that is to happen, in no order.
     pub fn iter(&self) -> impl Iterator<Item = &H> {
-        self.happenings.values()
+        self.slots.iter().flatten()
     }
 }
 
