@@ -64,7 +64,8 @@ impl From<u64> for Position {
 pub enum Start {
     /// With the oldest record there is.
     Earliest,
-    /// With what comes from now on.
+    /// With what comes from now on. A group with a name keeps that place: who takes a partition
+    /// over, before anything was committed, begins where the group was first asked for.
     Latest,
 }
 

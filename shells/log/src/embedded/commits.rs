@@ -109,9 +109,7 @@ impl Commits {
 
     /// Remembers a position whose note [`is_note`]; durable after [`Commits::sync`].
     pub(crate) fn set(&mut self, place: Place, position: Position) {
-        let known = self.positions.entry(place).or_default();
-        self.is_changed |= *known != position;
-        *known = position;
+        self.is_changed |= self.positions.insert(place, position.clone()) != Some(position);
     }
 
     /// The lowest offset that any group has committed for a partition.

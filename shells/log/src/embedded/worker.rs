@@ -1,6 +1,7 @@
 //! The thread that does the log's work.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender};
@@ -287,12 +288,7 @@ impl Worker {
         if self.committed.is_empty() {
             return;
         }
-        for (topic, partitions) in &self.topics {
-            for (number, partition) in (0..).zip(partitions) {
-                self.commits.set_end(topic, number, partition.end());
-            }
-        }
-        let synced = self.commits.sync();
+        let synced = self.sync_commits();
         for (client, id) in std::mem::take(&mut self.committed) {
             let result = match &synced {
                 Ok(()) => Ok(()),
@@ -301,6 +297,16 @@ impl Worker {
             self.tell(client, LogEvent::Committed { id, result });
         }
         self.retain();
+    }
+
+    /// Makes commits durable, and how far partitions reach.
+    fn sync_commits(&mut self) -> io::Result<()> {
+        for (topic, partitions) in &self.topics {
+            for (number, partition) in (0..).zip(partitions) {
+                self.commits.set_end(topic, number, partition.end());
+            }
+        }
+        self.commits.sync()
     }
 
     /// Writes without a sync, as a process does that ends in between.
@@ -442,9 +448,10 @@ impl Worker {
         self.assignments += 1;
         let epoch = self.assignments * EPOCHS;
         let subscription = &mut self.subscriptions[index];
+        let client = subscription.client;
         let (topic, group) = (subscription.topic.clone(), subscription.group.clone());
         let Some(partitions) = self.topics.get(&topic) else { return };
-        let mut gained = Vec::new();
+        let (mut gained, mut begun) = (Vec::new(), Vec::new());
         for number in hand {
             if subscription.partitions.contains_key(number) {
                 continue;
@@ -453,12 +460,27 @@ impl Worker {
             let committed = self.commits.get(&(topic.clone(), group.clone(), *number)).cloned();
             let position = committed.unwrap_or_else(|| match subscription.start {
                 Start::Earliest => partition.start().into(),
-                Start::Latest => partition.end().into(),
+                Start::Latest => {
+                    let end = Position::from(partition.end());
+                    if !group.is_empty() && is_group(&group) {
+                        begun.push((*number, end.clone()));
+                    }
+                    end
+                }
             });
             let cursor = Cursor::at(position.offset);
             let delivery = Delivery { cursor, first_epoch: epoch, epoch, is_paused: false };
             subscription.partitions.insert(*number, delivery);
             gained.push((*number, position));
+        }
+        if !begun.is_empty() {
+            // The group keeps its place whatever becomes of this member.
+            for (number, position) in begun {
+                self.commits.set((topic.clone(), group.clone(), number), position);
+            }
+            if let Err(error) = self.sync_commits() {
+                eprintln!("log: cannot write where group {group} of {topic} begins: {error}");
+            }
         }
         if !gained.is_empty() {
             let event = LogEvent::Assigned {
@@ -467,7 +489,6 @@ impl Worker {
                 epoch,
                 partitions: gained,
             };
-            let client = subscription.client;
             self.tell(client, event);
         }
     }

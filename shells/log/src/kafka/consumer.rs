@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::statistics::Statistics;
@@ -179,6 +179,30 @@ impl Context {
         self.reporter.warn(format!("{} for group '{}': {what}", self.topic, self.group));
     }
 
+    /// Commits the end of the partitions of which the group has committed nothing, before the
+    /// member joins.
+    fn keep_place(&self, consumer: &BaseConsumer<Self>, numbers: &[u32]) -> KafkaResult<()> {
+        let committed = consumer.committed_offsets(list(&self.topic, numbers), PATIENCE)?;
+        let mut ends = TopicPartitionList::new();
+        for element in committed.elements() {
+            element.error()?;
+            if matches!(element.offset(), Offset::Offset(_)) {
+                continue;
+            }
+            let (_, high) =
+                consumer.fetch_watermarks(&self.topic, element.partition(), PATIENCE)?;
+            ends.add_partition_offset(&self.topic, element.partition(), Offset::Offset(high))?;
+        }
+        if ends.count() == 0 {
+            return Ok(());
+        }
+        match consumer.commit(&ends, CommitMode::Sync) {
+            // The group has members, which did the same before they joined.
+            Err(error) if is_refused_to_outsiders(&error) => Ok(()),
+            result => result,
+        }
+    }
+
     /// Where delivery of each begins.
     fn first_offsets(
         &self,
@@ -323,6 +347,16 @@ impl ConsumerContext for Context {
     }
 }
 
+/// Whether the brokers took a commit for one of a member that the group does not have.
+fn is_refused_to_outsiders(error: &KafkaError) -> bool {
+    use rdkafka::error::RDKafkaErrorCode as Code;
+    let code = error.rdkafka_error_code();
+    matches!(
+        code,
+        Some(Code::UnknownMemberId | Code::IllegalGeneration | Code::RebalanceInProgress)
+    )
+}
+
 /// Whether the client says it of itself.
 fn is_told(error: &KafkaError) -> bool {
     use rdkafka::error::RDKafkaErrorCode as Code;
@@ -380,12 +414,14 @@ impl Work {
         let context = self.context();
         loop {
             let joined = partitions(&self.consumer, &context.topic).map(|count| {
+                let all: Vec<u32> = (0..count).collect();
                 if context.group.is_empty() {
-                    let all: Vec<u32> = (0..count).collect();
-                    context.assign(&self.consumer, &all)
-                } else {
-                    self.consumer.subscribe(&[&context.topic])
+                    return context.assign(&self.consumer, &all);
                 }
+                if context.start == Start::Latest {
+                    context.keep_place(&self.consumer, &all)?;
+                }
+                self.consumer.subscribe(&[&context.topic])
             });
             match joined {
                 Ok(Ok(())) => return true,

@@ -36,6 +36,7 @@ pub fn check_all<H: LogHarness>(mut new: impl FnMut() -> H) {
     groups_are_independent(&mut new());
     the_empty_group_gets_everything_and_commits_nothing(&mut new());
     start_latest_skips_what_was_there(&mut new());
+    start_latest_keeps_its_place(&mut new());
     members_share_partitions(&mut new());
     a_commit_of_a_partition_that_is_not_assigned_is_refused(&mut new());
     a_seek_delivers_again_with_its_epoch(&mut new());
@@ -252,6 +253,16 @@ fn start_latest_skips_what_was_there<H: LogHarness>(harness: &mut H) {
     let ids = ActionIds::default();
     let mut reader = User { harness, client: reader_client, ids, epoch: 0 };
     assert_eq!(values(&reader.read(0, 1)), ["new"]);
+}
+
+fn start_latest_keeps_its_place<H: LogHarness>(harness: &mut H) {
+    let mut user = User::new(harness);
+    user.subscribe(group(), Start::Latest);
+    harness.crash();
+    let mut user = User::new(harness);
+    user.append(0, &["new"]);
+    user.subscribe(group(), Start::Latest);
+    assert_eq!(values(&user.read(0, 1)), ["new"]);
 }
 
 fn members_share_partitions<H: LogHarness>(harness: &mut H) {
