@@ -49,6 +49,15 @@ fn read_tokens_are_narrowed_by_their_attributes() {
     let fetch = |token: &str| {
         exec(&node, &format!("[ '{token}' '~.*' {{}} 10000000 10000000 ] FETCH SIZE"))
     };
+    // Datapoints beside the range: at most so many.
+    let beside = |attributes: &[&str]| {
+        let more = "selector=a%7B%7D&start=4000000&end=6000000&boundary.pre=3&boundary.post=2";
+        let reply = node.get(&format!("/api/v0/fetch?{more}&format=fulltext"), &with(attributes));
+        reply.text().lines().count()
+    };
+    assert_eq!(beside(&[]), 8);
+    assert_eq!(beside(&[".pre=1"]), 6);
+    assert_eq!(beside(&[".pre=9", ".post=0"]), 6);
     let counted = with(&[".count=2"]);
     let sizes =
         exec(&node, &format!("[ '{counted}' 'a' {{}} 10000000 10000000 ] FETCH 0 GET SIZE"));
@@ -114,12 +123,33 @@ fn write_tokens_are_narrowed_by_their_attributes() {
         common::model::Model::of_lines(&line(now_us)),
         "those beyond are left out"
     );
+    // What is as old as its datapoints is gone when they are older than their life.
+    let mortal = node.token("write", &["--attribute", ".ttl=1800000", "--attribute", ".dpts=true"]);
+    let both = format!("{}{}", line(now_us - hour), line(now_us)).replace("t{}", "m{}");
+    assert_eq!(update(&mortal, &both).status, 200);
+    let left = common::model::Model::of_lines(&line(now_us).replace("t{}", "m{}"));
+    assert_eq!(node.stored("m{}"), left);
+    assert_eq!(update(&with(".ttl=1800000"), &both.replace("m{}", "n{}")).status, 200);
+    let all = common::model::Model::of_lines(&both.replace("m{}", "n{}"));
+    assert_eq!(node.stored("n{}"), all, "as old as they are stored");
     // A delete takes nothing that its token may not see.
     let reply = delete(&with(".scope=~.*{k=v}"), "~.*%7B%7D");
     assert_eq!(reply.status, 200, "{}", reply.text());
     assert_eq!(found(&node, &node.read).text().matches("a{").count(), 0);
     assert!(found(&node, &node.read).text().contains("b{"));
     refused(&delete(&with(".scope=~("), "~.*%7B%7D"), "scope");
+}
+
+#[test]
+fn read_tokens_are_narrowed_by_activity() {
+    let node = Node::start_with("ingress.activity.window = 1\ningress.activity.update = true\n");
+    node.update(data());
+    let with =
+        |attribute: &str| fetched(&node, &node.token("read", &["--attribute", attribute]), "");
+    assert_eq!(with(".activeafter=1970-01-01T00:00:01Z"), Ok(11));
+    assert_eq!(with(".activeafter=2200-01-01T00:00:00Z"), Ok(0));
+    assert_eq!(with(".quietafter=1970-01-01T00:00:01Z"), Ok(0));
+    assert_eq!(with(".quietafter=2200-01-01T00:00:00Z"), Ok(11));
 }
 
 #[test]
