@@ -28,7 +28,7 @@ const KINDS: &[(Component, &str)] = &[
          find|find cancel|find ended|find failed|find next|found|get|list|next|\
          no children|no node|node|not ready|points|ready|request body|request broken|\
          request end|request head|response abort|response body|response drained|\
-         response end|response head|script|stop|stopped|stream broke|stream ended|tick|counted|\
+         response end|response head|script|switch|stop|stopped|stream broke|stream ended|tick|counted|\
          upgrade|message|send message|close|request pause|request resume",
     ),
     (
@@ -133,6 +133,7 @@ const WARNINGS: &[(&str, Component, &str)] = &[
 /// Marks that no seed reaches, and why.
 const UNREACHED: &[(Component, &str, &str)] = &[
     (Egress, "script", "no node has a library of scripts"),
+    (Egress, "switch", "no script may switch services"),
     (Directory, "seek", "only a store begins a partition again"),
     (Ingress, "seek", "only a store begins a partition again"),
     (Ingress, "ingress: metadata of series ", "the log refuses no record that it took once"),
@@ -312,6 +313,7 @@ mod tests {
         ("PeerAction::Cancel {", &["find cancel"]),
         ("PeerAction::Answer {", &["answer", "ask", "ask next", "ask cancel"]),
         ("PeerAction::Script {", &["script"]),
+        ("PeerAction::Switch(", &["switch"]),
         ("PeerAction::Scan {", &["scan"]),
         ("PeerAction::Read {", &["read"]),
         ("PeerAction::Resolve {", &["resolve", "resolved"]),

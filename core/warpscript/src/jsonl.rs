@@ -115,7 +115,7 @@ pub fn answer_request(
             Err(reason) => Answer::Err(Error::new(Kind::Script, reason)),
         },
         Request::Sleep(_) => Answer::End,
-        Request::Scripts(_) | Request::Shared(_) => {
+        Request::Scripts(_) | Request::Shared(_) | Request::Switch(_) => {
             Answer::Err(Error::new(Kind::Script, "needs a server that runs the script."))
         }
         _ => Answer::Err(Error::new(Kind::Script, "There is no store behind this script.")),

@@ -38,6 +38,8 @@ pub enum Request {
     Scripts(Scripts),
     /// What scripts share (`MUTEX`, `SHMLOAD`).
     Shared(Shared),
+    /// To switch a service of the platform off, or on again (`UPDATEOFF`); answered with nothing.
+    Switch(Switch),
     /// To be woken at an instant of the monotonic clock, nanoseconds (`SLEEP`).
     Sleep(u64),
 }
@@ -148,6 +150,26 @@ pub struct Sight {
     pub name: Option<Arc<str>>,
     /// Its session (`WSSESSION`).
     pub session: Option<Arc<str>>,
+}
+
+/// What ingresses take from clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// Datapoints.
+    Update,
+    /// Attributes.
+    Meta,
+    /// Deletes.
+    Delete,
+}
+
+/// A service of the ingresses of one process is on or off from now on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Switch {
+    /// Which.
+    pub service: Service,
+    /// Why it is off, which is what clients are told; `None`: it is on.
+    pub reason: Option<Arc<str>>,
 }
 
 /// What a script wants of the mutexes and values that all scripts of its process share. A value is

@@ -153,6 +153,34 @@ fn read_tokens_are_narrowed_by_activity() {
 }
 
 #[test]
+fn services_are_switched_by_scripts_that_may() {
+    let node = Node::start();
+    let manager = node.token("read", &["--attribute", ".cap:manager="]);
+    let run = |script: &str| exec(&node, &format!("'{manager}' CAPADD {script}"));
+    assert!(exec(&node, "'why' UPDATEOFF").contains("missing manager capability."));
+    let update = || node.post("/api/v0/update", &node.write, "1// a{} 1\n");
+    let meta = || node.post("/api/v0/meta", &node.write, "a{}{x=y}\n");
+    let delete = || node.get("/api/v0/delete?deleteall=true&selector=a%7B%7D", &node.write);
+    let services: [(&str, &dyn Fn() -> Reply); 3] =
+        [("UPDATE", &update), ("META", &meta), ("DELETE", &delete)];
+    for (name, ask) in services {
+        assert_eq!(ask().status, 200, "{name}");
+        assert_eq!(run(&format!("'not now' {name}OFF")).trim(), "[]");
+        let reply = ask();
+        assert_eq!(reply.status, 403, "{name}");
+        assert!(reply.text().contains("not now"), "{}", reply.text());
+        assert_eq!(run(&format!("{name}ON")).trim(), "[]");
+        assert_eq!(ask().status, 200, "{name}");
+    }
+    // What the script itself sends comes behind the switch.
+    let own = format!(
+        "'shut' UPDATEOFF NEWGTS 'own' RENAME 1 NaN NaN NaN 1 ADDVALUE '{}' UPDATE",
+        node.write
+    );
+    assert!(run(&own).contains("shut"), "{own}");
+}
+
+#[test]
 fn attributes_have_defaults() {
     let node = Node::start_with(
         "warp.token.read.attributes.default = { '.count' '2' '.cap:x' 'y' }\n\

@@ -134,11 +134,13 @@ impl World {
                 let event = Event::Peer(PeerEvent::Script { id, result: Ok(None) });
                 self.schedule(MS, Happening::Deliver(from, event));
             }
-            // No world has a runner or an outside; those have worlds of their own.
+            // No world has a runner or an outside; those have worlds of their own. Its scripts
+            // switch nothing off.
             PeerAction::Scan { .. }
             | PeerAction::Read { .. }
             | PeerAction::Resolve { .. }
-            | PeerAction::Web { .. } => {}
+            | PeerAction::Web { .. }
+            | PeerAction::Switch(_) => {}
             PeerAction::Throttle { id, ask } => self.ask_limits(from, id, ask),
             PeerAction::Applied { topic, partition, offset } => {
                 for slot in 0..self.nodes[from.node].slots.len() {

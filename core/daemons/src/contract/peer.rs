@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use weft_gts::Metadata;
 use weft_gts::selector::SelectorText;
-use weft_warpscript::requests::Library;
+use weft_warpscript::requests::{Library, Switch};
 use weft_wire::thrift::DirectoryStatsResponse;
 use weft_wire::token::{NamedTokens, Revocations};
 
@@ -91,6 +91,8 @@ pub enum PeerAction {
         /// What it asks.
         ask: Library,
     },
+    /// Egress: a script switches what ingresses of its process take. No answer.
+    Switch(Switch),
     /// Runner: which scripts are there. Answered by [`PeerEvent::Scanned`].
     Scan {
         /// Echoed.
@@ -341,6 +343,8 @@ pub enum PeerEvent {
     Revoked(std::sync::Arc<Revocations>),
     /// Whoever checks tokens: these have plain names from now on, and no others.
     Named(std::sync::Arc<NamedTokens>),
+    /// Ingress: what it takes from now on.
+    Switched(Switch),
     /// Reader: a consumer in this process has applied everything before `offset`.
     Applied {
         /// The topic.

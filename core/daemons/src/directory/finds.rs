@@ -62,6 +62,7 @@ impl Directory {
             | PeerEvent::Throttle { .. }
             | PeerEvent::Revoked(_)
             | PeerEvent::Named(_)
+            | PeerEvent::Switched(_)
             | PeerEvent::Applied { .. } => {}
         }
     }

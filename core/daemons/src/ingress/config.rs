@@ -2,6 +2,7 @@
 
 use weft_gts::text::MetadataLimits;
 use weft_gts::{IdKeys, TimeUnit};
+use weft_warpscript::requests::{Service, Switch};
 use weft_wire::envelope::Envelope;
 use weft_wire::token::TokenAuthority;
 
@@ -99,6 +100,16 @@ pub struct IngressConfig {
 }
 
 impl IngressConfig {
+    /// A script has a service refused, or taken again.
+    pub(super) fn switch(&mut self, switch: Switch) {
+        let disabled = match switch.service {
+            Service::Update => &mut self.update_disabled,
+            Service::Meta => &mut self.meta_disabled,
+            Service::Delete => &mut self.delete_disabled,
+        };
+        *disabled = switch.reason.as_deref().map(str::to_owned);
+    }
+
     /// What a configuration with nothing but keys gives.
     pub fn minimal(ids: IdKeys, tokens: TokenAuthority) -> Self {
         let headers = HeaderNames::default();

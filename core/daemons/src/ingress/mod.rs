@@ -652,11 +652,12 @@ impl Ingress {
                 self.serve_if_ready(now);
             }
             self.finish_stop();
-        } else if let PeerEvent::Revoked(_) | PeerEvent::Named(_) = event {
-            let tokens = &mut Arc::make_mut(&mut self.config).tokens;
+        } else if let PeerEvent::Revoked(_) | PeerEvent::Named(_) | PeerEvent::Switched(_) = event {
+            let config = Arc::make_mut(&mut self.config);
             match event {
-                PeerEvent::Revoked(revocations) => tokens.revoke(revocations),
-                PeerEvent::Named(names) => tokens.name(names),
+                PeerEvent::Revoked(revocations) => config.tokens.revoke(revocations),
+                PeerEvent::Named(names) => config.tokens.name(names),
+                PeerEvent::Switched(switch) => config.switch(switch),
                 _ => {}
             }
             for request in self.requests.values_mut() {

@@ -46,6 +46,7 @@ mod stack;
 mod stats;
 pub(crate) mod store;
 mod subsequences;
+mod switches;
 mod texts;
 pub(crate) mod variables;
 mod wavelets;
@@ -125,6 +126,7 @@ pub(crate) const FAMILIES: &[&Family] = &[
     &stats::FAMILY,
     &store::FAMILY,
     &subsequences::FAMILY,
+    &switches::FAMILY,
     &texts::FAMILY,
     &variables::FAMILY,
     &wavelets::FAMILY,

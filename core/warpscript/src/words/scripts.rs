@@ -201,6 +201,12 @@ enum Wanted {
 /// Waits for an answer of the platform.
 struct Ask(RequestId, Wanted);
 
+/// Waits until the platform has done what a request says.
+pub(super) fn have_done(vm: &mut Machine, request: Request) -> Result {
+    let request = vm.request(request);
+    vm.push_task(Ask(request, Wanted::Nothing))
+}
+
 fn ask(vm: &mut Machine, ask: Scripts, wanted: Wanted) -> Result {
     let request = vm.request(Request::Scripts(ask));
     vm.push_task(Ask(request, wanted))

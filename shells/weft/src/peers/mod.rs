@@ -331,6 +331,11 @@ impl State {
             | PeerAction::Resolve { .. }
             | PeerAction::Web { .. }
             | PeerAction::Throttle { .. } => Vec::new(),
+            PeerAction::Switch(switch) => {
+                let event = PeerEvent::Switched(switch);
+                let readers = self.readers.iter();
+                readers.map(|&reader| (self.machines[reader].clone(), event.clone())).collect()
+            }
             PeerAction::Applied { topic, partition, offset } => {
                 self.applied.insert((topic.clone(), partition), offset);
                 let event = PeerEvent::Applied { topic, partition, offset };

@@ -396,6 +396,11 @@ impl Exec {
                     work.shared.ask(now.mono, (request, id), ask);
                     continue;
                 }
+                Request::Switch(switch) => {
+                    work.effects.push_back(Effect::Peer(PeerAction::Switch(switch)));
+                    self.inbox.push((id, Answer::End));
+                    continue;
+                }
                 Request::Library(ask) => {
                     if !ask_library(config, work, (request, id), ask) {
                         self.inbox.push((id, Answer::End));
