@@ -64,6 +64,8 @@ pub enum Extension {
     Legacy,
     /// Encrypted logs.
     Logging,
+    /// Scripts that other platforms run.
+    Rexec,
     /// Values that scripts share, and mutexes.
     SharedMemory,
     /// Which scripts run.
@@ -74,14 +76,21 @@ pub enum Extension {
 
 impl Extension {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Legacy, Self::Logging, Self::SharedMemory, Self::StackPs, Self::UrlFetch];
+    pub const ALL: [Self; 6] = [
+        Self::Legacy,
+        Self::Logging,
+        Self::Rexec,
+        Self::SharedMemory,
+        Self::StackPs,
+        Self::UrlFetch,
+    ];
 
     /// The name by which configurations load it: the reference's class, or a key of our own.
     pub const fn class(self) -> &'static str {
         match self {
             Self::Legacy => "weft.warpscript.legacy",
             Self::Logging => "io.warp10.script.ext.logging.LoggingWarpScriptExtension",
+            Self::Rexec => "io.warp10.script.ext.rexec.RexecWarpScriptExtension",
             Self::SharedMemory => "io.warp10.script.ext.shm.SharedMemoryWarpScriptExtension",
             Self::StackPs => "io.warp10.script.ext.stackps.StackPSWarpScriptExtension",
             Self::UrlFetch => "io.warp10.script.ext.urlfetch.UrlFetchWarpScriptExtension",

@@ -32,7 +32,7 @@ pub enum Request {
     Delete(Box<Delete>),
     /// Something of the library of scripts (`@path/of/macro`).
     Library(Library),
-    /// A call to the outside (`WEBCALL`, `HTTP`, `URLFETCH`).
+    /// A call to the outside (`WEBCALL`, `HTTP`, `URLFETCH`, `REXEC`).
     Http(Box<Http>),
     /// What runs beside the script (`WSPS`, `WSKILL`).
     Scripts(Scripts),
@@ -326,6 +326,8 @@ pub enum Hosts {
     WebCall,
     /// `HTTP`: `warpscript.http.host.patterns`.
     Http,
+    /// `REXEC`: `warpscript.rexec.endpoint.patterns`.
+    Rexec,
     /// `URLFETCH`: `warpscript.urlfetch.host.patterns`.
     UrlFetch,
 }

@@ -284,6 +284,35 @@ fn urls_are_fetched_by_scripts_that_are_authenticated() {
 }
 
 #[test]
+fn another_platform_runs_a_script() {
+    let remote = Node::start();
+    remote.update("1// a{} 42\n");
+    let extension = "warpscript.extensions = io.warp10.script.ext.rexec.RexecWarpScriptExtension\n";
+    let node = Node::start_with(&format!(
+        "weft.webcall.inside = 127.0.0.1\nwarpscript.rexec.endpoint.patterns = .*,!localhost\n{extension}"
+    ));
+    let endpoint = format!("http://{}/api/v0/exec", remote.address());
+    for word in ["REXEC", "REXECZ"] {
+        let run = |program: &str| exec(&node, &format!("'mine' {program} '{endpoint}' {word}"));
+        assert_eq!(run("'1 2 + ->JSON 5 6'").trim(), r#"[6,5,"3","mine"]"#);
+        assert_eq!(run("<% [ 1 'é' ] %>").trim(), r#"[[1,"\u00E9"],"mine"]"#);
+        let fetch = format!("<% [ '{}' 'a' {{}} 1 -1 ] FETCH 0 GET VALUES %>", remote.read);
+        assert_eq!(run(&fetch).trim(), r#"[[42],"mine"]"#);
+        let failed = run("'1 NOSUCHWORD'");
+        assert!(failed.contains(&format!("{word} remote execution failed: ")), "{failed}");
+        assert!(failed.contains("NOSUCHWORD"), "{failed}");
+    }
+    let hosts = exec(&node, "'1' 'http://localhost:1/api/v0/exec' REXEC");
+    assert!(hosts.contains("invalid host") || hosts.contains("not allowed"), "{hosts}");
+    let page = format!("'1' 'http://{}/api/v0/find' REXEC", remote.address());
+    assert!(exec(&node, &page).contains("remote execution failed"), "no endpoint of scripts");
+    let receiver = Receiver::start(ok);
+    let other = exec(&node, &format!("'1' 'http://{}/' REXEC", receiver.address));
+    assert!(other.contains("the endpoint's answer is no stack."), "{other}");
+    assert!(exec(&remote, "'1' 'http://a/' REXEC").contains("Unknown function"), "no extension");
+}
+
+#[test]
 fn http_answers_with_status_headers_and_content() {
     let receiver = Receiver::start(ok);
     let node = Node::start_with("weft.webcall.inside = 127.0.0.1\n");

@@ -656,6 +656,8 @@ pub(super) const KEYS: &[(&str, Kind, &str)] = &[
     ("warpscript.repository.ttl.failed", Text, "warpscript"),
     ("warpscript.repository.ttl.hard", Text, "warpscript"),
     ("warpscript.rexec.enable", Bool, "warpscript"),
+    ("warpscript.rexec.endpoint.patterns", Text, "warpscript"),
+    ("warpscript.rexec.timeout.read", Long, "warpscript"),
     ("warpscript.runner.bootstrap.path", Text, "standalone warpscript"),
     ("warpscript.runner.bootstrap.period", Long, "standalone warpscript"),
     ("warpscript.timebox.maxtime", Long, "warpscript"),

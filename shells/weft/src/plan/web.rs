@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use weft_daemons::egress::WebConfig;
 use weft_daemons::webcall::WebcallConfig;
@@ -13,6 +14,9 @@ use crate::outside::Tls;
 
 /// Without a key: the topic of calls, on the embedded log.
 const TOPIC: &str = "webcall";
+
+/// How long another platform may take for a script where the configuration sets no limit, milliseconds.
+const REXEC_MS: u64 = 600_000;
 
 /// What makes the calls.
 pub(super) fn webcall(
@@ -57,12 +61,16 @@ pub(super) fn of_scripts(
         Some(_) => key,
         None => "webcall.host.patterns",
     };
+    let rexec = settings.long("warpscript.rexec.timeout.read").filter(|ms| *ms > 0);
+    let rexec_ms = rexec.and_then(|ms| u64::try_from(ms).ok()).unwrap_or(REXEC_MS);
     Ok(Some(Arc::new(WebConfig {
         webcalls,
         allowed: allowed(settings, "webcall.host.patterns")?,
         allowed_http: allowed(settings, own("warpscript.http.host.patterns"))?,
         allowed_urlfetch: allowed(settings, own("warpscript.urlfetch.host.patterns"))?,
+        allowed_rexec: allowed(settings, own("warpscript.rexec.endpoint.patterns"))?,
         time_max: millis(settings, "weft.webcall.timeout", 10_000),
+        rexec_time_max: Duration::from_millis(rexec_ms),
     })))
 }
 

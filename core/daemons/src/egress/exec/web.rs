@@ -1,4 +1,4 @@
-//! Calls of scripts to the outside: WEBCALL, which go out through the log, and HTTP.
+//! Calls of scripts to the outside: WEBCALL, which go out through the log, and HTTP, URLFETCH and REXEC.
 
 use core::net::IpAddr;
 use std::sync::Arc;
@@ -30,8 +30,12 @@ pub struct WebConfig {
     pub allowed_http: Allowed,
     /// Hosts of URLFETCH: `warpscript.urlfetch.host.patterns`, or those of WEBCALL.
     pub allowed_urlfetch: Allowed,
+    /// Hosts of REXEC: `warpscript.rexec.endpoint.patterns`, or those of WEBCALL.
+    pub allowed_rexec: Allowed,
     /// `weft.webcall.timeout`.
     pub time_max: Duration,
+    /// `warpscript.rexec.timeout.read`: how long another platform may take for a script.
+    pub rexec_time_max: Duration,
 }
 
 impl WebConfig {
@@ -40,6 +44,7 @@ impl WebConfig {
             Hosts::WebCall => &self.allowed,
             Hosts::Http => &self.allowed_http,
             Hosts::UrlFetch => &self.allowed_urlfetch,
+            Hosts::Rexec => &self.allowed_rexec,
         }
     }
 }
@@ -148,7 +153,10 @@ impl Web {
             method: call.method.to_string(),
             headers: call.headers.iter().map(pair).collect(),
             body: call.body.into(),
-            time_max: web.time_max,
+            time_max: match call.hosts {
+                Hosts::Rexec => web.rexec_time_max,
+                _ => web.time_max,
+            },
             answer_bytes_max: call.answer_bytes_max,
             may_cut: false,
         };

@@ -6,6 +6,7 @@ mod find;
 mod metaset;
 mod params;
 mod range;
+mod rexec;
 mod select;
 pub(crate) mod tokens;
 mod urlfetch;
@@ -199,6 +200,28 @@ pub(super) static FAMILY: Family = Family {
             &[("'http://a/' URLFETCH", "!URLFETCH requires the stack to be authenticated.")],
         )
         .of(Extension::UrlFetch),
+        word(
+            "REXEC",
+            rexec::rexec,
+            "1.0.8",
+            "script<STRING> endpoint<STRING> REXEC results<ANY*>\n\
+             body<MACRO> endpoint<STRING> REXEC results<ANY*>",
+            "Has another platform run a script or a macro, and leaves what that leaves (64 MiB of \
+             it, as SNAPSHOT and ->OPB64 write it). The endpoint is the URL of its `/api/v0/exec`; \
+             hosts must be allowed (`warpscript.rexec.endpoint.patterns`).",
+            &[("'1 2 +' 'http://a/api/v0/exec' REXEC", "!There is no store behind this script.")],
+        )
+        .of(Extension::Rexec),
+        word(
+            "REXECZ",
+            rexec::rexec,
+            "1.2.5",
+            "script<STRING> endpoint<STRING> REXECZ results<ANY*>\n\
+             body<MACRO> endpoint<STRING> REXECZ results<ANY*>",
+            "As REXEC; the script is sent compressed.",
+            &[("'1 2 +' 'http://a/api/v0/exec' REXECZ", "!There is no store behind this script.")],
+        )
+        .of(Extension::Rexec),
         word(
             "MAXURLFETCHCOUNT",
             urlfetch::max_count,
