@@ -136,7 +136,8 @@ fn safety(world: &mut World, steps: u64) -> bool {
     // A run goes on until it has seen enough, but not for ever; one of which things are left out
     // ends when it is to.
     let goes_on = world.plan.is_everything();
-    while world.now_ns < end || goes_on && !did(world).has_seen_enough() && world.now_ns < 4 * end {
+    while world.now_ns < end || goes_on && !did(world).has_seen_enough() && world.now_ns < 10 * end
+    {
         if !world.step() || steps > 0 && world.stats.events >= steps {
             return false;
         }

@@ -13,7 +13,7 @@ use weft_daemons::contract::log::{
 
 use crate::params::MS;
 use crate::random::Random;
-use crate::world::Address;
+use crate::world::{Address, DATA_TOPIC};
 
 /// Records in one delivery.
 const DELIVERY_MAX: u64 = 40;
@@ -81,6 +81,8 @@ pub struct LogModel {
     assignments: u64,
     /// How far the clock that gives records their timestamps is from the true time.
     skew_ms: i64,
+    /// Who wrote the records of the data topic, by partition and offset.
+    writers: BTreeMap<(u32, u64), Address>,
 }
 
 #[derive(Debug, Default)]
@@ -134,6 +136,7 @@ impl LogModel {
             unsynced: Vec::new(),
             assignments: 0,
             skew_ms: 0,
+            writers: BTreeMap::new(),
         }
     }
 
@@ -164,6 +167,11 @@ impl LogModel {
         found.map_or(&[], |found| &found.records)
     }
 
+    /// Who wrote a record of the data topic.
+    pub fn writer(&self, place: (u32, u64)) -> Option<Address> {
+        self.writers.get(&place).copied()
+    }
+
     /// What a group has committed of a partition.
     pub fn committed(&self, topic: &Topic, group: &Topic, partition: u32) -> Option<u64> {
         let group = self.groups.get(&(topic.clone(), group.clone()))?;
@@ -186,6 +194,10 @@ impl LogModel {
             }
             LogAction::Append { id, topic, records } => {
                 let (result, mut out) = self.append(wall_ms, &topic, records);
+                if *topic == *DATA_TOPIC {
+                    let places = result.iter().flatten();
+                    self.writers.extend(places.map(|place| (*place, from)));
+                }
                 out.push(Out::Answer(from, LogEvent::Appended { id, result }));
                 out
             }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use weft_gts::SeriesId;
+
 use super::durable::Expected;
 use super::history::History;
 
@@ -26,11 +28,13 @@ pub fn check_complete(
 }
 
 /// Checks the last answer, after everything came to rest: it has exactly the series that the
-/// metadata topic says are there, and every series with an acknowledged datapoint is among them.
+/// metadata topic says are there, and every series with an acknowledged datapoint is among them,
+/// unless its writer cannot help it: `orphaned`, of a series and a value.
 pub fn check_final(
     history: &History,
     expected: &Expected,
     acknowledged: impl Fn(i64) -> bool,
+    orphaned: impl Fn(SeriesId, i64) -> bool,
     tenant: usize,
     found: &BTreeSet<usize>,
 ) -> Result<(), String> {
@@ -42,7 +46,7 @@ pub fn check_final(
             return Err(format!("{name:?} is {verb}, against what the topic says last"));
         }
         let mut points = expected.range((*id, i64::MIN)..=(*id, i64::MAX));
-        let has_points = points.any(|(_, value)| acknowledged(*value));
+        let has_points = points.any(|(_, value)| acknowledged(*value) && !orphaned(*id, *value));
         if has_points && !is_there {
             return Err(format!("{name:?} has datapoints and no metadata"));
         }
@@ -81,9 +85,22 @@ mod tests {
         let (none, one) = (BTreeSet::new(), BTreeSet::from([1]));
         let id = History::id_of(&SeriesName { tenant: 0, series: 1 });
         let points = Expected::from([((id, 5), 7)]);
-        assert!(check_final(&history(&[(1, false)]), &points, |_| true, 0, &one).is_ok());
-        assert!(check_final(&history(&[(1, false)]), &points, |_| true, 0, &none).is_err());
-        assert!(check_final(&history(&[(1, true)]), &points, |_| true, 0, &none).is_err());
-        assert!(check_final(&history(&[(1, true)]), &Expected::new(), |_| true, 0, &none).is_ok());
+        assert!(
+            check_final(&history(&[(1, false)]), &points, |_| true, |_, _| false, 0, &one).is_ok()
+        );
+        assert!(
+            check_final(&history(&[(1, false)]), &points, |_| true, |_, _| false, 0, &none)
+                .is_err()
+        );
+        assert!(
+            check_final(&history(&[(1, true)]), &points, |_| true, |_, _| false, 0, &none).is_err()
+        );
+        let orphaned =
+            check_final(&history(&[(1, true)]), &points, |_| true, |_, _| true, 0, &none);
+        assert!(orphaned.is_ok(), "its writer cannot help it");
+        assert!(
+            check_final(&history(&[(1, true)]), &Expected::new(), |_| true, |_, _| false, 0, &none)
+                .is_ok()
+        );
     }
 }

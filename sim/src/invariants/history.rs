@@ -173,6 +173,12 @@ impl History {
         self.data.insert((partition, offset), (time_ms, data));
     }
 
+    /// Where the metadata of a series was removed last: partition and offset.
+    pub fn removed(&self, id: SeriesId) -> Option<(u32, u64)> {
+        let removes = |said: &Statement| said.series == id && said.what == Said::Removed;
+        self.said.iter().rev().find(|(_, said)| removes(said)).map(|(place, _)| *place)
+    }
+
     /// Whether a series was there at that moment and has not been removed since.
     pub fn is_known_since(&self, id: SeriesId, at_ns: u64) -> bool {
         let said = self.metadata.get(&id).map_or(&[][..], Vec::as_slice);

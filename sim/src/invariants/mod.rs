@@ -57,6 +57,7 @@ pub mod enough;
 pub mod findable;
 pub mod history;
 pub mod liveness;
+pub mod lives;
 pub mod membership;
 pub mod offsets;
 pub mod once;
@@ -84,7 +85,7 @@ use weft_daemons::contract::log::Topic;
 use weft_daemons::contract::peer::{Answer, FindRequest};
 use weft_daemons::contract::{ActionId, Event, LogEvent, NoTask, TableAction};
 
-use weft_gts::Labels;
+use weft_gts::{Labels, SeriesId};
 
 use crate::clients::SeriesName;
 use crate::log::LogModel;
@@ -94,6 +95,7 @@ use crate::table::TableModel;
 use crate::world::{Address, DATA_TOPIC, METADATA_TOPIC, STORE_GROUP};
 use convergence::Answered;
 use history::History;
+use lives::Lives;
 use membership::Membership;
 use offsets::Assignments;
 use ownership::Ownership;
@@ -128,6 +130,8 @@ pub struct Checks {
     modulus: u32,
     /// Values that were acknowledged.
     acknowledged: BTreeSet<i64>,
+    /// Which processes lived until when.
+    pub lives: Lives,
     finds: BTreeMap<usize, BTreeSet<usize>>,
     /// The attributes that the last finds answered.
     described: BTreeMap<usize, BTreeMap<usize, Labels>>,
@@ -153,6 +157,7 @@ impl Checks {
             partitions: params.partitions,
             modulus: params.modulus,
             acknowledged: BTreeSet::new(),
+            lives: Lives::default(),
             finds: BTreeMap::new(),
             described: BTreeMap::new(),
             fetches: BTreeMap::new(),
@@ -195,7 +200,14 @@ impl Checks {
     }
 
     /// A machine is told something.
-    pub fn told(&mut self, _now_ns: u64, to: Address, component: Component, event: &Event<NoTask>) {
+    pub fn told(&mut self, now_ns: u64, to: Address, component: Component, event: &Event<NoTask>) {
+        if let (Component::Ingress, Event::Log(LogEvent::Records { topic, partition, records, .. })) =
+            (component, event)
+            && **topic == *METADATA_TOPIC
+            && let Some(last) = records.last()
+        {
+            self.lives.heard((to.node, to.life), *partition, last.offset + 1, now_ns);
+        }
         if component != Component::Store {
             return;
         }
@@ -362,6 +374,16 @@ impl Checks {
         self.judge("convergence", result);
     }
 
+    /// Whether who wrote a value died before it could publish again the metadata that was removed.
+    fn is_orphaned(&self, log: &LogModel, id: SeriesId, value: i64) -> bool {
+        let removed = self.history.removed(id);
+        let place = self.history.values.get(&value).and_then(|places| places.last());
+        let writer = place.and_then(|place| log.writer(*place));
+        removed.zip(writer).is_some_and(|(removed, Address { node, life, .. })| {
+            self.lives.died_before_it_could((node, life), removed)
+        })
+    }
+
     /// Everything has come to rest: what the log says is what everybody sees.
     pub fn finish(&mut self, log: &LogModel, table: &TableModel, wall_ms: i64) {
         let expected = durable::fold(&self.history, log);
@@ -376,8 +398,10 @@ impl Checks {
         }
         for (tenant, found) in finds {
             let acknowledged = |value: i64| self.acknowledged.contains(&value);
+            let orphaned = |id, value| self.is_orphaned(log, id, value);
+            let (history, expected) = (&self.history, &expected);
             let result =
-                findable::check_final(&self.history, &expected, acknowledged, tenant, &found);
+                findable::check_final(history, expected, acknowledged, orphaned, tenant, &found);
             self.judge("findable", result);
         }
         for (tenant, described) in std::mem::take(&mut self.described) {

@@ -80,6 +80,7 @@ impl World {
         let life = self.nodes[node].life;
         self.nodes[node].up = false;
         self.nodes[node].gone_ns = self.now_ns;
+        self.checks.lives.ended((node, life), self.now_ns);
         self.trace.line(self.now_ns, format_args!("n{node}.{life} is gone"));
         self.chronicle.node(self.now_ns, node, self.params.nodes[node], false);
         if self.params.embedded {
