@@ -110,7 +110,7 @@ pub struct Subscribers {
     read: BTreeMap<u32, u64>,
     /// How often the log has each value.
     times: BTreeMap<i64, u32>,
-    /// When frontends learned of values, by their own clocks, milliseconds.
+    /// When frontends learned of values, the earliest by their own clocks, milliseconds.
     heard: BTreeMap<(Address, i64), i64>,
     is_resting: bool,
     /// Datapoints that came and were owed.
@@ -223,8 +223,9 @@ impl Subscribers {
         for record in records {
             if let (Some(Data::Put { points, .. }), _) = understand(&record.value) {
                 for (_, value) in points {
-                    // It may learn of them again.
-                    self.heard.entry((frontend, value)).or_insert(wall_ms);
+                    // It may learn of them again, and its clock may have been set back meanwhile.
+                    let heard = self.heard.entry((frontend, value)).or_insert(wall_ms);
+                    *heard = wall_ms.min(*heard);
                 }
             }
         }

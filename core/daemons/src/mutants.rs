@@ -27,6 +27,8 @@ pub enum Planted {
     StaysPaused,
     /// Metadata that could not be published again are not tried once more.
     NotPublishedAgain,
+    /// A delete that ends halfway leaves series without their metadata.
+    RemovalNotUndone,
     /// A directory saves a snapshot before its rows are written.
     SnapshotAhead,
     /// A directory waits for ever for a scan that hangs.

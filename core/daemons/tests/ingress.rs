@@ -10,13 +10,14 @@ use common::{
     step_and_run, the_head, token_keys, write_token,
 };
 use weft_daemons::contract::http::RequestId;
+use weft_daemons::contract::peer::Answer;
 use weft_daemons::contract::{
     ActionId, Effect, Event, HttpAction, HttpEvent, LogAction, LogError, LogEvent, Machine,
-    NewRecord, PeerAction, RequestHead,
+    NewRecord, PeerAction, PeerEvent, RequestHead,
 };
 use weft_daemons::ingress::{Ingress, IngressConfig, IngressTask};
-use weft_gts::{Decoder, Metadata};
-use weft_wire::thrift::{KafkaDataMessage, encode_metadata};
+use weft_gts::{Decoder, Labels, Metadata};
+use weft_wire::thrift::{KafkaDataMessage, decode_metadata, encode_metadata};
 use weft_wire::token::TokenAuthority;
 
 type Effects = Vec<Effect<IngressTask>>;
@@ -339,6 +340,63 @@ fn delete(ingress: &mut Ingress, number: u64) -> Effects {
 
 fn has_find(effects: &Effects) -> bool {
     effects.iter().any(|effect| matches!(effect, Effect::Peer(PeerAction::Find { .. })))
+}
+
+/// An ingress that has deleted the datapoints of `a{}` and removes its metadata: that append.
+fn removing() -> (Ingress, RequestId, ActionId) {
+    let mut ingress = ingress();
+    step(&mut ingress, at(0), metadata_assigned());
+    directories_are(&mut ingress, at(0), &["one"]);
+    let effects = delete(&mut ingress, 1);
+    let find = effects.iter().find_map(|effect| match effect {
+        Effect::Peer(PeerAction::Find { id, .. }) => Some(*id),
+        _ => None,
+    });
+    let mut metadata = Metadata::new("a", Labels::default());
+    metadata.id = ids().series_id(&metadata);
+    let found =
+        PeerEvent::Answered { id: find.expect("a find"), answer: Answer::Found(vec![metadata]) };
+    let deletes = appends(step(&mut ingress, at(1), Event::Peer(found)));
+    assert!(!deletes.contains_key("metadata"), "datapoints go first");
+    let effects = step(&mut ingress, at(1), appended(the_append(&deletes, "data")));
+    (ingress, RequestId(1), the_append(&appends(effects), "metadata"))
+}
+
+/// Whether metadata are published, and not removed.
+fn publishes(effects: Effects) -> bool {
+    let published = appends(effects).remove("metadata").unwrap_or_default();
+    let message = |record: &NewRecord| decode_metadata(&record.value[16..]).expect("metadata");
+    let mut all = published.iter().flat_map(|(_, records)| records).map(message);
+    all.any(|message| message.source.as_deref() == Some("ingress"))
+}
+
+#[test]
+fn a_delete_that_ends_halfway_publishes_the_metadata_again() {
+    let unknown = |id| {
+        let error = LogError::Unknown("late".to_owned());
+        Event::Log(LogEvent::Appended { id, result: Err(error) })
+    };
+    let (mut ingress, _, removal) = removing();
+    assert!(publishes(step(&mut ingress, at(2), unknown(removal))));
+
+    let (mut ingress, request, removal) = removing();
+    let gone = step(&mut ingress, at(2), Event::Http(HttpEvent::Gone { request }));
+    assert!(!publishes(gone), "its removal may come later");
+    assert!(publishes(step(&mut ingress, at(2), appended(removal))));
+
+    let deleting_again = || {
+        let (mut ingress, request, removal) = removing();
+        let again = appends(step(&mut ingress, at(2), appended(removal)));
+        assert!(!again.contains_key("metadata"));
+        (ingress, request, the_append(&again, "data"))
+    };
+    let (mut ingress, _, again) = deleting_again();
+    assert!(publishes(step(&mut ingress, at(3), failed(again))));
+    let (mut ingress, request, again) = deleting_again();
+    step(&mut ingress, at(3), Event::Http(HttpEvent::Gone { request }));
+    assert!(!publishes(step(&mut ingress, at(3), appended(again))), "all of it was done");
+    let (mut ingress, _, again) = deleting_again();
+    assert!(!publishes(step(&mut ingress, at(3), appended(again))));
 }
 
 #[test]

@@ -46,9 +46,9 @@ pub fn check_final(
             return Err(format!("{name:?} is {verb}, against what the topic says last"));
         }
         let mut points = expected.range((*id, i64::MIN)..=(*id, i64::MAX));
-        let has_points = points.any(|(_, value)| acknowledged(*value) && !orphaned(*id, *value));
-        if has_points && !is_there {
-            return Err(format!("{name:?} has datapoints and no metadata"));
+        let kept = points.find(|(_, value)| acknowledged(**value) && !orphaned(*id, **value));
+        if let Some(((_, tick), value)) = kept.filter(|_| !is_there) {
+            return Err(format!("{name:?} has {value} at {tick} and no metadata"));
         }
     }
     Ok(())

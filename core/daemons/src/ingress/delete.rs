@@ -253,15 +253,18 @@ impl Delete {
             if plan.is_dry {
                 continue;
             }
+            let metadata = Arc::new(metadata);
             if !plan.metadata_only {
                 let record = delete_record(config, &plan, &metadata);
                 if plan.is_complete {
-                    self.again.push(record.clone());
+                    let kind = Kind::DeletedAgain(metadata.clone());
+                    self.again.push(OutRecord { kind, ..record.clone() });
                 }
                 records.push(record);
             }
             if plan.is_complete {
-                self.metadata.push(OutRecord::deleted(config, &metadata));
+                let kind = Kind::Removed((!plan.metadata_only).then(|| metadata.clone()));
+                self.metadata.push(OutRecord::deleted(config, &metadata, kind));
             }
         }
         self.stage = Stage::Deleting(plan, find);

@@ -42,7 +42,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use weft_gts::SeriesId;
+use weft_gts::{Metadata, SeriesId};
 use weft_wire::kafka::partition;
 
 pub use config::IngressConfig;
@@ -162,6 +162,10 @@ struct Append {
     rested_on: Vec<SeriesId>,
     /// Series with datapoints in it, or whose metadata it deletes.
     series: Vec<SeriesId>,
+    /// Series whose metadata a delete removes, or has removed, before all of it was done.
+    removed: Vec<Arc<Metadata>>,
+    /// Whether nothing of that delete is to follow.
+    is_last: bool,
     /// The record of metadata that is published again: it has to get there.
     again: Option<Again>,
     /// Who writes the datapoints.
@@ -441,9 +445,16 @@ impl Ingress {
                 Kind::Attributes | Kind::Discovered => {
                     add(&mut metadata, self.topics.metadata, record)
                 }
-                Kind::Removed => {
+                Kind::Removed(ref removed) => {
+                    self.cache.remove(record.id);
                     metadata.0.series.push(record.id);
+                    metadata.0.removed.extend(removed.clone());
                     add(&mut metadata, self.topics.metadata, record);
+                }
+                Kind::DeletedAgain(ref removed) => {
+                    data.0.removed.push(removed.clone());
+                    data.0.is_last = true;
+                    add(&mut data, self.topics.data, record);
                 }
                 Kind::Data { points } => {
                     data.0.points += points;
@@ -497,6 +508,10 @@ impl Ingress {
             if let Some(tenant) = append.tenant.filter(|_| append.points > 0) {
                 self.account(&tenant, append.points);
             }
+        }
+        let goes_on = append.request.is_some_and(|request| self.requests.contains_key(&request));
+        if result.is_err() || !goes_on && !append.is_last {
+            self.undo_removal(&append.removed);
         }
         match append.request.and_then(|request| self.requests.get_mut(&request)) {
             Some(Request::Upload(upload)) => upload.appended(append.bytes, append.points, result),
@@ -569,9 +584,6 @@ impl Ingress {
         let records = delete.take_next();
         if records.is_empty() {
             return self.list_delete(request);
-        }
-        for record in &records {
-            self.cache.remove(record.id);
         }
         let (appends, _) = self.append_all(now, request, records);
         if let Some(Request::Delete(delete)) = self.requests.get_mut(&request) {
@@ -732,15 +744,31 @@ impl Ingress {
         match metadata.source.as_deref() {
             Some(source::INGRESS) => self.cache.learn(id, metadata.last_activity),
             Some(source::DELETE) if self.cache.deleted(id, partition, record.offset, now.mono) => {
-                let activity_ms = metadata.last_activity;
-                let out = OutRecord::seen(&self.config, id, &metadata, activity_ms);
-                let record = record_of(self.topics.metadata, out);
-                self.publish_again(Again { series: id, activity_ms, record });
-                let metric = Metric::add("weft_ingress_metadata_republished_total", 1);
-                self.effects.push_back(Effect::Metric(metric));
+                self.publish_deleted(id, &metadata);
             }
             _ => {}
         }
+    }
+
+    /// A delete that removed the metadata of these series ends halfway: what was written to them
+    /// after their datapoints were deleted has to be found.
+    fn undo_removal(&mut self, removed: &[Arc<Metadata>]) {
+        #[cfg(weft_mutants)]
+        if crate::mutants::is(crate::mutants::Planted::RemovalNotUndone) {
+            return;
+        }
+        for metadata in removed {
+            self.publish_deleted(metadata.id, metadata);
+        }
+    }
+
+    fn publish_deleted(&mut self, id: SeriesId, metadata: &Metadata) {
+        let activity_ms = metadata.last_activity;
+        let out = OutRecord::seen(&self.config, id, metadata, activity_ms);
+        let record = record_of(self.topics.metadata, out);
+        self.publish_again(Again { series: id, activity_ms, record });
+        let metric = Metric::add("weft_ingress_metadata_republished_total", 1);
+        self.effects.push_back(Effect::Metric(metric));
     }
 
     fn publish_again(&mut self, again: Again) {

@@ -86,8 +86,8 @@ fn first_error(
 fn records(input: &Lines<'_>, out: Vec<OutRecord>) -> Vec<PreviewRecord> {
     let record = |out: OutRecord| {
         let topic = match out.kind {
-            Kind::Data { .. } => &input.config.data_topic,
-            Kind::Attributes | Kind::Removed | Kind::Discovered | Kind::Seen { .. } => {
+            Kind::Data { .. } | Kind::DeletedAgain(_) => &input.config.data_topic,
+            Kind::Attributes | Kind::Removed(_) | Kind::Discovered | Kind::Seen { .. } => {
                 &input.config.metadata_topic
             }
         };

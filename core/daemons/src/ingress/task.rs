@@ -37,8 +37,11 @@ pub(crate) enum Kind {
     Discovered,
     /// Metadata with attributes to set.
     Attributes,
-    /// Metadata that removes the series.
-    Removed,
+    /// Metadata that removes the series; with what it was, where its datapoints are to be deleted
+    /// once more after that.
+    Removed(Option<Arc<Metadata>>),
+    /// That: deletes all datapoints of a series that was so.
+    DeletedAgain(Arc<Metadata>),
     /// Datapoints.
     Data { points: u64 },
 }
@@ -80,9 +83,9 @@ impl OutRecord {
     }
 
     /// Metadata of a series that is deleted.
-    pub(crate) fn deleted(config: &IngressConfig, metadata: &Metadata) -> Self {
+    pub(crate) fn deleted(config: &IngressConfig, metadata: &Metadata, kind: Kind) -> Self {
         let message = Metadata { source: Some(source::DELETE.to_owned()), ..metadata.clone() };
-        Self::metadata(config, metadata.id, &message.into(), Kind::Removed)
+        Self::metadata(config, metadata.id, &message.into(), kind)
     }
 
     fn metadata(
