@@ -8,7 +8,7 @@
 //! - A series' metadata is in its topic before its first data is acknowledged; a cache entry
 //!   appears only after the metadata was acknowledged.
 //! - An ingress that sees a delete of a series that it may have written to since publishes the
-//!   metadata again (`cache.rs`).
+//!   metadata again (`cache.rs`); so does one whose own delete ends halfway.
 //! - A continuation line belongs to the series of the line before it.
 //! - What limits do not allow is refused (429) with what comes after it ([`crate::throttling`]).
 //! - What is read but not yet acknowledged is bounded, for a request and for all together: beyond
@@ -22,11 +22,13 @@
 //!                                    └─▶ data topic ─────┴──────────────▶ 200
 //! ```
 
+mod again;
 mod body;
 mod cache;
 mod collector;
 mod config;
 mod delete;
+mod deletes;
 mod line;
 mod options;
 pub mod preview;
@@ -48,18 +50,18 @@ use weft_wire::kafka::partition;
 pub use config::IngressConfig;
 pub use task::{IngressDone, IngressTask};
 
-use crate::applied::{Applied, Progress};
+use crate::applied::Applied;
 use crate::consumer::{Change, Consumer};
 use crate::contract::http::{HttpAction, HttpEvent, RequestHead, RequestId, ResponseHead};
-use crate::contract::log::{LogAction, LogError, LogEvent, NewRecord, Record, Start, Topic};
+use crate::contract::log::{LogAction, LogError, LogEvent, NewRecord, Start, Topic};
 use crate::contract::{ActionId, ActionIds, CoordEvent, Effect, Event, Machine, Metric, PeerEvent};
 use crate::cors;
-use crate::directory::{open_metadata_message, source};
-use crate::directory_client::{DirectoryClient, FindEvent, FindId};
+use crate::directory_client::DirectoryClient;
 use crate::throttling::{Tenant, Throttling};
 use crate::time::{Mono, Now};
+use again::Again;
 use cache::Cache;
-use delete::{Delete, Stage};
+use delete::Delete;
 use series::Tables;
 use stream::Stream;
 use task::{Kind, OutRecord};
@@ -170,14 +172,6 @@ struct Append {
     again: Option<Again>,
     /// Who writes the datapoints.
     tenant: Option<Arc<Tenant>>,
-}
-
-/// Metadata to publish again: datapoints that were acknowledged need it.
-#[derive(Clone, Debug)]
-struct Again {
-    series: SeriesId,
-    activity_ms: Option<i64>,
-    record: NewRecord,
 }
 
 impl Ingress {
@@ -534,117 +528,6 @@ impl Ingress {
         self.finish_stop();
     }
 
-    fn advance_delete(&mut self, now: Now, request: RequestId) {
-        let Some(Request::Delete(delete)) = self.requests.get_mut(&request) else { return };
-        match &delete.stage {
-            Stage::Received => match delete.plan(&self.config, now) {
-                Ok(plan) => {
-                    delete.stage = Stage::Settling(plan);
-                    for action in self.applied.begin(now, request, &mut self.ids) {
-                        self.effects.push_back(Effect::Log(action));
-                    }
-                    self.settle_delete(now, request);
-                }
-                Err((status, message)) => self.refuse(request, status, &message),
-            },
-            Stage::Settling(_) => self.settle_delete(now, request),
-            Stage::Deleting(..) => self.delete_on(now, request),
-            Stage::Receiving | Stage::Finding(..) | Stage::Listing(..) => {}
-        }
-    }
-
-    /// Finds the series once the directory knows what was acknowledged before.
-    fn settle_delete(&mut self, now: Now, request: RequestId) {
-        let (is_ready, progress) = (self.is_ready(), self.applied.progress(now, request));
-        let Some(Request::Delete(delete)) = self.requests.get_mut(&request) else { return };
-        let Stage::Settling(plan) = &delete.stage else { return };
-        match progress {
-            Progress::Waiting => {}
-            // It goes on once the topics are known, as uploads do.
-            Progress::Reached if !is_ready => {}
-            Progress::Failed(message) => self.refuse(request, 503, &message),
-            Progress::Reached => match self.directory.find(&plan.find_request(), &mut self.ids) {
-                Ok(find) => delete.stage = Stage::Finding(plan.clone(), find),
-                Err(message) => {
-                    let patience = now.mono.after(DIRECTORY_PATIENCE);
-                    let until = *delete.patience.get_or_insert(patience);
-                    if until <= now.mono {
-                        return self.refuse(request, 503, &message);
-                    }
-                    self.unsettled.insert((until, request));
-                }
-            },
-        }
-    }
-
-    /// After the datapoints of a chunk go its metadata and its datapoints once more, then it is
-    /// listed.
-    fn delete_on(&mut self, now: Now, request: RequestId) {
-        let Some(Request::Delete(delete)) = self.requests.get_mut(&request) else { return };
-        let records = delete.take_next();
-        if records.is_empty() {
-            return self.list_delete(request);
-        }
-        let (appends, _) = self.append_all(now, request, records);
-        if let Some(Request::Delete(delete)) = self.requests.get_mut(&request) {
-            delete.appending(appends);
-        }
-    }
-
-    /// Lists the chunk that the log acknowledged.
-    fn list_delete(&mut self, request: RequestId) {
-        let Some(Request::Delete(delete)) = self.requests.get_mut(&request) else { return };
-        let Some(deleted) = delete.deleted() else { return };
-        match deleted {
-            Err(message) => self.fail_delete(request, 503, &message),
-            Ok(lines) => {
-                let is_done = delete.is_done();
-                let begins = !std::mem::replace(&mut delete.has_answered, true);
-                if begins {
-                    let head = cors::text_response();
-                    self.effects.push_back(Effect::Http(HttpAction::Head { request, head }));
-                }
-                if is_done {
-                    delete.cancel(&mut self.directory);
-                } else if lines.is_empty()
-                    && let Some(find) = delete.drained()
-                {
-                    self.directory.next(find);
-                }
-                if !lines.is_empty() {
-                    let bytes = Bytes::from(lines);
-                    self.effects.push_back(Effect::Http(HttpAction::Body { request, bytes }));
-                }
-                if is_done {
-                    self.end_delete(request);
-                }
-            }
-        }
-    }
-
-    fn end_delete(&mut self, request: RequestId) {
-        let Some(Request::Delete(delete)) = self.requests.remove(&request) else { return };
-        if !delete.has_answered {
-            return self.answer(request, cors::text_response(), Bytes::new());
-        }
-        self.effects.push_back(Effect::Http(HttpAction::End { request }));
-        self.finish_stop();
-    }
-
-    /// An answer that has begun cannot become an error any more: it is cut off.
-    fn fail_delete(&mut self, request: RequestId, status: u16, message: &str) {
-        match self.requests.get(&request) {
-            Some(Request::Delete(delete)) if delete.has_answered => {
-                delete.cancel(&mut self.directory);
-                self.requests.remove(&request);
-                self.effects.push_back(Effect::Http(HttpAction::Abort { request }));
-                self.effects
-                    .push_back(Effect::Warn(format!("ingress: a delete failed: {message}")));
-            }
-            _ => self.refuse(request, status, message),
-        }
-    }
-
     fn coord_event(&mut self, now: Now, event: CoordEvent) {
         self.directory.coord_event(event, &mut self.ids);
         if self.directory.is_complete() {
@@ -687,35 +570,6 @@ impl Ingress {
         }
     }
 
-    /// What the directory found goes to the deletes that asked.
-    fn found(&mut self, now: Now) {
-        while let Some((find, event)) = self.directory.poll_find() {
-            let Some(request) = self.delete_of(find) else { continue };
-            match event {
-                FindEvent::Failed(message) => self.fail_delete(request, 503, &message),
-                FindEvent::End | FindEvent::Counted(_) => self.end_delete(request),
-                FindEvent::Found(series) => {
-                    let Some(Request::Delete(delete)) = self.requests.get_mut(&request) else {
-                        continue;
-                    };
-                    let records = delete.found(&self.config, series);
-                    let (appends, _) = self.append_all(now, request, records);
-                    if let Some(Request::Delete(delete)) = self.requests.get_mut(&request) {
-                        delete.appending(appends);
-                    }
-                    self.advance(now, request);
-                }
-            }
-        }
-    }
-
-    fn delete_of(&self, find: FindId) -> Option<RequestId> {
-        self.requests.iter().find_map(|(request, state)| match state {
-            Request::Delete(delete) if delete.find() == Some(find) => Some(*request),
-            _ => None,
-        })
-    }
-
     fn log_event(&mut self, now: Now, event: LogEvent) {
         let event = match &mut self.throttling {
             Some(throttling) => throttling.log_event(now, event),
@@ -734,83 +588,6 @@ impl Ingress {
                 }
             }
         }
-    }
-
-    /// Metadata that is in the topic, by whichever ingress.
-    fn consume(&mut self, now: Now, partition: u32, record: &Record) {
-        let opened = open_metadata_message(&self.config.metadata_envelope, record);
-        let Ok(metadata) = opened else { return };
-        let id = self.config.ids.series_id(&metadata);
-        match metadata.source.as_deref() {
-            Some(source::INGRESS) => self.cache.learn(id, metadata.last_activity),
-            Some(source::DELETE) if self.cache.deleted(id, partition, record.offset, now.mono) => {
-                self.publish_deleted(id, &metadata);
-            }
-            _ => {}
-        }
-    }
-
-    /// A delete that removed the metadata of these series ends halfway: what was written to them
-    /// after their datapoints were deleted has to be found.
-    fn undo_removal(&mut self, removed: &[Arc<Metadata>]) {
-        #[cfg(weft_mutants)]
-        if crate::mutants::is(crate::mutants::Planted::RemovalNotUndone) {
-            return;
-        }
-        for metadata in removed {
-            self.publish_deleted(metadata.id, metadata);
-        }
-    }
-
-    fn publish_deleted(&mut self, id: SeriesId, metadata: &Metadata) {
-        let activity_ms = metadata.last_activity;
-        let out = OutRecord::seen(&self.config, id, metadata, activity_ms);
-        let record = record_of(self.topics.metadata, out);
-        self.publish_again(Again { series: id, activity_ms, record });
-        let metric = Metric::add("weft_ingress_metadata_republished_total", 1);
-        self.effects.push_back(Effect::Metric(metric));
-    }
-
-    fn publish_again(&mut self, again: Again) {
-        let Again { series, activity_ms, record } = again.clone();
-        self.cache.publish(series);
-        let append = Append {
-            bytes: record.key.len() + record.value.len(),
-            published: vec![(series, activity_ms)],
-            again: Some(again),
-            ..Append::default()
-        };
-        self.append(append, self.config.metadata_topic.clone(), vec![record]);
-    }
-
-    /// Without it nobody finds datapoints that were acknowledged: it is tried until it succeeds.
-    fn not_published_again(&mut self, now: Now, again: Again, error: &LogError) {
-        if matches!(error, LogError::Refused(_)) {
-            let Again { series, .. } = again;
-            return self.effects.push_back(Effect::Warn(format!(
-                "ingress: metadata of series {series:?} cannot be published again: {error}; write \
-                 to it once more, or its datapoints are not found"
-            )));
-        }
-        #[cfg(weft_mutants)]
-        if crate::mutants::is(crate::mutants::Planted::NotPublishedAgain) {
-            return;
-        }
-        self.unpublished.push(again);
-        self.unpublished_at.get_or_insert_with(|| now.mono.after(RETRY));
-    }
-
-    fn try_unpublished(&mut self, now: Now) {
-        if self.unpublished_at.take_if(|at| *at <= now.mono).is_none() {
-            return;
-        }
-        for again in std::mem::take(&mut self.unpublished) {
-            // What came into the topic since is newer.
-            if !self.cache.has(again.series) {
-                self.publish_again(again);
-            }
-        }
-        self.finish_stop();
     }
 
     fn ends(&mut self, now: Now, id: ActionId, result: Result<Vec<(u32, u64)>, LogError>) {
