@@ -79,7 +79,7 @@ const METRICS: &[(&str, Component, &str)] = &[
     ("directory/mod.rs", Directory, "weft_directory_dropped_records_total"),
     ("directory/snapshots.rs", Directory, "weft_directory_snapshots_total"),
     ("ingress/mod.rs", Ingress, "weft_ingress_datapoints_total"),
-    ("ingress/mod.rs", Ingress, "weft_ingress_metadata_republished_total"),
+    ("ingress/again.rs", Ingress, "weft_ingress_metadata_republished_total"),
     ("ingress/mod.rs", Ingress, "weft_ingress_metadata_cache_entries"),
     ("ingress/mod.rs", Ingress, "weft_ingress_requests_total"),
     ("ingress/throttle.rs", Ingress, "weft_ingress_accounted_datapoints_total"),
@@ -93,11 +93,11 @@ const METRICS: &[(&str, Component, &str)] = &[
     ("egress/fetch.rs", Egress, "weft_egress_fetched_datapoints_total"),
     ("egress/exec/mod.rs", Egress, "weft_egress_scripts_total"),
     ("plasma/backend.rs", Backend, "weft_plasma_copied_records_total"),
-    ("plasma/frontend.rs", Frontend, "weft_plasma_clients"),
-    ("plasma/frontend.rs", Frontend, "weft_plasma_waiting_bytes"),
-    ("plasma/frontend.rs", Frontend, "weft_plasma_slow_clients_total"),
-    ("plasma/frontend.rs", Frontend, "weft_plasma_lapsed_clients_total"),
-    ("plasma/frontend.rs", Frontend, "weft_plasma_dropped_records_total"),
+    ("plasma/frontend/mod.rs", Frontend, "weft_plasma_clients"),
+    ("plasma/frontend/deliveries.rs", Frontend, "weft_plasma_waiting_bytes"),
+    ("plasma/frontend/mod.rs", Frontend, "weft_plasma_slow_clients_total"),
+    ("plasma/frontend/mod.rs", Frontend, "weft_plasma_lapsed_clients_total"),
+    ("plasma/frontend/deliveries.rs", Frontend, "weft_plasma_dropped_records_total"),
 ];
 
 /// Warnings, by the file that has them, as their format strings are written.
@@ -112,9 +112,9 @@ const WARNINGS: &[(&str, Component, &str)] = &[
     ("directory/mod.rs", Directory, "directory: cannot register: {error}"),
     ("directory/snapshots.rs", Directory, "directory: no snapshot of the index is kept, "),
     ("directory/mod.rs", Directory, "directory: {what} is passed over: {reason}"),
-    ("ingress/mod.rs", Ingress, "ingress: metadata of series "),
+    ("ingress/again.rs", Ingress, "ingress: metadata of series "),
     ("ingress/mod.rs", Ingress, "ingress: a topic ({} or {}) cannot be used: {reason}; "),
-    ("ingress/mod.rs", Ingress, "ingress: a delete failed: {message}"),
+    ("ingress/deletes.rs", Ingress, "ingress: a delete failed: {message}"),
     ("throttling/mod.rs", Ingress, "ingress: the folder of throttling: {error}; "),
     ("throttling/mod.rs", Ingress, "ingress: of throttling {what} is passed over: {reason}"),
     ("throttling/mod.rs", Ingress, "ingress: others are not told what was counted: {error}; "),
@@ -127,7 +127,11 @@ const WARNINGS: &[(&str, Component, &str)] = &[
     ("egress/exec/mod.rs", Egress, "egress: a script's result broke off: {message}"),
     ("plasma/backend.rs", Backend, "plasmaBE: node {name} is passed over: its hash is not its own"),
     ("plasma/backend.rs", Backend, "plasmaBE: records for {topic} are lost: {reason}"),
-    ("plasma/frontend.rs", Frontend, "plasmaFE: a record of {topic} is passed over: {reason}"),
+    (
+        "plasma/frontend/deliveries.rs",
+        Frontend,
+        "plasmaFE: a record of {topic} is passed over: {reason}",
+    ),
 ];
 
 /// Marks that no seed reaches, and why.
@@ -353,7 +357,7 @@ mod tests {
             Store => ("store.rs", &["consumer.rs"]),
             Backend => ("plasma/backend.rs", &["consumer.rs"]),
             Frontend => (
-                "plasma/frontend.rs",
+                "plasma/frontend/",
                 &[
                     "plasma/publisher.rs",
                     "plasma/session.rs",
