@@ -16,7 +16,7 @@ use weft_daemons::contract::{
     NewRecord, PeerAction, PeerEvent, RequestHead,
 };
 use weft_daemons::ingress::{Ingress, IngressConfig, IngressTask};
-use weft_gts::{Decoder, Labels, Metadata};
+use weft_gts::{Decoder, Metadata};
 use weft_wire::thrift::{KafkaDataMessage, decode_metadata, encode_metadata};
 use weft_wire::token::TokenAuthority;
 
@@ -101,17 +101,22 @@ fn ticks(record: &NewRecord) -> (i64, Vec<i64>) {
     (message.labels_id, points.collect())
 }
 
-/// The metadata record that an ingress, perhaps another one, or a delete publishes.
-fn metadata_record(offset: u64, class: &str, source: &str) -> weft_daemons::contract::Record {
+/// The metadata of a series that is written to.
+fn metadata(class: &str) -> Metadata {
     let labels = [
         (".app", "test".to_owned()),
         (".owner", weft_wire::token::uuid(&[7; 16])),
         (".producer", weft_wire::token::uuid(&[7; 16])),
     ];
     let mut metadata = Metadata::new(class, labels.into_iter().collect());
-    metadata.source = Some(source.to_owned());
-    let id = ids().series_id(&metadata);
-    let mut plain = id.to_bytes().to_vec();
+    metadata.id = ids().series_id(&metadata);
+    metadata
+}
+
+/// The metadata record that an ingress, perhaps another one, or a delete publishes.
+fn metadata_record(offset: u64, class: &str, source: &str) -> weft_daemons::contract::Record {
+    let metadata = Metadata { source: Some(source.to_owned()), ..metadata(class) };
+    let mut plain = metadata.id.to_bytes().to_vec();
     plain.extend_from_slice(&encode_metadata(&metadata));
     record(offset, 0, plain)
 }
@@ -347,27 +352,41 @@ fn removing() -> (Ingress, RequestId, ActionId) {
     let mut ingress = ingress();
     step(&mut ingress, at(0), metadata_assigned());
     directories_are(&mut ingress, at(0), &["one"]);
-    let effects = delete(&mut ingress, 1);
+    let removal = remove(&mut ingress, 1);
+    (ingress, RequestId(1), removal)
+}
+
+fn remove(ingress: &mut Ingress, number: u64) -> ActionId {
+    let deletes = delete_found(ingress, number);
+    assert!(!deletes.contains_key("metadata"), "datapoints go first");
+    let effects = step(ingress, at(1), appended(the_append(&deletes, "data")));
+    the_append(&appends(effects), "metadata")
+}
+
+/// A delete of `a{}`, which is found, attributes and all: its appends.
+fn delete_found(
+    ingress: &mut Ingress,
+    number: u64,
+) -> BTreeMap<String, Vec<(ActionId, Vec<NewRecord>)>> {
+    let effects = delete(ingress, number);
     let find = effects.iter().find_map(|effect| match effect {
         Effect::Peer(PeerAction::Find { id, .. }) => Some(*id),
         _ => None,
     });
-    let mut metadata = Metadata::new("a", Labels::default());
-    metadata.id = ids().series_id(&metadata);
-    let found =
-        PeerEvent::Answered { id: find.expect("a find"), answer: Answer::Found(vec![metadata]) };
-    let deletes = appends(step(&mut ingress, at(1), Event::Peer(found)));
-    assert!(!deletes.contains_key("metadata"), "datapoints go first");
-    let effects = step(&mut ingress, at(1), appended(the_append(&deletes, "data")));
-    (ingress, RequestId(1), the_append(&appends(effects), "metadata"))
+    let attributes = [("k", "v")].into_iter().collect();
+    let answer = Answer::Found(vec![Metadata { attributes, ..metadata("a") }]);
+    let found = PeerEvent::Answered { id: find.expect("a find"), answer };
+    appends(step(ingress, at(1), Event::Peer(found)))
 }
 
 /// Whether metadata are published, and not removed.
 fn publishes(effects: Effects) -> bool {
     let published = appends(effects).remove("metadata").unwrap_or_default();
     let message = |record: &NewRecord| decode_metadata(&record.value[16..]).expect("metadata");
-    let mut all = published.iter().flat_map(|(_, records)| records).map(message);
-    all.any(|message| message.source.as_deref() == Some("ingress"))
+    let all = published.iter().flat_map(|(_, records)| records).map(message);
+    let all: Vec<_> = all.filter(|all| all.source.as_deref() == Some("ingress")).collect();
+    assert!(all.iter().all(|all| all.attributes.get("k") == Some("v")), "{all:?}");
+    !all.is_empty()
 }
 
 #[test]
@@ -397,6 +416,69 @@ fn a_delete_that_ends_halfway_publishes_the_metadata_again() {
     assert!(!publishes(step(&mut ingress, at(3), appended(again))), "all of it was done");
     let (mut ingress, _, again) = deleting_again();
     assert!(!publishes(step(&mut ingress, at(3), appended(again))));
+}
+
+/// An ingress that owes the metadata of `a{}`, and when it tries again to publish them.
+fn owing() -> (Ingress, u64) {
+    let (mut ingress, _, removal) = removing();
+    let again = appends(step(&mut ingress, at(2), appended(removal)));
+    let effects = step(&mut ingress, at(3), failed(the_append(&again, "data")));
+    step(&mut ingress, at(4), failed(the_append(&appends(effects), "metadata")));
+    let due = ingress.deadline().expect("another attempt");
+    (ingress, due.0 / 1_000_000)
+}
+
+#[test]
+fn what_stood_in_the_topic_before_the_removal_does_not_replace_it() {
+    let (mut ingress, due) = owing();
+    step(&mut ingress, at(5), metadata_records(vec![metadata_record(3, "a", "ingress")]));
+    assert!(publishes(step(&mut ingress, at(due), Event::Tick)));
+}
+
+#[test]
+fn a_delete_that_is_repeated_owes_nothing() {
+    let (mut ingress, due) = owing();
+    let removal = remove(&mut ingress, 2);
+    assert!(!publishes(step(&mut ingress, at(due), Event::Tick)));
+    assert!(publishes(step(&mut ingress, at(due), failed(removal))), "but for itself");
+}
+
+#[test]
+fn a_delete_that_fails_ends_its_find() {
+    let mut ingress = ingress();
+    directories_are(&mut ingress, at(0), &["one"]);
+    let deletes = delete_found(&mut ingress, 1);
+    let effects = step(&mut ingress, at(1), failed(the_append(&deletes, "data")));
+    assert_eq!(the_head(&effects).map(|head| head.status), Some(503));
+    let is_cancel = |effect| matches!(effect, &Effect::Peer(PeerAction::Cancel { .. }));
+    assert!(effects.iter().any(is_cancel), "{effects:?}");
+}
+
+#[test]
+fn a_delete_that_is_seen_while_data_is_on_its_way_publishes_the_metadata_again() {
+    let mut ingress = ingress();
+    step(&mut ingress, at(0), metadata_assigned());
+    let by_topic = appends(update(&mut ingress, 1, "1// a{} 1\n"));
+    step(&mut ingress, at(1), appended(the_append(&by_topic, "metadata")));
+    let ask_ends = |ingress: &mut Ingress, ms: u64, end: u64| {
+        let ask = |action| match action {
+            LogAction::Ends { id, .. } => Some(id),
+            _ => None,
+        };
+        let actions = log_actions(step(ingress, at(ms), Event::Tick));
+        let id = actions.into_iter().find_map(ask).expect("the ends are asked for");
+        let ends = LogEvent::Ends { id, result: Ok(vec![(0, end)]) };
+        step(ingress, at(ms), Event::Log(ends));
+    };
+    ask_ends(&mut ingress, 2_000, 4);
+    let deleted = |offset| metadata_records(vec![metadata_record(offset, "a", "delete")]);
+    let again = appends(step(&mut ingress, at(2_001), deleted(4)));
+    // Now the metadata are there, the data are acknowledged, and that counts as well.
+    step(&mut ingress, at(2_002), appended(the_append(&again, "metadata")));
+    ask_ends(&mut ingress, 4_000, 6);
+    step(&mut ingress, at(4_001), appended(the_append(&by_topic, "data")));
+    let again = appends(step(&mut ingress, at(4_002), deleted(6)));
+    assert!(again.contains_key("metadata"));
 }
 
 #[test]

@@ -17,6 +17,8 @@ pub(super) struct Again {
     series: SeriesId,
     activity_ms: Option<i64>,
     record: NewRecord,
+    /// Whether its removal was seen in the topic: what is seen there afterwards is newer.
+    is_seen: bool,
 }
 
 impl Ingress {
@@ -28,7 +30,10 @@ impl Ingress {
         match metadata.source.as_deref() {
             Some(source::INGRESS) => self.cache.learn(id, metadata.last_activity),
             Some(source::DELETE) if self.cache.deleted(id, partition, record.offset, now.mono) => {
-                self.publish_deleted(id, &metadata);
+                let activity_ms = metadata.last_activity;
+                let out = OutRecord::seen(&self.config, id, &metadata, activity_ms);
+                let again = self.again(out, activity_ms, true);
+                self.publish_removed(vec![again]);
             }
             _ => {}
         }
@@ -41,59 +46,72 @@ impl Ingress {
         if crate::mutants::is(crate::mutants::Planted::RemovalNotUndone) {
             return;
         }
-        for metadata in removed {
-            self.publish_deleted(metadata.id, metadata);
+        if removed.is_empty() {
+            return;
         }
+        let all = removed.iter().map(|metadata| {
+            let out = OutRecord::restored(&self.config, metadata);
+            self.again(out, metadata.last_activity, false)
+        });
+        let all = all.collect();
+        self.publish_removed(all);
     }
 
-    fn publish_deleted(&mut self, id: SeriesId, metadata: &Metadata) {
-        let activity_ms = metadata.last_activity;
-        let out = OutRecord::seen(&self.config, id, metadata, activity_ms);
-        let record = record_of(self.topics.metadata, out);
-        self.publish_again(Again { series: id, activity_ms, record });
-        let metric = Metric::add("weft_ingress_metadata_republished_total", 1);
+    fn publish_removed(&mut self, all: Vec<Again>) {
+        let metric = Metric::add("weft_ingress_metadata_republished_total", all.len() as u64);
         self.effects.push_back(Effect::Metric(metric));
+        self.publish_again(all);
     }
 
-    fn publish_again(&mut self, again: Again) {
-        let Again { series, activity_ms, record } = again.clone();
-        self.cache.publish(series);
-        let append = Append {
-            bytes: record.key.len() + record.value.len(),
-            published: vec![(series, activity_ms)],
-            again: Some(again),
-            ..Append::default()
-        };
-        self.append(append, self.config.metadata_topic.clone(), vec![record]);
+    fn again(&self, out: OutRecord, activity_ms: Option<i64>, is_seen: bool) -> Again {
+        let series = out.id;
+        Again { series, activity_ms, record: record_of(self.topics.metadata, out), is_seen }
+    }
+
+    fn publish_again(&mut self, all: Vec<Again>) {
+        if all.is_empty() {
+            return;
+        }
+        let mut append = Append::default();
+        for Again { series, activity_ms, record, .. } in &all {
+            self.cache.publish(*series, None);
+            append.bytes += record.key.len() + record.value.len();
+            append.published.push((*series, *activity_ms));
+        }
+        let records = all.iter().map(|again| again.record.clone()).collect();
+        append.again = all;
+        self.append(append, self.config.metadata_topic.clone(), records);
     }
 
     /// Without it nobody finds datapoints that were acknowledged: it is tried until it succeeds.
-    pub(super) fn not_published_again(&mut self, now: Now, again: Again, error: &LogError) {
-        if matches!(error, LogError::Refused(_)) {
-            let Again { series, .. } = again;
-            return self.effects.push_back(Effect::Warn(format!(
-                "ingress: metadata of series {series:?} cannot be published again: {error}; write \
-                 to it once more, or its datapoints are not found"
-            )));
+    pub(super) fn not_published_again(&mut self, now: Now, all: Vec<Again>, error: &LogError) {
+        for again in all {
+            let series = again.series;
+            if matches!(error, LogError::Refused(_)) {
+                self.effects.push_back(Effect::Warn(format!(
+                    "ingress: metadata of series {series:?} cannot be published again: {error}; \
+                     write to it once more, or its datapoints are not found"
+                )));
+                continue;
+            }
+            #[cfg(weft_mutants)]
+            if crate::mutants::is(crate::mutants::Planted::NotPublishedAgain) {
+                continue;
+            }
+            let before = self.unpublished.get(&series);
+            let is_seen = again.is_seen && before.is_none_or(|before| before.is_seen);
+            self.unpublished.insert(series, Again { is_seen, ..again });
+            self.unpublished_at.get_or_insert_with(|| now.mono.after(RETRY));
         }
-        #[cfg(weft_mutants)]
-        if crate::mutants::is(crate::mutants::Planted::NotPublishedAgain) {
-            return;
-        }
-        self.unpublished.push(again);
-        self.unpublished_at.get_or_insert_with(|| now.mono.after(RETRY));
     }
 
     pub(super) fn try_unpublished(&mut self, now: Now) {
         if self.unpublished_at.take_if(|at| *at <= now.mono).is_none() {
             return;
         }
-        for again in std::mem::take(&mut self.unpublished) {
-            // What came into the topic since is newer.
-            if !self.cache.has(again.series) {
-                self.publish_again(again);
-            }
-        }
+        let all = std::mem::take(&mut self.unpublished).into_values();
+        let owed = all.filter(|again| !again.is_seen || !self.cache.has(again.series)).collect();
+        self.publish_again(owed);
         self.finish_stop();
     }
 }

@@ -5,20 +5,23 @@
 //! is seen here: data written meanwhile would belong to a series that nobody finds. So a use of an
 //! entry is remembered until the topic's ends have been asked for after it. A delete that lies
 //! beyond those ends came later than the use; any other may have come before it, and then the
-//! metadata must be published again. So must metadata that is on its way when a delete is seen.
+//! metadata must be published again. So must metadata that is on its way when a delete is seen, and
+//! those of data that is: where it will lie, nobody knows yet.
 //!
 //! What the log did not answer in time may reach it a good while later: data, after a delete of the
 //! series; or the delete itself, after new data. So for a time a delete of such a series does not
 //! take its metadata either: a series without datapoints can be deleted again, datapoints that
 //! nobody finds cannot.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use indexmap::IndexMap;
-use rustc_hash::FxBuildHasher;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 use weft_gts::SeriesId;
 
+use crate::contract::http::RequestId;
 use crate::time::Mono;
 
 /// Counts how often the ends of the topic were asked for.
@@ -35,7 +38,7 @@ const UNSURE_MAX: usize = 1 << 16;
 
 /// What is known of a series.
 #[derive(Clone, Copy, Debug)]
-struct Entry {
+struct Known {
     /// How often ends had been asked for when the entry was last used; `None` when never.
     used: Option<Epoch>,
     /// Last activity published, milliseconds since the epoch.
@@ -46,8 +49,8 @@ struct Entry {
 /// that is full the older one is dropped.
 #[derive(Debug)]
 pub(super) struct Cache {
-    newer: IndexMap<SeriesId, Entry, FxBuildHasher>,
-    older: IndexMap<SeriesId, Entry, FxBuildHasher>,
+    newer: IndexMap<SeriesId, Known, FxBuildHasher>,
+    older: IndexMap<SeriesId, Known, FxBuildHasher>,
     generation_max: usize,
     asked: Epoch,
     /// Whether an entry was used since ends were last asked for.
@@ -55,6 +58,8 @@ pub(super) struct Cache {
     ends: VecDeque<(Epoch, BTreeMap<u32, u64>)>,
     /// Metadata on its way into the topic.
     publishing: BTreeMap<SeriesId, Publishing>,
+    /// How many appends with data of a series are under way.
+    writing: FxHashMap<SeriesId, u32>,
     /// Series of which something may reach the log late, and until when; in that order as well.
     unsure: BTreeMap<SeriesId, Mono>,
     unsure_in_order: VecDeque<(Mono, SeriesId)>,
@@ -65,6 +70,8 @@ pub(super) struct Cache {
 struct Publishing {
     /// How many copies.
     copies: u32,
+    /// Whose the latest is; `None` where it is published again.
+    by: Option<RequestId>,
     /// Whether a delete was seen meanwhile: the copies may lie before it.
     deleted: bool,
 }
@@ -80,6 +87,7 @@ impl Cache {
             used_since: false,
             ends: VecDeque::new(),
             publishing: BTreeMap::new(),
+            writing: FxHashMap::default(),
             unsure: BTreeMap::new(),
             unsure_in_order: VecDeque::new(),
         }
@@ -112,25 +120,28 @@ impl Cache {
         fresh
     }
 
-    /// Metadata goes out.
-    pub(super) fn publish(&mut self, id: SeriesId) {
-        self.publishing.entry(id).or_default().copies += 1;
+    /// Metadata goes out, for a request or once more.
+    pub(super) fn publish(&mut self, id: SeriesId, by: Option<RequestId>) {
+        let publishing = self.publishing.entry(id).or_default();
+        publishing.copies += 1;
+        publishing.by = by;
         #[cfg(weft_mutants)]
         if crate::mutants::is(crate::mutants::Planted::CacheBeforeAcknowledged) {
             self.put(id, None);
         }
     }
 
-    /// Whether metadata is on its way that no delete has overtaken.
-    pub(super) fn is_publishing(&self, id: SeriesId) -> bool {
-        self.publishing.get(&id).is_some_and(|publishing| !publishing.deleted)
+    /// Whether metadata is on its way for that request, and no delete has overtaken it.
+    pub(super) fn is_publishing(&self, id: SeriesId, by: RequestId) -> bool {
+        let publishing = self.publishing.get(&id);
+        publishing.is_some_and(|publishing| publishing.by == Some(by) && !publishing.deleted)
     }
 
     /// Metadata that went out was acknowledged, or was not.
     pub(super) fn published(&mut self, id: SeriesId, acknowledged: bool, activity_ms: Option<i64>) {
         let Some(publishing) = self.publishing.get_mut(&id) else { return };
         publishing.copies -= 1;
-        let Publishing { copies, deleted } = *publishing;
+        let Publishing { copies, deleted, .. } = *publishing;
         if copies == 0 {
             self.publishing.remove(&id);
         }
@@ -139,8 +150,19 @@ impl Cache {
         }
     }
 
-    /// Data that rested on an entry was acknowledged: that is a use as well.
-    pub(super) fn touch(&mut self, id: SeriesId) {
+    /// Data goes out.
+    pub(super) fn write(&mut self, id: SeriesId) {
+        *self.writing.entry(id).or_default() += 1;
+    }
+
+    /// Data that went out was acknowledged, or was not: that is a use of its entry as well.
+    pub(super) fn written(&mut self, id: SeriesId) {
+        if let Entry::Occupied(mut appends) = self.writing.entry(id) {
+            *appends.get_mut() -= 1;
+            if *appends.get() == 0 {
+                appends.remove();
+            }
+        }
         self.use_entry(id, None);
     }
 
@@ -166,17 +188,17 @@ impl Cache {
     /// Metadata by another ingress was seen in the topic.
     pub(super) fn learn(&mut self, id: SeriesId, activity_ms: Option<i64>) {
         if !self.has(id) {
-            self.insert(id, Entry { used: None, activity_ms });
+            self.insert(id, Known { used: None, activity_ms });
         }
     }
 
     fn put(&mut self, id: SeriesId, activity_ms: Option<i64>) {
         self.used_since = true;
         self.older.swap_remove(&id);
-        self.insert(id, Entry { used: Some(self.asked), activity_ms });
+        self.insert(id, Known { used: Some(self.asked), activity_ms });
     }
 
-    fn insert(&mut self, id: SeriesId, entry: Entry) {
+    fn insert(&mut self, id: SeriesId, entry: Known) {
         self.newer.insert(id, entry);
         if self.newer.len() >= self.generation_max {
             self.older = std::mem::take(&mut self.newer);
@@ -192,7 +214,8 @@ impl Cache {
             publishing.deleted = true;
             return true;
         }
-        if self.unsure.get(&id).is_some_and(|until| *until > now) {
+        let is_unsure = self.unsure.get(&id).is_some_and(|until| *until > now);
+        if is_unsure || self.writing.contains_key(&id) {
             return true;
         }
         let Some(used) = entry.and_then(|entry| entry.used) else { return false };
@@ -273,13 +296,50 @@ mod tests {
     #[test]
     fn metadata_on_its_way_is_published_again_after_a_delete() {
         let mut cache = Cache::new(10);
-        cache.publish(ID);
+        cache.publish(ID, None);
         assert!(cache.deleted(ID, 0, 3, Mono(0)));
         cache.published(ID, true, None);
         assert!(!cache.use_entry(ID, None), "it may lie before the delete");
-        cache.publish(ID);
+        cache.publish(ID, None);
         cache.published(ID, true, None);
         assert!(cache.use_entry(ID, None));
+    }
+
+    #[test]
+    fn metadata_is_published_again_for_data_on_its_way() {
+        let (mut cache, mut ends) = (Cache::new(10), 7);
+        let mut ask_ends = |cache: &mut Cache| {
+            let asked = cache.ask_ends();
+            cache.set_ends(asked, vec![(0, ends)]);
+            ends += 1;
+            ends - 1
+        };
+        cache.put(ID, None);
+        cache.write(ID);
+        cache.write(ID);
+        let end = ask_ends(&mut cache);
+        assert!(cache.deleted(ID, 0, end, Mono(0)), "the data may lie behind it");
+        cache.put(ID, None);
+        cache.written(ID);
+        let end = ask_ends(&mut cache);
+        assert!(cache.deleted(ID, 0, end, Mono(0)), "some of it is on its way");
+        cache.put(ID, None);
+        ask_ends(&mut cache);
+        cache.written(ID);
+        assert!(cache.deleted(ID, 0, end + 1, Mono(0)), "no ends since it was written");
+        cache.put(ID, None);
+        let end = ask_ends(&mut cache);
+        assert!(!cache.deleted(ID, 0, end, Mono(0)));
+        assert!(cache.writing.is_empty());
+    }
+
+    #[test]
+    fn what_another_request_publishes_may_fail_without_this_one() {
+        let mut cache = Cache::new(10);
+        cache.publish(ID, Some(RequestId(1)));
+        assert!(cache.is_publishing(ID, RequestId(1)) && !cache.is_publishing(ID, RequestId(2)));
+        cache.publish(ID, None);
+        assert!(!cache.is_publishing(ID, RequestId(1)), "it is not known which of them fails");
     }
 
     #[test]

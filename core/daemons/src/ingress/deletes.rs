@@ -111,16 +111,14 @@ impl Ingress {
 
     /// An answer that has begun cannot become an error any more: it is cut off.
     fn fail_delete(&mut self, request: RequestId, status: u16, message: &str) {
-        match self.requests.get(&request) {
-            Some(Request::Delete(delete)) if delete.has_answered => {
-                delete.cancel(&mut self.directory);
-                self.requests.remove(&request);
-                self.effects.push_back(Effect::Http(HttpAction::Abort { request }));
-                self.effects
-                    .push_back(Effect::Warn(format!("ingress: a delete failed: {message}")));
-            }
-            _ => self.refuse(request, status, message),
+        let Some(Request::Delete(delete)) = self.requests.get(&request) else { return };
+        delete.cancel(&mut self.directory);
+        if !delete.has_answered {
+            return self.refuse(request, status, message);
         }
+        self.requests.remove(&request);
+        self.effects.push_back(Effect::Http(HttpAction::Abort { request }));
+        self.effects.push_back(Effect::Warn(format!("ingress: a delete failed: {message}")));
     }
 
     /// What the directory found goes to the deletes that asked.

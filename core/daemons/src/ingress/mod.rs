@@ -113,7 +113,7 @@ pub struct Ingress {
     /// Deletes that wait for a complete directory, and until when.
     unsettled: BTreeSet<(Mono, RequestId)>,
     /// What could not be published again, and when that is tried once more.
-    unpublished: Vec<Again>,
+    unpublished: BTreeMap<SeriesId, Again>,
     unpublished_at: Option<Mono>,
     ends: Ends,
     retry_at: Option<Mono>,
@@ -160,16 +160,16 @@ struct Append {
     points: u64,
     /// Metadata among them, with its activity.
     published: Vec<(SeriesId, Option<i64>)>,
-    /// Series whose metadata was left out because it was cached.
-    rested_on: Vec<SeriesId>,
-    /// Series with datapoints in it, or whose metadata it deletes.
+    /// Series with datapoints among them, once for each record.
+    written: Vec<SeriesId>,
+    /// Series whose metadata are removed.
     series: Vec<SeriesId>,
     /// Series whose metadata a delete removes, or has removed, before all of it was done.
     removed: Vec<Arc<Metadata>>,
     /// Whether nothing of that delete is to follow.
     is_last: bool,
-    /// The record of metadata that is published again: it has to get there.
-    again: Option<Again>,
+    /// Metadata that is published again: it has to get there.
+    again: Vec<Again>,
     /// Who writes the datapoints.
     tenant: Option<Arc<Tenant>>,
 }
@@ -200,7 +200,7 @@ impl Ingress {
             tables: Tables::new(config.ids.labels.hash(b"names") as u64),
             held: VecDeque::new(),
             unsettled: BTreeSet::new(),
-            unpublished: Vec::new(),
+            unpublished: BTreeMap::new(),
             unpublished_at: None,
             ends: Ends::default(),
             retry_at: None,
@@ -424,14 +424,13 @@ impl Ingress {
             match record.kind {
                 Kind::Seen { metadata: seen, activity_ms, is_again } => {
                     if self.cache.use_entry(record.id, self.config.activity(now, activity_ms)) {
-                        data.0.rested_on.push(record.id);
                         continue;
                     }
                     // Should that fail, so does the request.
-                    if is_again && self.cache.is_publishing(record.id) {
+                    if is_again && self.cache.is_publishing(record.id, request) {
                         continue;
                     }
-                    self.cache.publish(record.id);
+                    self.cache.publish(record.id, Some(request));
                     metadata.0.published.push((record.id, activity_ms));
                     let record = OutRecord::seen(&self.config, record.id, &seen, activity_ms);
                     add(&mut metadata, self.topics.metadata, record);
@@ -441,6 +440,10 @@ impl Ingress {
                 }
                 Kind::Removed(ref removed) => {
                     self.cache.remove(record.id);
+                    if removed.is_some() {
+                        // Should this delete fail as well, it puts that right itself.
+                        self.unpublished.remove(&record.id);
+                    }
                     metadata.0.series.push(record.id);
                     metadata.0.removed.extend(removed.clone());
                     add(&mut metadata, self.topics.metadata, record);
@@ -453,7 +456,8 @@ impl Ingress {
                 Kind::Data { points } => {
                     data.0.points += points;
                     if points > 0 {
-                        data.0.series.push(record.id);
+                        self.cache.write(record.id);
+                        data.0.written.push(record.id);
                     }
                     add(&mut data, self.topics.data, record);
                 }
@@ -485,16 +489,16 @@ impl Ingress {
         for (series, activity_ms) in &append.published {
             self.cache.published(*series, result.is_ok(), *activity_ms);
         }
-        for series in &append.rested_on {
-            self.cache.touch(*series);
+        for series in &append.written {
+            self.cache.written(*series);
         }
         if matches!(result, Err(LogError::Unknown(_))) {
-            for series in &append.series {
+            for series in append.written.iter().chain(&append.series) {
                 self.cache.unsure(*series, now.mono);
             }
         }
-        if let (Some(again), Err(error)) = (append.again, &result) {
-            self.not_published_again(now, again, error);
+        if let Err(error) = &result {
+            self.not_published_again(now, append.again, error);
         }
         if result.is_ok() {
             let metric = Metric::add("weft_ingress_datapoints_total", append.points);

@@ -64,6 +64,12 @@ impl OutRecord {
         Self::metadata(config, id, &message.into(), Kind::Discovered)
     }
 
+    /// Metadata of a series as it was before it was removed.
+    pub(crate) fn restored(config: &IngressConfig, metadata: &Metadata) -> Self {
+        let message = Metadata { source: Some(source::INGRESS.to_owned()), ..metadata.clone() };
+        Self::metadata(config, metadata.id, &message.into(), Kind::Discovered)
+    }
+
     /// Metadata with attributes to set or change.
     pub(crate) fn attributes(
         config: &IngressConfig,
