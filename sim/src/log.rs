@@ -13,7 +13,7 @@ use weft_daemons::contract::log::{
 
 use crate::params::MS;
 use crate::random::Random;
-use crate::world::{Address, DATA_TOPIC};
+use crate::world::{Address, DATA_TOPIC, METADATA_TOPIC};
 
 /// Records in one delivery.
 const DELIVERY_MAX: u64 = 40;
@@ -81,8 +81,21 @@ pub struct LogModel {
     assignments: u64,
     /// How far the clock that gives records their timestamps is from the true time.
     skew_ms: i64,
-    /// Who wrote the records of the data topic, by partition and offset.
-    writers: BTreeMap<(u32, u64), Address>,
+    /// Who wrote the records of the topics of data and of metadata, by topic, partition and offset.
+    writers: BTreeMap<(Topic, u32, u64), Written>,
+    /// Records so far.
+    written: u64,
+}
+
+/// How a record came into the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Who wrote it.
+    pub by: Address,
+    /// How many records of the whole log came before it.
+    pub nth: u64,
+    /// When.
+    pub wall_ms: i64,
 }
 
 #[derive(Debug, Default)]
@@ -137,6 +150,7 @@ impl LogModel {
             assignments: 0,
             skew_ms: 0,
             writers: BTreeMap::new(),
+            written: 0,
         }
     }
 
@@ -167,9 +181,9 @@ impl LogModel {
         found.map_or(&[], |found| &found.records)
     }
 
-    /// Who wrote a record of the data topic.
-    pub fn writer(&self, place: (u32, u64)) -> Option<Address> {
-        self.writers.get(&place).copied()
+    /// How a record of the topics of data and of metadata came into the log.
+    pub fn written(&self, topic: &str, (partition, offset): (u32, u64)) -> Option<Written> {
+        self.writers.get(&(topic.into(), partition, offset)).copied()
     }
 
     /// What a group has committed of a partition.
@@ -194,9 +208,12 @@ impl LogModel {
             }
             LogAction::Append { id, topic, records } => {
                 let (result, mut out) = self.append(wall_ms, &topic, records);
-                if *topic == *DATA_TOPIC {
-                    let places = result.iter().flatten();
-                    self.writers.extend(places.map(|place| (*place, from)));
+                if [DATA_TOPIC, METADATA_TOPIC].contains(&&*topic) {
+                    for (partition, offset) in result.iter().flatten().copied() {
+                        let written = Written { by: from, nth: self.written, wall_ms };
+                        self.written += 1;
+                        self.writers.insert((topic.clone(), partition, offset), written);
+                    }
                 }
                 out.push(Out::Answer(from, LogEvent::Appended { id, result }));
                 out

@@ -374,14 +374,15 @@ impl Checks {
         self.judge("convergence", result);
     }
 
-    /// Whether who wrote a value died before it could publish again the metadata that was removed.
+    /// Whether nobody who lived on had to see to it that the series of a value is found.
     fn is_orphaned(&self, log: &LogModel, id: SeriesId, value: i64) -> bool {
         let removed = self.history.removed(id);
         let place = self.history.values.get(&value).and_then(|places| places.last());
-        let writer = place.and_then(|place| log.writer(*place));
-        removed.zip(writer).is_some_and(|(removed, Address { node, life, .. })| {
-            self.lives.died_before_it_could((node, life), removed)
-        })
+        let (Some(removed), Some(place)) = (removed, place) else { return false };
+        let removal = log.written(METADATA_TOPIC, removed);
+        let data = log.written(DATA_TOPIC, *place);
+        let both = removal.zip(data);
+        both.is_some_and(|(removal, data)| self.lives.excuse(removed, &removal, &data))
     }
 
     /// Everything has come to rest: what the log says is what everybody sees.

@@ -67,7 +67,12 @@ impl World {
             _ => None,
         };
         let Some((event, happens)) = lost else {
-            let at = self.ordered(from, Server::Log, true);
+            // Libraries ask such questions beside what they append.
+            let is_apart = matches!(action, LogAction::Ends { .. } | LogAction::Describe { .. });
+            let at = match is_apart {
+                true => self.whole_at(from.node, Server::Log) + self.latency_of(Server::Log),
+                false => self.ordered(from, Server::Log, true),
+            };
             return self.schedule_at(at, Happening::AtLog(from, action));
         };
         let give_up = if gives_up { LIBRARY_NS } else { self.net.delay(200 * MS) };
