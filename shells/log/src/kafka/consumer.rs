@@ -197,7 +197,8 @@ impl Context {
             return Ok(());
         }
         match consumer.commit(&ends, CommitMode::Sync) {
-            // The group has members, which did the same before they joined.
+            // The group has members, which did the same before they joined. Those of an earlier
+            // version did not: then a member that has records commits as it reads them.
             Err(error) if is_refused_to_outsiders(&error) => Ok(()),
             result => result,
         }

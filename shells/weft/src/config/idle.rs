@@ -31,6 +31,7 @@ const IDLE: &[(&str, &str, &str)] = &[
         "",
         "each request is taken by a commit before it runs, so that it runs once",
     ),
+    ("warpscript.rexec.timeout.connect", "", "warpscript.rexec.timeout.read is for the whole call"),
     (".acceptors", "", EVENT_LOOP),
     (".selectors", "", EVENT_LOOP),
     (".threadpool", "", EVENT_LOOP),

@@ -657,6 +657,7 @@ pub(super) const KEYS: &[(&str, Kind, &str)] = &[
     ("warpscript.repository.ttl.hard", Text, "warpscript"),
     ("warpscript.rexec.enable", Bool, "warpscript"),
     ("warpscript.rexec.endpoint.patterns", Text, "warpscript"),
+    ("warpscript.rexec.timeout.connect", Long, "warpscript"),
     ("warpscript.rexec.timeout.read", Long, "warpscript"),
     ("warpscript.runner.bootstrap.path", Text, "standalone warpscript"),
     ("warpscript.runner.bootstrap.period", Long, "standalone warpscript"),

@@ -16,7 +16,7 @@ use crate::requests::{Chunk, Hosts, Http, Request};
 use crate::text::to_text;
 use crate::value::Value;
 
-/// Bytes of the answer.
+/// Bytes of the answer at most, and never more than the script may still have.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 
 /// The header of an answer that says what went wrong.
@@ -46,7 +46,7 @@ pub(super) fn rexec(vm: &mut Machine) -> Result {
         headers,
         body,
         token: None,
-        answer_bytes_max: ANSWER_BYTES_MAX,
+        answer_bytes_max: ANSWER_BYTES_MAX.min(vm.heap.limit().saturating_sub(vm.heap.used())),
         hosts: Hosts::Rexec,
     };
     let request = vm.request(Request::Http(Box::new(call)));
