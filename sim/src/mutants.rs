@@ -108,6 +108,8 @@ mutants! {
     #[cfg(weft_mutants)]
     NotPublishedAgain "not-published-again" "Metadata that could not be published again are not tried once more.",
     #[cfg(weft_mutants)]
+    WritingForgotten "writing-forgotten" "Data on its way does not keep its metadata.",
+    #[cfg(weft_mutants)]
     RemovalNotUndone "removal-not-undone" "A delete that ends halfway leaves series without their metadata.",
     #[cfg(weft_mutants)]
     HungScan "hung-scan-waited-for" "A directory waits for ever for a scan that hangs.",
@@ -142,6 +144,7 @@ pub fn plant(mutant: Option<Mutant>) {
         Some(Mutant::ClockGoesBack) => Planted::ClockGoesBack,
         Some(Mutant::StaysPaused) => Planted::StaysPaused,
         Some(Mutant::NotPublishedAgain) => Planted::NotPublishedAgain,
+        Some(Mutant::WritingForgotten) => Planted::WritingForgotten,
         Some(Mutant::RemovalNotUndone) => Planted::RemovalNotUndone,
         Some(Mutant::HungScan) => Planted::HungScan,
         Some(Mutant::SnapshotAhead) => Planted::SnapshotAhead,

@@ -205,6 +205,8 @@ pub struct Faults {
     pub append_unknown: f64,
     /// An append is not done.
     pub append_refused: f64,
+    /// An append takes seconds, for it is tried again, and is answered then.
+    pub append_late: f64,
     /// A commit fails.
     pub commit_failed: f64,
     /// A write of the table fails, part of it done.
@@ -286,6 +288,7 @@ impl Params {
             period_ns: 0,
             append_unknown: probability(0.05),
             append_refused: probability(0.05),
+            append_late: 0.0,
             commit_failed: probability(0.2),
             put_partial: probability(0.1),
             table_hang: probability(0.02),
@@ -377,6 +380,9 @@ impl Params {
         if random.chance(0.4) {
             self.limits = Some(Limits::draw(random, self.tenants, self.safety_ns));
             self.faults.folder_failed = scale * 0.1 * random.below(1_000) as f64 / 1e3;
+        }
+        if random.chance(0.4) {
+            self.faults.append_late = scale * 0.1 * random.below(1_000) as f64 / 1e3;
         }
     }
 }

@@ -299,6 +299,8 @@ pub struct World {
     clients: Option<Clients>,
     subscribers: Option<Subscribers>,
     order: BTreeMap<(Address, Server, bool), u64>,
+    /// When the last append of a machine arrives.
+    appends_until: BTreeMap<Address, u64>,
     cut: BTreeMap<(usize, Server), u64>,
     cut_peers: BTreeMap<(usize, usize), u64>,
     /// Sessions of coordination that ended, and when who had them learns of it.
@@ -365,6 +367,7 @@ impl World {
             clients: Some(clients),
             subscribers: Some(subscribers),
             order: BTreeMap::new(),
+            appends_until: BTreeMap::new(),
             cut: BTreeMap::new(),
             cut_peers: BTreeMap::new(),
             expired: BTreeMap::new(),

@@ -27,6 +27,8 @@ pub enum Planted {
     StaysPaused,
     /// Metadata that could not be published again are not tried once more.
     NotPublishedAgain,
+    /// Data on its way does not keep its metadata.
+    WritingForgotten,
     /// A delete that ends halfway leaves series without their metadata.
     RemovalNotUndone,
     /// A directory saves a snapshot before its rows are written.

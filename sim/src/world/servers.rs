@@ -67,18 +67,27 @@ impl World {
             _ => None,
         };
         let Some((event, happens)) = lost else {
-            // Libraries ask such questions beside what they append.
-            let is_apart = matches!(action, LogAction::Ends { .. } | LogAction::Describe { .. });
-            let at = match is_apart {
-                true => self.whole_at(from.node, Server::Log) + self.latency_of(Server::Log),
-                false => self.ordered(from, Server::Log, true),
+            let at = match action {
+                LogAction::Append { .. } => {
+                    let is_late = self.chance(faults.append_late, "append late");
+                    let late = if is_late { self.chance.between(50 * MS, 4 * SECOND) } else { 0 };
+                    self.append_at(from, late)
+                }
+                // Libraries ask such questions beside what they append.
+                LogAction::Ends { .. } | LogAction::Describe { .. } => {
+                    self.whole_at(from.node, Server::Log) + self.latency_of(Server::Log)
+                }
+                _ => self.ordered(from, Server::Log, true),
             };
             return self.schedule_at(at, Happening::AtLog(from, action));
         };
         let give_up = if gives_up { LIBRARY_NS } else { self.net.delay(200 * MS) };
         self.schedule(give_up, Happening::Deliver(from, Event::Log(event)));
         if happens {
-            let at = self.ordered(from, Server::Log, true);
+            let at = match action {
+                LogAction::Append { .. } => self.append_at(from, 0),
+                _ => self.ordered(from, Server::Log, true),
+            };
             // The answer to what was given up is nobody's.
             let action = with_id(action, ActionId(u64::MAX));
             if matches!(action, LogAction::Append { .. }) && self.chance.chance(0.2) {
@@ -88,6 +97,15 @@ impl World {
             }
             self.schedule_at(at, Happening::AtLog(from, action));
         }
+    }
+
+    /// When an append arrives that is so late: those of a machine stay in order, and what it wants
+    /// of the log besides does not wait for them.
+    fn append_at(&mut self, from: Address, late: u64) -> u64 {
+        let at = self.ordered(from, Server::Log, true) + late;
+        let until = self.appends_until.entry(from).or_default();
+        *until = at.max(*until + 1);
+        *until
     }
 
     pub(super) fn at_log(&mut self, from: Address, action: LogAction) {

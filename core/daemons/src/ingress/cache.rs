@@ -152,6 +152,10 @@ impl Cache {
 
     /// Data goes out.
     pub(super) fn write(&mut self, id: SeriesId) {
+        #[cfg(weft_mutants)]
+        if crate::mutants::is(crate::mutants::Planted::WritingForgotten) {
+            return;
+        }
         *self.writing.entry(id).or_default() += 1;
     }
 
@@ -162,6 +166,10 @@ impl Cache {
             if *appends.get() == 0 {
                 appends.remove();
             }
+        }
+        #[cfg(weft_mutants)]
+        if crate::mutants::is(crate::mutants::Planted::WritingForgotten) {
+            return;
         }
         self.use_entry(id, None);
     }
