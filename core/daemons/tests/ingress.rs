@@ -10,7 +10,7 @@ use common::{
     step_and_run, the_head, token_keys, write_token,
 };
 use weft_daemons::contract::http::RequestId;
-use weft_daemons::contract::peer::Answer;
+use weft_daemons::contract::peer::{Answer, PeerError};
 use weft_daemons::contract::{
     ActionId, Effect, Event, HttpAction, HttpEvent, LogAction, LogError, LogEvent, Machine,
     NewRecord, PeerAction, PeerEvent, RequestHead,
@@ -258,18 +258,16 @@ fn publishing_again() -> (Ingress, ActionId) {
 
 #[test]
 fn what_could_not_be_published_again_is_tried_until_it_is() {
-    let has_stopped =
-        |effects: Effects| effects.iter().any(|effect| matches!(effect, Effect::Stopped));
     let (mut ingress, mut id) = publishing_again();
     for ms in [4_000, 6_000] {
         step(&mut ingress, at(ms), failed(id));
         let due = ingress.deadline().expect("another attempt");
         assert!(due <= at(ms + 1_000).mono, "{due:?}");
-        assert!(!has_stopped(step(&mut ingress, at(ms), Event::Stop)));
+        assert!(!has_stopped(&step(&mut ingress, at(ms), Event::Stop)));
         let effects = step(&mut ingress, at(ms + 1_000), Event::Tick);
         id = the_append(&appends(effects), "metadata");
     }
-    assert!(has_stopped(step(&mut ingress, at(8_000), appended(id))));
+    assert!(has_stopped(&step(&mut ingress, at(8_000), appended(id))));
 }
 
 #[test]
@@ -357,17 +355,17 @@ fn removing() -> (Ingress, RequestId, ActionId) {
 }
 
 fn remove(ingress: &mut Ingress, number: u64) -> ActionId {
-    let deletes = delete_found(ingress, number);
+    let (_, deletes) = delete_found(ingress, number);
     assert!(!deletes.contains_key("metadata"), "datapoints go first");
     let effects = step(ingress, at(1), appended(the_append(&deletes, "data")));
     the_append(&appends(effects), "metadata")
 }
 
-/// A delete of `a{}`, which is found, attributes and all: its appends.
-fn delete_found(
-    ingress: &mut Ingress,
-    number: u64,
-) -> BTreeMap<String, Vec<(ActionId, Vec<NewRecord>)>> {
+/// Appends by topic.
+type Appends = BTreeMap<String, Vec<(ActionId, Vec<NewRecord>)>>;
+
+/// A delete of `a{}`, which is found, attributes and all: the find, and the appends.
+fn delete_found(ingress: &mut Ingress, number: u64) -> (ActionId, Appends) {
     let effects = delete(ingress, number);
     let find = effects.iter().find_map(|effect| match effect {
         Effect::Peer(PeerAction::Find { id, .. }) => Some(*id),
@@ -375,8 +373,13 @@ fn delete_found(
     });
     let attributes = [("k", "v")].into_iter().collect();
     let answer = Answer::Found(vec![Metadata { attributes, ..metadata("a") }]);
-    let found = PeerEvent::Answered { id: find.expect("a find"), answer };
-    appends(step(ingress, at(1), Event::Peer(found)))
+    let find = find.expect("a find");
+    let found = PeerEvent::Answered { id: find, answer };
+    (find, appends(step(ingress, at(1), Event::Peer(found))))
+}
+
+fn has_stopped(effects: &Effects) -> bool {
+    effects.iter().any(|effect| matches!(effect, Effect::Stopped))
 }
 
 /// Whether metadata are published, and not removed.
@@ -436,6 +439,35 @@ fn what_stood_in_the_topic_before_the_removal_does_not_replace_it() {
 }
 
 #[test]
+fn what_comes_into_the_topic_behind_the_removal_replaces_what_is_owed() {
+    let (mut ingress, due) = owing();
+    let seen = ["delete", "ingress"];
+    let records = (4..).zip(seen).map(|(offset, source)| metadata_record(offset, "a", source));
+    step(&mut ingress, at(5), metadata_records(records.collect()));
+    assert!(!publishes(step(&mut ingress, at(due), Event::Tick)));
+}
+
+#[test]
+fn a_delete_that_breaks_off_does_not_keep_an_ingress_from_stopping() {
+    let mut ingress = ingress();
+    directories_are(&mut ingress, at(0), &["one"]);
+    let (find, deletes) = delete_found(&mut ingress, 1);
+    let effects = step(&mut ingress, at(1), appended(the_append(&deletes, "data")));
+    let effects = step(&mut ingress, at(1), appended(the_append(&appends(effects), "metadata")));
+    let effects = step(&mut ingress, at(1), appended(the_append(&appends(effects), "data")));
+    assert_eq!(the_head(&effects).map(|head| head.status), Some(200));
+    assert!(!has_stopped(&step(&mut ingress, at(2), Event::Stop)));
+    let request = RequestId(1);
+    step(&mut ingress, at(2), Event::Http(HttpEvent::Drained { request }));
+    let broken = PeerEvent::Answered {
+        id: find,
+        answer: Answer::Failed(PeerError::Refused("broken".to_owned())),
+    };
+    let effects = step(&mut ingress, at(3), Event::Peer(broken));
+    assert!(has_stopped(&effects), "{effects:?}");
+}
+
+#[test]
 fn a_delete_that_is_repeated_owes_nothing() {
     let (mut ingress, due) = owing();
     let removal = remove(&mut ingress, 2);
@@ -447,7 +479,7 @@ fn a_delete_that_is_repeated_owes_nothing() {
 fn a_delete_that_fails_ends_its_find() {
     let mut ingress = ingress();
     directories_are(&mut ingress, at(0), &["one"]);
-    let deletes = delete_found(&mut ingress, 1);
+    let (_, deletes) = delete_found(&mut ingress, 1);
     let effects = step(&mut ingress, at(1), failed(the_append(&deletes, "data")));
     assert_eq!(the_head(&effects).map(|head| head.status), Some(503));
     let is_cancel = |effect| matches!(effect, &Effect::Peer(PeerAction::Cancel { .. }));

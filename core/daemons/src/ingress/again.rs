@@ -29,11 +29,15 @@ impl Ingress {
         let id = self.config.ids.series_id(&metadata);
         match metadata.source.as_deref() {
             Some(source::INGRESS) => self.cache.learn(id, metadata.last_activity),
-            Some(source::DELETE) if self.cache.deleted(id, partition, record.offset, now.mono) => {
-                let activity_ms = metadata.last_activity;
-                let out = OutRecord::seen(&self.config, id, &metadata, activity_ms);
-                let again = self.again(out, activity_ms, true);
-                self.publish_removed(vec![again]);
+            Some(source::DELETE) => {
+                if let Some(owed) = self.unpublished.get_mut(&id) {
+                    owed.is_seen = true;
+                }
+                if self.cache.deleted(id, partition, record.offset, now.mono) {
+                    let activity_ms = metadata.last_activity;
+                    let out = OutRecord::seen(&self.config, id, &metadata, activity_ms);
+                    self.publish_removed(out, activity_ms, true);
+                }
             }
             _ => {}
         }
@@ -46,72 +50,64 @@ impl Ingress {
         if crate::mutants::is(crate::mutants::Planted::RemovalNotUndone) {
             return;
         }
-        if removed.is_empty() {
-            return;
-        }
-        let all = removed.iter().map(|metadata| {
+        for metadata in removed {
             let out = OutRecord::restored(&self.config, metadata);
-            self.again(out, metadata.last_activity, false)
-        });
-        let all = all.collect();
-        self.publish_removed(all);
+            self.publish_removed(out, metadata.last_activity, false);
+        }
     }
 
-    fn publish_removed(&mut self, all: Vec<Again>) {
-        let metric = Metric::add("weft_ingress_metadata_republished_total", all.len() as u64);
+    fn publish_removed(&mut self, out: OutRecord, activity_ms: Option<i64>, is_seen: bool) {
+        let metric = Metric::add("weft_ingress_metadata_republished_total", 1);
         self.effects.push_back(Effect::Metric(metric));
-        self.publish_again(all);
-    }
-
-    fn again(&self, out: OutRecord, activity_ms: Option<i64>, is_seen: bool) -> Again {
         let series = out.id;
-        Again { series, activity_ms, record: record_of(self.topics.metadata, out), is_seen }
+        let record = record_of(self.topics.metadata, out);
+        self.publish_again(Again { series, activity_ms, record, is_seen });
     }
 
-    fn publish_again(&mut self, all: Vec<Again>) {
-        if all.is_empty() {
-            return;
-        }
-        let mut append = Append::default();
-        for Again { series, activity_ms, record, .. } in &all {
-            self.cache.publish(*series, None);
-            append.bytes += record.key.len() + record.value.len();
-            append.published.push((*series, *activity_ms));
-        }
-        let records = all.iter().map(|again| again.record.clone()).collect();
-        append.again = all;
-        self.append(append, self.config.metadata_topic.clone(), records);
+    /// Each by itself: what fails for one is not to be repeated for others.
+    fn publish_again(&mut self, again: Again) {
+        let Again { series, activity_ms, record, .. } = again.clone();
+        self.cache.publish(series, None);
+        let append = Append {
+            bytes: record.key.len() + record.value.len(),
+            published: vec![(series, activity_ms)],
+            again: Some(again),
+            ..Append::default()
+        };
+        self.append(append, self.config.metadata_topic.clone(), vec![record]);
     }
 
     /// Without it nobody finds datapoints that were acknowledged: it is tried until it succeeds.
-    pub(super) fn not_published_again(&mut self, now: Now, all: Vec<Again>, error: &LogError) {
-        for again in all {
-            let series = again.series;
-            if matches!(error, LogError::Refused(_)) {
-                self.effects.push_back(Effect::Warn(format!(
-                    "ingress: metadata of series {series:?} cannot be published again: {error}; \
-                     write to it once more, or its datapoints are not found"
-                )));
-                continue;
-            }
-            #[cfg(weft_mutants)]
-            if crate::mutants::is(crate::mutants::Planted::NotPublishedAgain) {
-                continue;
-            }
-            let before = self.unpublished.get(&series);
-            let is_seen = again.is_seen && before.is_none_or(|before| before.is_seen);
-            self.unpublished.insert(series, Again { is_seen, ..again });
-            self.unpublished_at.get_or_insert_with(|| now.mono.after(RETRY));
+    pub(super) fn not_published_again(&mut self, now: Now, again: Again, error: &LogError) {
+        let series = again.series;
+        if matches!(error, LogError::Refused(_)) {
+            return self.effects.push_back(Effect::Warn(format!(
+                "ingress: metadata of series {series:?} cannot be published again: {error}; write \
+                 to it once more, or its datapoints are not found"
+            )));
         }
+        #[cfg(weft_mutants)]
+        if crate::mutants::is(crate::mutants::Planted::NotPublishedAgain) {
+            return;
+        }
+        // What was owed before may have attributes, or stand behind a removal that is not seen yet.
+        let owed = self.unpublished.entry(series).or_insert_with(|| again.clone());
+        if owed.is_seen {
+            *owed = again;
+        }
+        self.unpublished_at.get_or_insert_with(|| now.mono.after(RETRY));
     }
 
     pub(super) fn try_unpublished(&mut self, now: Now) {
         if self.unpublished_at.take_if(|at| *at <= now.mono).is_none() {
             return;
         }
-        let all = std::mem::take(&mut self.unpublished).into_values();
-        let owed = all.filter(|again| !again.is_seen || !self.cache.has(again.series)).collect();
-        self.publish_again(owed);
+        for again in std::mem::take(&mut self.unpublished).into_values() {
+            // What came into the topic since is newer.
+            if !again.is_seen || !self.cache.has(again.series) {
+                self.publish_again(again);
+            }
+        }
         self.finish_stop();
     }
 }

@@ -43,6 +43,9 @@ struct Known {
     used: Option<Epoch>,
     /// Last activity published, milliseconds since the epoch.
     activity_ms: Option<i64>,
+    /// Whether its metadata is in the topic, as far as is known. Data that was written without is
+    /// a use all the same.
+    is_there: bool,
 }
 
 /// The cache. It holds two generations: entries that are used move to the newer one, and when
@@ -98,17 +101,19 @@ impl Cache {
         self.newer.len() + self.older.len()
     }
 
-    /// Whether there is an entry.
+    /// Whether the metadata is in the topic, as far as is known.
     pub(super) fn has(&self, id: SeriesId) -> bool {
-        self.newer.contains_key(&id) || self.older.contains_key(&id)
+        self.known(id).is_some_and(|known| known.is_there)
+    }
+
+    fn known(&self, id: SeriesId) -> Option<Known> {
+        self.newer.get(&id).or_else(|| self.older.get(&id)).copied()
     }
 
     /// Uses an entry: whether the metadata need not be published. With `now_ms`, an entry whose
     /// activity is older than the window does not count.
     pub(super) fn use_entry(&mut self, id: SeriesId, activity: Option<Activity>) -> bool {
-        let Some(entry) = self.newer.get(&id).or_else(|| self.older.get(&id)).copied() else {
-            return false;
-        };
+        let Some(entry) = self.known(id).filter(|known| known.is_there) else { return false };
         let fresh = activity.is_none_or(|activity| {
             entry
                 .activity_ms
@@ -141,6 +146,10 @@ impl Cache {
     pub(super) fn published(&mut self, id: SeriesId, acknowledged: bool, activity_ms: Option<i64>) {
         let Some(publishing) = self.publishing.get_mut(&id) else { return };
         publishing.copies -= 1;
+        if !acknowledged {
+            // Whose it was fails, and cannot tell another's copy from its own.
+            publishing.by = None;
+        }
         let Publishing { copies, deleted, .. } = *publishing;
         if copies == 0 {
             self.publishing.remove(&id);
@@ -159,19 +168,22 @@ impl Cache {
         *self.writing.entry(id).or_default() += 1;
     }
 
-    /// Data that went out was acknowledged, or was not: that is a use of its entry as well.
+    /// Data that went out was acknowledged, or was not: that is a use as well.
     pub(super) fn written(&mut self, id: SeriesId) {
         if let Entry::Occupied(mut appends) = self.writing.entry(id) {
             *appends.get_mut() -= 1;
-            if *appends.get() == 0 {
-                appends.remove();
+            if *appends.get() > 0 {
+                return;
             }
+            appends.remove();
         }
         #[cfg(weft_mutants)]
         if crate::mutants::is(crate::mutants::Planted::WritingForgotten) {
             return;
         }
-        self.use_entry(id, None);
+        let known = self.known(id);
+        let is_there = known.is_some_and(|known| known.is_there);
+        self.mark_used(id, known.and_then(|known| known.activity_ms), is_there);
     }
 
     /// Data of the series, or its delete, went out and nobody knows what became of it.
@@ -181,8 +193,9 @@ impl Cache {
             return;
         }
         let until = now.after(LATE_MAX);
-        self.unsure.insert(id, until);
-        self.unsure_in_order.push_back((until, id));
+        if self.unsure.insert(id, until) != Some(until) {
+            self.unsure_in_order.push_back((until, id));
+        }
         while let Some((until, id)) = self.unsure_in_order.front().copied()
             && (until <= now || self.unsure_in_order.len() > UNSURE_MAX)
         {
@@ -195,15 +208,22 @@ impl Cache {
 
     /// Metadata by another ingress was seen in the topic.
     pub(super) fn learn(&mut self, id: SeriesId, activity_ms: Option<i64>) {
-        if !self.has(id) {
-            self.insert(id, Known { used: None, activity_ms });
+        let known = self.known(id);
+        if known.is_none_or(|known| !known.is_there) {
+            self.older.swap_remove(&id);
+            let used = known.and_then(|known| known.used);
+            self.insert(id, Known { used, activity_ms, is_there: true });
         }
     }
 
     fn put(&mut self, id: SeriesId, activity_ms: Option<i64>) {
+        self.mark_used(id, activity_ms, true);
+    }
+
+    fn mark_used(&mut self, id: SeriesId, activity_ms: Option<i64>, is_there: bool) {
         self.used_since = true;
         self.older.swap_remove(&id);
-        self.insert(id, Known { used: Some(self.asked), activity_ms });
+        self.insert(id, Known { used: Some(self.asked), activity_ms, is_there });
     }
 
     fn insert(&mut self, id: SeriesId, entry: Known) {
@@ -235,6 +255,9 @@ impl Cache {
     pub(super) fn remove(&mut self, id: SeriesId) {
         self.newer.swap_remove(&id);
         self.older.swap_remove(&id);
+        if let Some(publishing) = self.publishing.get_mut(&id) {
+            publishing.deleted = true;
+        }
     }
 
     /// Whether the topic's ends should be asked for.
@@ -342,12 +365,30 @@ mod tests {
     }
 
     #[test]
+    fn data_is_a_use_whether_the_metadata_is_known_or_not() {
+        let mut cache = Cache::new(10);
+        cache.publish(ID, Some(RequestId(1)));
+        cache.write(ID);
+        assert!(cache.deleted(ID, 0, 3, Mono(0)));
+        cache.published(ID, true, None);
+        cache.written(ID);
+        assert!(!cache.has(ID) && !cache.use_entry(ID, None), "where they lie nobody knows");
+        cache.learn(ID, None);
+        assert!(cache.has(ID));
+        assert!(cache.deleted(ID, 0, 4, Mono(0)), "the data may lie behind it");
+    }
+
+    #[test]
     fn what_another_request_publishes_may_fail_without_this_one() {
         let mut cache = Cache::new(10);
         cache.publish(ID, Some(RequestId(1)));
         assert!(cache.is_publishing(ID, RequestId(1)) && !cache.is_publishing(ID, RequestId(2)));
         cache.publish(ID, None);
         assert!(!cache.is_publishing(ID, RequestId(1)), "it is not known which of them fails");
+        cache.publish(ID, Some(RequestId(2)));
+        assert!(cache.is_publishing(ID, RequestId(2)));
+        cache.published(ID, false, None);
+        assert!(!cache.is_publishing(ID, RequestId(2)));
     }
 
     #[test]
@@ -361,6 +402,10 @@ mod tests {
             cache.unsure(id(n), Mono(1));
         }
         assert_eq!(cache.unsure.len(), UNSURE_MAX);
+        for _ in 0..=UNSURE_MAX {
+            cache.unsure(id(7), Mono(2));
+        }
+        assert!(cache.deleted(id(7), 0, 5, Mono(3)), "named often in one append");
         cache.unsure(id(1), late.after(LATE_MAX));
         assert_eq!((cache.unsure.len(), cache.unsure_in_order.len()), (1, 1));
     }

@@ -119,6 +119,7 @@ impl Ingress {
         self.requests.remove(&request);
         self.effects.push_back(Effect::Http(HttpAction::Abort { request }));
         self.effects.push_back(Effect::Warn(format!("ingress: a delete failed: {message}")));
+        self.finish_stop();
     }
 
     /// What the directory found goes to the deletes that asked.

@@ -160,7 +160,7 @@ struct Append {
     points: u64,
     /// Metadata among them, with its activity.
     published: Vec<(SeriesId, Option<i64>)>,
-    /// Series with datapoints among them, once for each record.
+    /// Series with datapoints among them, once or more often.
     written: Vec<SeriesId>,
     /// Series whose metadata are removed.
     series: Vec<SeriesId>,
@@ -169,7 +169,7 @@ struct Append {
     /// Whether nothing of that delete is to follow.
     is_last: bool,
     /// Metadata that is published again: it has to get there.
-    again: Vec<Again>,
+    again: Option<Again>,
     /// Who writes the datapoints.
     tenant: Option<Arc<Tenant>>,
 }
@@ -455,7 +455,7 @@ impl Ingress {
                 }
                 Kind::Data { points } => {
                     data.0.points += points;
-                    if points > 0 {
+                    if points > 0 && data.0.written.last() != Some(&record.id) {
                         self.cache.write(record.id);
                         data.0.written.push(record.id);
                     }
@@ -497,8 +497,8 @@ impl Ingress {
                 self.cache.unsure(*series, now.mono);
             }
         }
-        if let Err(error) = &result {
-            self.not_published_again(now, append.again, error);
+        if let (Some(again), Err(error)) = (append.again, &result) {
+            self.not_published_again(now, again, error);
         }
         if result.is_ok() {
             let metric = Metric::add("weft_ingress_datapoints_total", append.points);

@@ -64,7 +64,8 @@ impl OutRecord {
         Self::metadata(config, id, &message.into(), Kind::Discovered)
     }
 
-    /// Metadata of a series as it was before it was removed.
+    /// Metadata of a series as it was before it was removed. Its attributes count where no metadata
+    /// without comes before it.
     pub(crate) fn restored(config: &IngressConfig, metadata: &Metadata) -> Self {
         let message = Metadata { source: Some(source::INGRESS.to_owned()), ..metadata.clone() };
         Self::metadata(config, metadata.id, &message.into(), Kind::Discovered)
