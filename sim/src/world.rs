@@ -299,8 +299,8 @@ pub struct World {
     clients: Option<Clients>,
     subscribers: Option<Subscribers>,
     order: BTreeMap<(Address, Server, bool), u64>,
-    /// When the last append of a machine arrives.
-    appends_until: BTreeMap<Address, u64>,
+    /// When the last append of a machine to a topic arrives.
+    appends_until: BTreeMap<(Address, Topic), u64>,
     cut: BTreeMap<(usize, Server), u64>,
     cut_peers: BTreeMap<(usize, usize), u64>,
     /// Sessions of coordination that ended, and when who had them learns of it.

@@ -25,7 +25,8 @@ pub struct Lives {
     /// By process and partition of the metadata topic: the first offset that it had not heard of,
     /// and since when; in order.
     heard: BTreeMap<(Process, u32), Vec<(u64, u64)>>,
-    ended: BTreeMap<Process, u64>,
+    /// When each was gone, and whether it had stopped in order.
+    ended: BTreeMap<Process, (u64, bool)>,
 }
 
 impl Lives {
@@ -34,9 +35,9 @@ impl Lives {
         self.heard.entry((process, partition)).or_default().push((end, now_ns));
     }
 
-    /// A process is gone.
-    pub fn ended(&mut self, process: Process, now_ns: u64) {
-        self.ended.insert(process, now_ns);
+    /// A process is gone, having done what it had begun or not.
+    pub fn ended(&mut self, process: Process, now_ns: u64, in_order: bool) {
+        self.ended.insert(process, (now_ns, in_order));
     }
 
     /// Whether nobody could see to it that data is found: the metadata of its series was removed at
@@ -48,13 +49,13 @@ impl Lives {
         // Who deletes deletes it as well, or has the metadata come back.
         let removed_ns = (removal.wall_ms - EPOCH_MS) as u64 * MS;
         let ended = self.ended.get(&process_of(removal));
-        ended.is_some_and(|ended_ns| *ended_ns < removed_ns + DELETE_NS)
+        ended.is_some_and(|(ended_ns, in_order)| !in_order && *ended_ns < removed_ns + DELETE_NS)
     }
 
     /// Whether a process died too early to publish metadata again that the record of the metadata
     /// topic at this place removes.
     fn died_before_it_could(&self, process: Process, (partition, offset): (u32, u64)) -> bool {
-        let Some(ended_ns) = self.ended.get(&process) else { return false };
+        let Some((ended_ns, _)) = self.ended.get(&process) else { return false };
         let heard = self.heard.get(&(process, partition)).into_iter().flatten();
         let since = heard.filter(|(end, _)| *end > offset).map(|(_, at_ns)| *at_ns).min();
         since.is_none_or(|at_ns| *ended_ns < at_ns + AGAIN_NS)
@@ -78,15 +79,17 @@ mod tests {
         };
         let mut lives = Lives::default();
         let (removal, before, behind) = (written(0, 5), written(1, 4), written(1, 6));
-        lives.ended((1, 1), 2 * SECOND);
+        lives.ended((1, 1), 2 * SECOND, false);
         assert!(!lives.excuse((0, 0), &removal, &before), "its writer need not live");
         assert!(lives.excuse((0, 0), &removal, &behind));
-        lives.ended((0, 1), SECOND + DELETE_NS);
+        lives.ended((0, 1), SECOND + DELETE_NS, false);
         assert!(!lives.excuse((0, 0), &removal, &before), "it had its time");
-        lives.ended((0, 1), 2 * SECOND);
+        lives.ended((0, 1), 2 * SECOND, false);
         assert!(lives.excuse((0, 0), &removal, &before));
+        lives.ended((0, 1), 2 * SECOND, true);
+        assert!(!lives.excuse((0, 0), &removal, &before), "it finished what it had begun");
         lives.heard((1, 1), 0, 1, SECOND);
-        lives.ended((1, 1), SECOND + AGAIN_NS);
+        lives.ended((1, 1), SECOND + AGAIN_NS, false);
         assert!(!lives.excuse((0, 0), &removal, &behind), "that is not for who deletes");
     }
 
@@ -97,15 +100,15 @@ mod tests {
         lives.heard(lives_on, 0, 5, 1);
         lives.heard(dies, 0, 4, 1);
         lives.heard(dies, 0, 6, 7);
-        lives.ended(dies, 7 + AGAIN_NS);
-        lives.ended(heard_nothing, 9);
+        lives.ended(dies, 7 + AGAIN_NS, false);
+        lives.ended(heard_nothing, 9, false);
         assert!(!lives.died_before_it_could(lives_on, (0, 4)));
         assert!(!lives.died_before_it_could(lives_on, (0, 5)), "it may hear of it yet");
         assert!(!lives.died_before_it_could(dies, (0, 5)), "it had its time");
         assert!(lives.died_before_it_could(dies, (0, 6)));
         assert!(lives.died_before_it_could(dies, (1, 0)), "of another partition");
         assert!(lives.died_before_it_could(heard_nothing, (0, 0)));
-        lives.ended(dies, 6 + AGAIN_NS);
+        lives.ended(dies, 6 + AGAIN_NS, false);
         assert!(lives.died_before_it_could(dies, (0, 5)));
     }
 }

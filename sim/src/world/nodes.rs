@@ -80,7 +80,8 @@ impl World {
         let life = self.nodes[node].life;
         self.nodes[node].up = false;
         self.nodes[node].gone_ns = self.now_ns;
-        self.checks.lives.ended((node, life), self.now_ns);
+        let has_finished = self.nodes[node].stopping.len() == self.nodes[node].slots.len();
+        self.checks.lives.ended((node, life), self.now_ns, has_finished);
         self.trace.line(self.now_ns, format_args!("n{node}.{life} is gone"));
         self.chronicle.node(self.now_ns, node, self.params.nodes[node], false);
         if self.params.embedded {

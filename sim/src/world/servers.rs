@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use weft_daemons::contract::coord::CoordError;
-use weft_daemons::contract::log::{LogAction, LogError, LogEvent, NewRecord};
+use weft_daemons::contract::log::{LogAction, LogError, LogEvent, NewRecord, Topic};
 use weft_daemons::contract::table::{
     CellTime, MetaPut, SeriesPut, TableAction, TableError, TableEvent,
 };
@@ -68,10 +68,10 @@ impl World {
         };
         let Some((event, happens)) = lost else {
             let at = match action {
-                LogAction::Append { .. } => {
+                LogAction::Append { ref topic, .. } => {
                     let is_late = self.chance(faults.append_late, "append late");
                     let late = if is_late { self.chance.between(50 * MS, 4 * SECOND) } else { 0 };
-                    self.append_at(from, late)
+                    self.append_at(from, topic, late)
                 }
                 // Libraries ask such questions beside what they append.
                 LogAction::Ends { .. } | LogAction::Describe { .. } => {
@@ -85,7 +85,7 @@ impl World {
         self.schedule(give_up, Happening::Deliver(from, Event::Log(event)));
         if happens {
             let at = match action {
-                LogAction::Append { .. } => self.append_at(from, 0),
+                LogAction::Append { ref topic, .. } => self.append_at(from, topic, 0),
                 _ => self.ordered(from, Server::Log, true),
             };
             // The answer to what was given up is nobody's.
@@ -99,11 +99,11 @@ impl World {
         }
     }
 
-    /// When an append arrives that is so late: those of a machine stay in order, and what it wants
-    /// of the log besides does not wait for them.
-    fn append_at(&mut self, from: Address, late: u64) -> u64 {
+    /// When an append arrives that is so late: those of a machine to a topic stay in order, and
+    /// what it wants of the log besides does not wait for them.
+    fn append_at(&mut self, from: Address, topic: &Topic, late: u64) -> u64 {
         let at = self.ordered(from, Server::Log, true) + late;
-        let until = self.appends_until.entry(from).or_default();
+        let until = self.appends_until.entry((from, topic.clone())).or_default();
         *until = at.max(*until + 1);
         *until
     }
