@@ -198,6 +198,17 @@ impl LogModel {
         group.owners.get(&partition).map(|member| member.address)
     }
 
+    /// Who owns a partition of a group, and by which assignment.
+    pub fn assignment(
+        &self,
+        topic: &Topic,
+        group: &Topic,
+        partition: u32,
+    ) -> Option<(Address, u64)> {
+        let epochs = &self.groups.get(&(topic.clone(), group.clone()))?.epochs;
+        Some((self.owner(topic, group, partition)?, *epochs.get(&partition)?))
+    }
+
     /// Does what a member asks.
     pub fn submit(&mut self, wall_ms: i64, from: Address, action: LogAction) -> Vec<Out> {
         match action {

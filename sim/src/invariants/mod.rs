@@ -118,7 +118,8 @@ pub struct Violation {
 #[derive(Debug)]
 pub struct Checks {
     history: History,
-    ownership: Ownership,
+    /// What stores were told to own.
+    pub ownership: Ownership,
     shards: Shards,
     standstill: Standstill,
     assignments: Assignments,
@@ -212,8 +213,9 @@ impl Checks {
             return;
         }
         match event {
-            Event::Log(LogEvent::Assigned { partitions, .. }) => {
-                self.ownership.assigned(to, partitions.iter().map(|(partition, _)| *partition));
+            Event::Log(LogEvent::Assigned { epoch, partitions, .. }) => {
+                let numbers = partitions.iter().map(|(partition, _)| *partition);
+                self.ownership.assigned(to, *epoch, numbers);
             }
             Event::Log(LogEvent::Revoked { partitions, .. }) => {
                 self.ownership.revoked(to, partitions);

@@ -1,6 +1,6 @@
 //! After losing a partition a store asks nothing of the table for it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use weft_daemons::contract::TableAction;
 use weft_gts::SeriesId;
@@ -8,22 +8,27 @@ use weft_wire::kafka::partition;
 
 use crate::world::Address;
 
-/// What each store was told to own.
+/// What each store was told to own, and by which assignment.
 #[derive(Debug, Default)]
 pub struct Ownership {
-    owned: BTreeMap<Address, BTreeSet<u32>>,
+    owned: BTreeMap<Address, BTreeMap<u32, u64>>,
 }
 
 impl Ownership {
     /// A store was given partitions.
-    pub fn assigned(&mut self, to: Address, partitions: impl Iterator<Item = u32>) {
-        self.owned.entry(to).or_default().extend(partitions);
+    pub fn assigned(&mut self, to: Address, epoch: u64, partitions: impl Iterator<Item = u32>) {
+        self.owned.entry(to).or_default().extend(partitions.map(|number| (number, epoch)));
+    }
+
+    /// By which assignments a store owns what it was told to.
+    pub fn assignments(&self, of: Address) -> BTreeMap<u32, u64> {
+        self.owned.get(&of).cloned().unwrap_or_default()
     }
 
     /// A store lost partitions.
     pub fn revoked(&mut self, to: Address, partitions: &[u32]) {
         if let Some(owned) = self.owned.get_mut(&to) {
-            owned.retain(|partition| !partitions.contains(partition));
+            owned.retain(|partition, _| !partitions.contains(partition));
         }
     }
 
@@ -36,7 +41,7 @@ impl Ownership {
         };
         for id in series {
             let number = partition(&id.to_bytes(), count);
-            if !self.owned.get(&from).is_some_and(|owned| owned.contains(&number)) {
+            if !self.owned.get(&from).is_some_and(|owned| owned.contains_key(&number)) {
                 return Err(format!(
                     "the store of node {} works on partition {number}, which is not its own",
                     from.node
@@ -63,7 +68,7 @@ mod tests {
             TableAction::Delete { id, series, start: 0, end: 1, cell_from: 0, cell_until: 1 };
         let mut ownership = Ownership::default();
         assert!(ownership.check(store, &delete, 4).is_err());
-        ownership.assigned(store, [number].into_iter());
+        ownership.assigned(store, 7, [number].into_iter());
         assert_eq!(ownership.check(store, &delete, 4), Ok(()));
         ownership.revoked(store, &[number]);
         assert!(ownership.check(store, &delete, 4).is_err());

@@ -1,5 +1,7 @@
 //! What machines ask of the log, the table and coordination, and what goes wrong with it.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use weft_daemons::contract::coord::CoordError;
 use weft_daemons::contract::log::{LogAction, LogError, LogEvent, NewRecord, Topic};
@@ -365,9 +367,11 @@ impl World {
         let is_timed = self.is_timed(&action);
         let deletes = matches!(action, TableAction::Delete { .. });
         let (calls, log, partitions) = (&mut self.timed_calls, &self.log, self.params.partitions);
+        let told = if is_timed { self.checks.ownership.assignments(from) } else { BTreeMap::new() };
         let owns = |series: SeriesId| {
             let number = partition(&series.to_bytes(), partitions);
-            log.owner(&DATA_TOPIC.into(), &STORE_GROUP.into(), number) == Some(from)
+            let owner = log.assignment(&DATA_TOPIC.into(), &STORE_GROUP.into(), number);
+            owner.is_some_and(|owner| told.get(&number).map(|epoch| (from, *epoch)) == Some(owner))
         };
         let keep = |series: SeriesId, tick: i64| {
             let region = regions.of(series, tick) as usize;
