@@ -98,7 +98,7 @@ use history::History;
 use lives::Lives;
 use membership::Membership;
 use offsets::Assignments;
-use ownership::Ownership;
+use ownership::{Assignment, Ownership};
 use shards::Shards;
 use standstill::Standstill;
 use subscriptions::Waiting;
@@ -200,8 +200,15 @@ impl Checks {
         }
     }
 
-    /// A machine is told something.
-    pub fn told(&mut self, now_ns: u64, to: Address, component: Component, event: &Event<NoTask>) {
+    /// A machine is told something, after so many calls of the table.
+    pub fn told(
+        &mut self,
+        now_ns: u64,
+        call: u64,
+        to: Address,
+        component: Component,
+        event: &Event<NoTask>,
+    ) {
         if let (Component::Ingress, Event::Log(LogEvent::Records { topic, partition, records, .. })) =
             (component, event)
             && **topic == *METADATA_TOPIC
@@ -215,7 +222,7 @@ impl Checks {
         match event {
             Event::Log(LogEvent::Assigned { epoch, partitions, .. }) => {
                 let numbers = partitions.iter().map(|(partition, _)| *partition);
-                self.ownership.assigned(to, *epoch, numbers);
+                self.ownership.assigned(to, Assignment { epoch: *epoch, call }, numbers);
             }
             Event::Log(LogEvent::Revoked { partitions, .. }) => {
                 self.ownership.revoked(to, partitions);

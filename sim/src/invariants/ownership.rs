@@ -8,20 +8,34 @@ use weft_wire::kafka::partition;
 
 use crate::world::Address;
 
-/// What each store was told to own, and by which assignment.
+/// What each store was told to own.
 #[derive(Debug, Default)]
 pub struct Ownership {
-    owned: BTreeMap<Address, BTreeMap<u32, u64>>,
+    owned: BTreeMap<Address, BTreeMap<u32, Assignment>>,
+}
+
+/// An assignment that a store was told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Assignment {
+    /// Which.
+    pub epoch: u64,
+    /// The last call of the table, by anybody, before it was.
+    pub call: u64,
 }
 
 impl Ownership {
     /// A store was given partitions.
-    pub fn assigned(&mut self, to: Address, epoch: u64, partitions: impl Iterator<Item = u32>) {
-        self.owned.entry(to).or_default().extend(partitions.map(|number| (number, epoch)));
+    pub fn assigned(
+        &mut self,
+        to: Address,
+        told: Assignment,
+        partitions: impl Iterator<Item = u32>,
+    ) {
+        self.owned.entry(to).or_default().extend(partitions.map(|number| (number, told)));
     }
 
-    /// By which assignments a store owns what it was told to.
-    pub fn assignments(&self, of: Address) -> BTreeMap<u32, u64> {
+    /// What a store was told to own, by partition.
+    pub fn assignments(&self, of: Address) -> BTreeMap<u32, Assignment> {
         self.owned.get(&of).cloned().unwrap_or_default()
     }
 
@@ -68,7 +82,7 @@ mod tests {
             TableAction::Delete { id, series, start: 0, end: 1, cell_from: 0, cell_until: 1 };
         let mut ownership = Ownership::default();
         assert!(ownership.check(store, &delete, 4).is_err());
-        ownership.assigned(store, 7, [number].into_iter());
+        ownership.assigned(store, Assignment { epoch: 7, call: 0 }, [number].into_iter());
         assert_eq!(ownership.check(store, &delete, 4), Ok(()));
         ownership.revoked(store, &[number]);
         assert!(ownership.check(store, &delete, 4).is_err());

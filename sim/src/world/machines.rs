@@ -57,7 +57,7 @@ impl World {
         );
         self.mark(component, mark);
         self.chronicle.told(self.now_ns, to, component, mark, &event);
-        self.checks.told(self.now_ns, to, component, &event);
+        self.checks.told(self.now_ns, self.last_call, to, component, &event);
         self.watch_estimates(to, &event);
         let now = self.clock(to.node);
         if component == Component::Frontend {

@@ -371,7 +371,8 @@ impl World {
         let owns = |series: SeriesId| {
             let number = partition(&series.to_bytes(), partitions);
             let owner = log.assignment(&DATA_TOPIC.into(), &STORE_GROUP.into(), number);
-            owner.is_some_and(|owner| told.get(&number).map(|epoch| (from, *epoch)) == Some(owner))
+            let told = told.get(&number).filter(|told| call.number > told.call);
+            owner.is_some_and(|owner| told.is_some_and(|told| owner == (from, told.epoch)))
         };
         let keep = |series: SeriesId, tick: i64| {
             let region = regions.of(series, tick) as usize;
