@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use weft_daemons::contract::coord::CoordError;
-use weft_daemons::contract::log::{LogAction, LogError, LogEvent, NewRecord, Topic};
+use weft_daemons::contract::log::{LogAction, LogError, LogEvent, NewRecord};
 use weft_daemons::contract::table::{
     CellTime, MetaPut, SeriesPut, TableAction, TableError, TableEvent,
 };
@@ -69,27 +69,16 @@ impl World {
             _ => None,
         };
         let Some((event, happens)) = lost else {
-            let at = match action {
-                LogAction::Append { ref topic, .. } => {
-                    let is_late = self.chance(faults.append_late, "append late");
-                    let late = if is_late { self.chance.between(50 * MS, 4 * SECOND) } else { 0 };
-                    self.append_at(from, topic, late)
-                }
-                // Libraries ask such questions beside what they append.
-                LogAction::Ends { .. } | LogAction::Describe { .. } => {
-                    self.whole_at(from.node, Server::Log) + self.latency_of(Server::Log)
-                }
-                _ => self.ordered(from, Server::Log, true),
-            };
+            let is_late = matches!(action, LogAction::Append { .. })
+                && self.chance(faults.append_late, "append late");
+            let late = if is_late { self.chance.between(50 * MS, 4 * SECOND) } else { 0 };
+            let at = self.log_at(from, &action, late);
             return self.schedule_at(at, Happening::AtLog(from, action));
         };
         let give_up = if gives_up { LIBRARY_NS } else { self.net.delay(200 * MS) };
         self.schedule(give_up, Happening::Deliver(from, Event::Log(event)));
         if happens {
-            let at = match action {
-                LogAction::Append { ref topic, .. } => self.append_at(from, topic, 0),
-                _ => self.ordered(from, Server::Log, true),
-            };
+            let at = self.log_at(from, &action, 0);
             // The answer to what was given up is nobody's.
             let action = with_id(action, ActionId(u64::MAX));
             if matches!(action, LogAction::Append { .. }) && self.chance.chance(0.2) {
@@ -101,13 +90,22 @@ impl World {
         }
     }
 
-    /// When an append arrives that is so late: those of a machine to a topic stay in order, and
-    /// what it wants of the log besides does not wait for them.
-    fn append_at(&mut self, from: Address, topic: &Topic, late: u64) -> u64 {
-        let at = self.ordered(from, Server::Log, true) + late;
-        let until = self.appends_until.entry((from, topic.clone())).or_default();
-        *until = at.max(*until + 1);
-        *until
+    /// When the log has an action that is so late. Appends of a machine to a topic stay in order,
+    /// and what else it wants of the log does not wait for them.
+    fn log_at(&mut self, from: Address, action: &LogAction, late: u64) -> u64 {
+        match action {
+            LogAction::Append { topic, .. } => {
+                let at = self.ordered(from, Server::Log, true) + late;
+                let until = self.appends_until.entry((from, topic.clone())).or_default();
+                *until = at.max(*until + 1);
+                *until
+            }
+            // Libraries ask such questions beside what they append.
+            LogAction::Ends { .. } | LogAction::Describe { .. } => {
+                self.whole_at(from.node, Server::Log) + self.latency_of(Server::Log)
+            }
+            _ => self.ordered(from, Server::Log, true),
+        }
     }
 
     pub(super) fn at_log(&mut self, from: Address, action: LogAction) {
