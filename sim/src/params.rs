@@ -14,11 +14,26 @@ pub const MIX: usize = 9;
 /// Nodes of a cluster.
 pub const NODES_MIN: usize = 5;
 
+/// The worlds that a seed may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum WorldKind {
+    /// A cluster, in every seed.
+    Cluster,
+    /// The platform in one process.
+    Process,
+    /// A platform with frontends, backends and those who subscribe.
+    Plasma,
+    /// A cluster in which few things happen, and often.
+    Narrow,
+}
+
 /// What a world is like.
 #[derive(Clone, Debug)]
 pub struct Params {
     /// What everything was drawn from.
     pub seed: u64,
+    /// Which of the seed's worlds it is.
+    pub kind: WorldKind,
     /// Components of each node.
     pub nodes: Vec<NodeKind>,
     /// Shards of the directory.
@@ -63,6 +78,9 @@ pub struct Params {
     pub scripts_max: usize,
     /// How often a client that had to send an update again deletes one of its series and leaves it.
     pub leaves: f64,
+    /// How often one deletes a series that it has written while others of the tenant write it a last
+    /// time; another series takes its place.
+    pub contests: f64,
     /// Time between two records or rows that nobody understands, nanoseconds.
     pub junk_period_ns: u64,
     /// Clients that subscribe to what is stored; 0 in worlds without plasma.
@@ -235,21 +253,75 @@ pub struct Faults {
     pub weights: [u64; crate::faults::KINDS],
 }
 
+/// Series of a tenant whose place another one takes, at most.
+const CONTESTS_MAX: usize = 60;
+
 impl Params {
-    /// The worlds of a seed: a cluster, one in five times the one-process platform after it, and one
-    /// in four times a platform with plasma.
+    /// Series that a tenant may come to have.
+    pub fn series_max(&self) -> usize {
+        self.series + if self.contests > 0.0 { CONTESTS_MAX } else { 0 }
+    }
+
+    /// The worlds of a seed: a cluster, one in five times the one-process platform after it, one in
+    /// four times a platform with plasma, and one in four times a narrow cluster.
     pub fn worlds(seed: u64) -> Vec<Self> {
         let mut random = Random::new(seed);
         let cluster = Self::draw(seed, random.fork(), false);
         let process = random.chance(0.2).then(|| Self::draw(seed, random.fork(), true));
         let live = random.chance(0.25).then(|| Self::live(seed, random.fork()));
-        [cluster].into_iter().chain(process).chain(live).collect()
+        let narrow = random.chance(0.25).then(|| Self::narrow(seed, random.fork()));
+        [cluster].into_iter().chain(process).chain(live).chain(narrow).collect()
+    }
+
+    /// A cluster in which few things happen, and often: what needs several of them to meet is rare
+    /// where everything goes wrong now and then.
+    fn narrow(seed: u64, mut random: Random) -> Self {
+        let mut params = Self::draw(seed, random.fork(), false);
+        params.kind = WorldKind::Narrow;
+        let faults = &mut params.faults;
+        faults.weights = [0; crate::faults::KINDS];
+        for _ in 0..random.between(2, 4) {
+            faults.weights[random.index(crate::faults::KINDS)] = random.between(1, 4);
+        }
+        faults.period_ns = random.between(5, 15) * SECOND;
+        for (probability, max) in [
+            (&mut faults.append_unknown, 0.2),
+            (&mut faults.append_refused, 0.2),
+            (&mut faults.append_late, 0.3),
+            (&mut faults.commit_failed, 0.4),
+            (&mut faults.put_partial, 0.2),
+            (&mut faults.table_hang, 0.04),
+            (&mut faults.table_twice, 0.1),
+            (&mut faults.read_broken, 0.2),
+            (&mut faults.read_hang, 0.04),
+            (&mut faults.peer_lost, 0.1),
+            (&mut faults.client_cut, 0.1),
+            (&mut faults.client_slow, 0.1),
+            (&mut faults.watch_late, 0.5),
+        ] {
+            let is_there = random.chance(0.25);
+            *probability = if is_there { max * random.thousandths() } else { 0.0 };
+        }
+        for weight in &mut params.mix {
+            *weight = if random.chance(0.5) { 0 } else { random.between(1, 8) };
+        }
+        // Updates, and deletes that take all of a series.
+        params.mix[0] = random.between(4, 12);
+        params.mix[2] = random.between(1, 4);
+        params.contests = if random.chance(0.3) { 0.0 } else { 0.5 * random.thousandths() };
+        params.partitions = random.between(1, 2) as u32;
+        params.series = random.between(1, 4) as usize;
+        params.ticks = *random.pick(&[1, 3, 20]);
+        params.pause_ns = random.between(200, 1_000) * MS;
+        params.junk_period_ns = *random.pick(&[5, 30, 500]) * SECOND;
+        params
     }
 
     /// A world with frontends, backends and those who subscribe.
     fn live(seed: u64, mut random: Random) -> Self {
         let embedded = random.chance(0.2);
         let mut params = Self::draw(seed, random.fork(), embedded);
+        params.kind = WorldKind::Plasma;
         params.subscribers = random.between(2, 6) as usize;
         params.waiting_bytes_max = *random.pick(&[2_000, 20_000]);
         for kind in [Kind::Pause, Kind::CutCoord, Kind::SessionExpired, Kind::Isolate] {
@@ -282,7 +354,7 @@ impl Params {
         let quiet = random.chance(0.1);
         let scale = if quiet { 0.05 } else { 1.0 };
         let mut probability = |max: f64| {
-            if random.chance(0.3) { 0.0 } else { scale * max * random.below(1_000) as f64 / 1e3 }
+            if random.chance(0.3) { 0.0 } else { scale * max * random.thousandths() }
         };
         let mut faults = Faults {
             period_ns: 0,
@@ -311,6 +383,7 @@ impl Params {
         faults.weights[0] = faults.weights[0].max(1);
         let mut params = Self {
             seed,
+            kind: if embedded { WorldKind::Process } else { WorldKind::Cluster },
             nodes,
             modulus,
             partitions: *random.pick(&[1, 2, 4, 8]),
@@ -348,6 +421,7 @@ impl Params {
             junk_period_ns: random.between(20, 500) * SECOND,
             extras: random.chance(0.5),
             leaves: 0.0,
+            contests: 0.0,
             limits: None,
             scripts_max: *random.pick(&[1, 100]),
             subscribers: 0,
@@ -360,7 +434,7 @@ impl Params {
     /// What seeds did not draw at first: last, so that those which draw none of it are what they were.
     fn draw_newer(&mut self, random: &mut Random, scale: f64) {
         if random.chance(0.5) {
-            self.faults.read_hang = scale * 0.02 * random.below(1_000) as f64 / 1e3;
+            self.faults.read_hang = scale * 0.02 * random.thousandths();
         }
         for weight in &mut self.faults.weights[crate::faults::OLDER..crate::faults::OLD] {
             *weight = if random.chance(0.5) { 0 } else { random.between(1, 5) };
@@ -379,10 +453,10 @@ impl Params {
         };
         if random.chance(0.4) {
             self.limits = Some(Limits::draw(random, self.tenants, self.safety_ns));
-            self.faults.folder_failed = scale * 0.1 * random.below(1_000) as f64 / 1e3;
+            self.faults.folder_failed = scale * 0.1 * random.thousandths();
         }
         if random.chance(0.4) {
-            self.faults.append_late = scale * 0.1 * random.below(1_000) as f64 / 1e3;
+            self.faults.append_late = scale * 0.1 * random.thousandths();
         }
     }
 }

@@ -55,6 +55,11 @@ impl Random {
         self.below(n as u64) as usize
     }
 
+    /// A number of thousandths below 1.
+    pub const fn thousandths(&mut self) -> f64 {
+        self.below(1_000) as f64 / 1e3
+    }
+
     /// True with this probability.
     pub fn chance(&mut self, probability: f64) -> bool {
         ((self.next() >> 11) as f64 / (1u64 << 53) as f64) < probability

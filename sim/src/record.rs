@@ -1,10 +1,13 @@
-//! The table of runs in `sim/RECORD.md`.
+//! The tables of `sim/RECORD.md`: runs, and mutants.
 
 use std::fmt;
 
 /// The columns of the table.
 const COLUMNS: [&str; 7] =
     ["version", "seeds", "virtual hours", "events", "faults", "acknowledged updates", "failed"];
+
+/// The head of the table of mutants.
+const MUTANTS: &str = "| mutant | seed | by |";
 
 /// What a row says.
 #[derive(Clone, Debug)]
@@ -68,6 +71,30 @@ pub fn with_row(record: &str, row: &Row) -> Option<String> {
     Some(all.map(|line| format!("{line}\n")).collect())
 }
 
+/// Which seed catches a mutant, and by which invariant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Caught<'a> {
+    /// Its name.
+    pub mutant: &'a str,
+    /// The first seed that catches it.
+    pub seed: u64,
+    /// What does not hold.
+    pub invariant: &'a str,
+}
+
+/// The rows of the record's table of mutants; `None` when it has no such table.
+pub fn caught(record: &str) -> Option<Vec<Caught<'_>>> {
+    let mut lines = record.lines().skip_while(|line| *line != MUTANTS);
+    lines.next()?;
+    let rows = lines.skip(1).map_while(|line| line.strip_prefix("| ")?.strip_suffix(" |"));
+    rows.map(|row| {
+        let mut cells = row.split(" | ");
+        let (mutant, seed, invariant) = (cells.next()?, cells.next()?, cells.next()?);
+        Some(Caught { mutant, seed: seed.parse().ok()?, invariant })
+    })
+    .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,6 +122,24 @@ mod tests {
         let expected = format!("# Record\n{header}\n|---|\n| x |\n{line}\n\nMore.\n");
         assert_eq!(with_row(&text, &row()), Some(expected));
         assert_eq!(with_row("# Record\n| seeds |\n", &row()), None);
+    }
+
+    #[test]
+    fn every_mutant_is_in_the_record() {
+        let caught = caught(include_str!("../RECORD.md")).unwrap_or_default();
+        for mutant in crate::mutants::ALL {
+            let rows = caught.iter().filter(|row| row.mutant == mutant.name()).count();
+            assert_eq!(rows, 1, "{}", mutant.name());
+        }
+        assert!(caught.iter().all(|row| row.seed > 0 && !row.invariant.is_empty()));
+    }
+
+    #[test]
+    fn what_is_no_table_of_mutants_is_none() {
+        assert_eq!(caught("| a | 1 | b |"), None);
+        assert_eq!(caught(&format!("{MUTANTS}\n|---|\n| a | many | b |\n")), None);
+        let row = Caught { mutant: "a", seed: 7, invariant: "b" };
+        assert_eq!(caught(&format!("{MUTANTS}\n|---|\n| a | 7 | b |\n\n| c |\n")), Some(vec![row]));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use weft_sim::mutants::{self, Mutant};
-use weft_sim::params::Params;
+use weft_sim::params::{Params, WorldKind};
 use weft_sim::plan::Plan;
 use weft_sim::{Options, Outcome, marks, minimise, record, replay, run, story};
 
@@ -55,12 +55,16 @@ struct Cli {
     /// List the bugs that can be put in, one a line.
     #[arg(long)]
     list_mutants: bool,
+    /// Put each bug in and run the seed that a record names: it must be caught as it says there.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "sim/RECORD.md")]
+    #[arg(conflicts_with_all = ["mutant", "steps", "plan", "minimise", "reproduce", "record"])]
+    check_mutants: Option<PathBuf>,
     /// Put a bug in; the exit code is 1 when it is caught.
     #[arg(long, value_name = "NAME")]
     mutant: Option<String>,
-    /// Run the worlds with plasma alone.
-    #[arg(long)]
-    plasma: bool,
+    /// Run the worlds of one kind alone.
+    #[arg(long, value_name = "KIND")]
+    only: Option<WorldKind>,
     /// Run each seed twice and compare everything that happened.
     #[arg(long)]
     check_determinism: bool,
@@ -101,9 +105,9 @@ struct Seed {
 
 impl Seed {
     /// Runs the worlds; after one that fails there are no more.
-    fn run(number: u64, options: Options, plasma: bool) -> Self {
+    fn run(number: u64, options: Options, only: Option<WorldKind>) -> Self {
         let mut worlds = Vec::new();
-        let is_meant = |params: &Params| !plasma || params.subscribers > 0;
+        let is_meant = |params: &Params| only.is_none_or(|kind| params.kind == kind);
         for params in Params::worlds(number).into_iter().filter(is_meant) {
             let began = Instant::now();
             let outcome = run(params, options);
@@ -139,6 +143,9 @@ fn main() -> ExitCode {
             println!("{}", mutant.name());
         }
         return ExitCode::SUCCESS;
+    }
+    if let Some(path) = &cli.check_mutants {
+        return check_mutants(path);
     }
     let mutant = match cli.mutant.as_deref().map(|name| (name, mutants::named(name))) {
         None => None,
@@ -190,7 +197,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     };
     if cli.reproduce.is_none() {
-        explain(*seed, mutant, cli.plasma);
+        explain(*seed, mutant, cli.only);
     }
     ExitCode::FAILURE
 }
@@ -212,10 +219,10 @@ fn run_all(cli: &Cli, first: u64, count: u64, options: Options) -> Total {
                     if index >= count || has_failed && !cli.keep_going {
                         return;
                     }
-                    let seed = Seed::run(first + index, options, cli.plasma);
+                    let seed = Seed::run(first + index, options, cli.only);
                     let again = cli
                         .check_determinism
-                        .then(|| Seed::run(seed.number, options, cli.plasma).hash());
+                        .then(|| Seed::run(seed.number, options, cli.only).hash());
                     if let Ok(mut total) = total.lock() {
                         add(&mut total, cli, &seed, again);
                         if shows_progress {
@@ -328,8 +335,8 @@ fn check_marks(total: &Total) -> bool {
 }
 
 /// The configuration of a failing seed, how it ended, and how to see it again.
-fn explain(seed: u64, mutant: Option<Mutant>, plasma: bool) {
-    let again = Seed::run(seed, Options { mutant, trace: true, ..Options::default() }, plasma);
+fn explain(seed: u64, mutant: Option<Mutant>, only: Option<WorldKind>) {
+    let again = Seed::run(seed, Options { mutant, trace: true, ..Options::default() }, only);
     let Some(outcome) = again.outcomes().last() else { return };
     println!("\n{:#?}", outcome.params);
     let tail = outcome.trace.len().saturating_sub(60);
@@ -339,6 +346,41 @@ fn explain(seed: u64, mutant: Option<Mutant>, plasma: bool) {
     let mutant = mutant.map(|mutant| format!(" --mutant {}", mutant.name())).unwrap_or_default();
     println!("\ncargo run --profile sim --package weft-sim -- --reproduce {seed}{mutant} --trace");
     println!("cargo run --profile sim --package weft-sim -- --minimise {seed}{mutant}");
+}
+
+/// Whether each mutant is caught by the seed, and the invariant, that a record names. One after the
+/// other: what is planted is planted in the whole process.
+fn check_mutants(path: &Path) -> ExitCode {
+    let record = match std::fs::read_to_string(path) {
+        Ok(record) => record,
+        Err(error) => {
+            eprintln!("weft-sim: {}: {error}", path.display());
+            return ExitCode::from(2);
+        }
+    };
+    let Some(rows) = record::caught(&record) else {
+        eprintln!("weft-sim: {}: there is no table of mutants in it", path.display());
+        return ExitCode::from(2);
+    };
+    let mut is_each_caught = true;
+    for mutant in mutants::ALL {
+        let name = mutant.name();
+        let Some(row) = rows.iter().find(|row| row.mutant == name) else {
+            println!("{name}: the record does not name it");
+            is_each_caught = false;
+            continue;
+        };
+        let options = Options { mutant: Some(*mutant), ..Options::default() };
+        let seed = Seed::run(row.seed, options, None);
+        let violation = seed.outcomes().find_map(|world| world.violation.as_ref());
+        let by = violation.map_or("nothing", |violation| violation.invariant);
+        if by != row.invariant {
+            println!("{name}: seed {} has {by}, the record says {}", row.seed, row.invariant);
+            is_each_caught = false;
+        }
+    }
+    println!("{} mutants, each on its seed", mutants::ALL.len());
+    if is_each_caught { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Shrinks a seed and tells what is left of it.

@@ -72,7 +72,7 @@ impl Clients {
         let text = String::from_utf8_lossy(&request.body).into_owned();
         let mut found = BTreeSet::new();
         for line in text.lines() {
-            match tenancy::check(tenant, self.series, line, series_of_line(line)) {
+            match tenancy::check(tenant, self.series_max, line, series_of_line(line)) {
                 Ok(series) => found.insert(series),
                 Err(what) => return world.checks.fail("tenancy", what),
             };

@@ -30,6 +30,9 @@ const PATIENCE_NS: u64 = 90 * SECOND;
 /// The status of what limits refuse.
 const THROTTLED: u16 = 429;
 
+/// How long after the decision to delete a series others write it.
+const CONTEST_NS: u64 = 60 * MS;
+
 /// Workers of each tenant.
 const WORKERS: usize = 2;
 
@@ -56,6 +59,8 @@ pub enum Step {
     Junk,
     /// Workers send so many requests at once, besides what they do.
     Burst(u64),
+    /// A worker writes a series for the last time, besides what it does.
+    Last(usize, SeriesName),
 }
 
 /// How everything is read, after the faults.
@@ -222,6 +227,7 @@ pub struct Clients {
     pause_ns: u64,
     ticks: u64,
     series: usize,
+    series_max: usize,
     /// Datapoints of an update, at most.
     points: u64,
     /// Tries of the same body, at most.
@@ -229,6 +235,7 @@ pub struct Clients {
     /// Workers begin whatever has become of what they asked before ([`crate::plan::Plan::streams`]).
     is_open: bool,
     leaves: f64,
+    contests: f64,
     /// What a worker is about to delete whole, and leave.
     leaving: BTreeMap<usize, SeriesName>,
     /// Series that nobody writes any more.
@@ -260,6 +267,10 @@ struct Tenant {
     write_token: String,
     read_token: String,
     by_datapoint: bool,
+    /// Numbers of the series that it writes now.
+    series: Vec<usize>,
+    /// The first number that none of its series has had.
+    next_series: usize,
 }
 
 impl Clients {
@@ -275,6 +286,8 @@ impl Clients {
                 Tenant {
                     is_limited: limits.is_some_and(|limits| limits.highest(tenant).is_some()),
                     by_datapoint,
+                    series: (0..params.series).collect(),
+                    next_series: params.series,
                     read_token: keys.encode_read(&ReadToken {
                         expiry_ms: i64::MAX,
                         apps: vec![app(tenant)],
@@ -307,10 +320,12 @@ impl Clients {
             pause_ns: params.pause_ns,
             ticks: params.ticks,
             series: params.series,
+            series_max: params.series_max(),
             points: params.points,
             tries: params.tries,
             is_open,
             leaves: params.leaves,
+            contests: params.contests,
             leaving: BTreeMap::new(),
             left: BTreeSet::new(),
             surplus: BTreeMap::new(),
@@ -378,7 +393,15 @@ impl Clients {
                     if self.resting {
                         return;
                     }
-                    self.besides(world);
+                    let worker = self.random.index(self.tenants.len() * WORKERS);
+                    self.besides(world, worker, Self::choose);
+                }
+            }
+            Step::Last(worker, series) => {
+                if !self.resting {
+                    self.besides(world, worker, |clients, now_ns, _| {
+                        clients.update_one(now_ns, &series)
+                    });
                 }
             }
             Step::Junk => {
@@ -414,10 +437,14 @@ impl Clients {
     }
 
     /// A worker sends a request besides what it does.
-    fn besides(&mut self, world: &mut World) {
-        let worker = self.random.index(self.tenants.len() * WORKERS);
+    fn besides(
+        &mut self,
+        world: &mut World,
+        worker: usize,
+        choose: impl FnOnce(&mut Self, u64, usize) -> Operation,
+    ) {
         let next = self.is_open.then(|| self.random.fork());
-        let operation = self.choose(world.now_ns, worker);
+        let operation = choose(self, world.now_ns, worker);
         if world.plan.request(BESIDES + worker, true) {
             if !self.is_open {
                 *self.surplus.entry(worker).or_default() += 1;
@@ -552,7 +579,8 @@ impl Clients {
             self.scanned.insert((tenant, Look::of(&request.operation)));
             return;
         }
-        let leaves = request.tries > 1 && self.leaves(request.worker, &request.operation);
+        let leaves = request.tries > 1 && self.leaves(request.worker, &request.operation)
+            || self.contests(world, request.worker, &request.operation);
         let pause = self.random.delay(if leaves { MS } else { self.pause_ns });
         self.goes_on(world, request.worker, pause);
     }
@@ -574,6 +602,32 @@ impl Clients {
             return false;
         }
         self.left.insert(series.clone());
+        self.leaving.insert(worker, series);
+        true
+    }
+
+    /// Whether a worker now deletes a series that it has written, whole, while it is written for the
+    /// last time: whichever comes first, what is there in the end has to be found.
+    fn contests(&mut self, world: &mut World, worker: usize, operation: &Operation) -> bool {
+        let Operation::Update { values, .. } = operation else { return false };
+        if self.contests == 0.0 || !self.random.chance(self.contests) {
+            return false;
+        }
+        let value = self.random.pick(values);
+        let Some(series) = self.writes.get(value).map(|write| write.series.clone()) else {
+            return false;
+        };
+        let tenant = &mut self.tenants[series.tenant];
+        let place = tenant.series.iter_mut().find(|number| **number == series.series);
+        let Some(place) = place.filter(|_| tenant.next_series < self.series_max) else {
+            return false;
+        };
+        *place = tenant.next_series;
+        tenant.next_series += 1;
+        for _ in 0..self.random.between(1, 3) {
+            let after = self.random.below(CONTEST_NS);
+            world.schedule_client(after, Step::Last(worker, series.clone()));
+        }
         self.leaving.insert(worker, series);
         true
     }

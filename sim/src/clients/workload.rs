@@ -46,10 +46,12 @@ impl Clients {
 
     /// A series that is still written.
     fn pick(&mut self, tenant: usize) -> SeriesName {
-        let drawn = self.random.index(self.series);
-        let mut all = (drawn..self.series).chain(0..drawn);
+        let of = &self.tenants[tenant].series;
+        let drawn = self.random.index(of.len());
+        let mut all = of[drawn..].iter().chain(&of[..drawn]);
         let is_left = |series: &usize| self.left.contains(&SeriesName { tenant, series: *series });
-        SeriesName { tenant, series: all.find(|series| !is_left(series)).unwrap_or(drawn) }
+        let series = *all.find(|series| !is_left(series)).unwrap_or(&of[drawn]);
+        SeriesName { tenant, series }
     }
 
     fn tick(&mut self, tenant: usize) -> i64 {
@@ -86,6 +88,14 @@ impl Clients {
         // More than a machine takes before it has read some of it.
         let blank = if self.random.chance(0.002) { odd::LARGE_BYTES } else { 0 };
         Operation::Update { values, body, good: bad_at.map(|at| at as usize), blank }
+    }
+
+    /// An update of one datapoint.
+    pub(super) fn update_one(&mut self, now_ns: u64, series: &SeriesName) -> Operation {
+        let tick = self.tick(series.tenant);
+        let value = self.write(now_ns, series, tick);
+        let body = format!("{tick}// {} {value}\n", named(series));
+        Operation::Update { values: vec![value], body, good: None, blank: 0 }
     }
 
     fn program(&mut self, now_ns: u64, tenant: usize, series: SeriesName) -> Operation {

@@ -54,8 +54,9 @@ struct Life {
 impl Throttling {
     /// Nobody has taken anything.
     pub fn new(params: &Params) -> Self {
-        let names = (0..params.tenants)
-            .flat_map(|tenant| (0..params.series).map(move |series| SeriesName { tenant, series }));
+        let names = (0..params.tenants).flat_map(|tenant| {
+            (0..params.series_max()).map(move |series| SeriesName { tenant, series })
+        });
         let tenants = names.map(|name| (History::id_of(&name), name.tenant)).collect();
         Self { limits: params.limits.clone(), tenants, ..Self::default() }
     }
