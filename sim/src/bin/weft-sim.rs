@@ -379,8 +379,11 @@ fn check_mutants(path: &Path) -> ExitCode {
             is_each_caught = false;
         }
     }
-    println!("{} mutants, each on its seed", mutants::ALL.len());
-    if is_each_caught { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if !is_each_caught {
+        return ExitCode::FAILURE;
+    }
+    println!("{} mutants, all of them caught", mutants::ALL.len());
+    ExitCode::SUCCESS
 }
 
 /// Shrinks a seed and tells what is left of it.
