@@ -21,6 +21,7 @@
 
 mod applied;
 mod cell_clock;
+mod charset;
 mod consumer;
 pub mod contract;
 pub mod cors;

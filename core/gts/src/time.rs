@@ -264,7 +264,7 @@ impl Reader<'_> {
         is_good.then_some(if sign < 0 { -year } else { year })
     }
 
-    /// `Z`, or hours, minutes and perhaps seconds east of Greenwich.
+    /// `Z`, or hours, perhaps minutes and seconds, east of Greenwich.
     fn offset(&mut self) -> Option<i64> {
         if self.literal(b'Z').or_else(|| self.literal(b'z')).is_some() {
             return Some(0);
@@ -276,8 +276,7 @@ impl Reader<'_> {
             -1
         };
         let hours = self.two(0, 18)?;
-        self.literal(b':')?;
-        let minutes = self.two(0, 59)?;
+        let minutes = if self.literal(b':').is_some() { self.two(0, 59)? } else { 0 };
         let seconds = if self.literal(b':').is_some() { self.two(0, 59)? } else { 0 };
         let total = hours * 3_600 + minutes * 60 + seconds;
         (total <= 18 * 3_600).then_some(sign * total)
@@ -315,6 +314,47 @@ impl Reader<'_> {
         self.at += length;
         &rest[..length]
     }
+}
+
+/// Bytes of a duration that are looked at.
+const DURATION_MAX: usize = 128;
+
+/// The duration that a text begins with; the rest does not count, as in the reference. `P` alone is
+/// none, and lasts 0.
+///
+/// # Errors
+/// One whose length is not fixed, or beyond what a tick can hold.
+pub fn begun_duration(text: &str, unit: TimeUnit) -> Result<i64, TimeError> {
+    let ends = (1..=text.len().min(DURATION_MAX)).rev();
+    for begun in ends.filter_map(|end| text.get(..end)) {
+        match parse_duration(begun, unit) {
+            Err(TimeError::Duration) => {}
+            other => return other,
+        }
+    }
+    Ok(0)
+}
+
+/// Where a text stops being an instant: the start of the field that is none.
+pub fn instant_end(text: &str) -> usize {
+    const FIELDS: [(usize, u8); 6] =
+        [(4, b'-'), (2, b'-'), (2, b'T'), (2, b':'), (2, b':'), (2, b'Z')];
+    let bytes = text.as_bytes();
+    let mut start = 0;
+    for (digits, separator) in FIELDS {
+        let end = start + digits;
+        let field = bytes.get(start..end);
+        if !field.is_some_and(|field| field.iter().all(u8::is_ascii_digit)) {
+            return start;
+        }
+        match bytes.get(end) {
+            Some(byte) if *byte == separator => start = end + 1,
+            // More digits than a field takes make it none.
+            Some(byte) if byte.is_ascii_digit() => return start,
+            _ => return end,
+        }
+    }
+    start
 }
 
 /// Days since the epoch of a date of the Gregorian calendar, before its beginning too.

@@ -143,34 +143,36 @@ impl Reader {
             SelectorError::Term(term) => (400, term),
             error => (500, error.to_string()),
         };
-        self.selectors(list, refuse)
+        self.selectors(list, refuse).collect()
     }
 
-    /// The selectors of a find, narrowed to what the token allows.
-    pub(crate) fn find_selectors(&self, list: Option<&str>) -> Result<Vec<SelectorText>, Refusal> {
+    /// The selectors of a find, narrowed to what the token allows. A find is told of a bad one when
+    /// it comes to it.
+    pub(crate) fn find_selectors(
+        &self,
+        list: Option<&str>,
+    ) -> Result<Vec<Result<SelectorText, Refusal>>, Refusal> {
         let list = list.ok_or(Refusal::SelectorMissing { status: 500 })?;
-        self.selectors(list, |error| (500, error.to_string().trim_start().to_owned()))
+        Ok(self.selectors(list, |error| (500, error.to_string().trim_start().to_owned())).collect())
     }
 
     fn selectors(
         &self,
         list: &str,
         refuse: impl Fn(SelectorError) -> (u16, String),
-    ) -> Result<Vec<SelectorText>, Refusal> {
+    ) -> impl Iterator<Item = Result<SelectorText, Refusal>> {
         let narrow = |text: &str| {
             let selector = self.narrow(SelectorText::parse(text)?);
             // A bad expression is the sender's mistake and not a failure of the directory.
             Selector::new(&selector, false)?;
             Ok(selector)
         };
-        split_blanks(list)
-            .map(|text| {
-                narrow(text).map_err(|error| {
-                    let (status, message) = refuse(error);
-                    Refusal::Selector { status, message }
-                })
+        split_blanks(list).map(move |text| {
+            narrow(text).map_err(|error| {
+                let (status, message) = refuse(error);
+                Refusal::Selector { status, message }
             })
-            .collect()
+        })
     }
 
     fn has(&self, attribute: &str) -> bool {
@@ -178,13 +180,15 @@ impl Reader {
     }
 }
 
-/// Splits at runs of blanks. Blanks before the first selector make an empty one before it, those
-/// behind the last one are left out.
+/// Splits at runs of blanks, as the reference does: blanks before the first selector make an empty
+/// one before it, those behind the last one are left out. Blanks alone are no selector, nothing is
+/// an empty one.
 fn split_blanks(list: &str) -> impl Iterator<Item = &str> {
     let is_blank = |c| matches!(c, ' ' | '\t' | '\n' | '\u{b}' | '\u{c}' | '\r');
-    let list = list.trim_end_matches(is_blank);
-    let mut is_leading = true;
-    list.split(is_blank).filter(move |part| !part.is_empty() || std::mem::take(&mut is_leading))
+    let trimmed = list.trim_end_matches(is_blank);
+    let has_empty = list.is_empty() || trimmed.starts_with(is_blank);
+    let parts = trimmed.split(is_blank).filter(|part| !part.is_empty());
+    has_empty.then_some("").into_iter().chain(parts)
 }
 
 /// Checks the signature of a fetch, when there is one. Whether it makes the fetch a signed one.

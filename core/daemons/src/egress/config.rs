@@ -24,7 +24,7 @@ pub struct EgressConfig {
     pub cors: CorsConfig,
     /// `fetch.psk`: signs fetches and wrappers.
     pub fetch_psk: Option<SipKey>,
-    /// `egress.clients.expose`: whether everybody sees owners and producers.
+    /// `warp10.expose.owner.producer`: whether everybody sees owners and producers.
     pub expose_owner_producer: bool,
     /// `warp10.absent.label.support`.
     pub absent_labels: bool,

@@ -43,8 +43,8 @@ pub(super) struct Fetch {
     /// Datapoints that are not written yet.
     chunks: Vec<SeriesChunk>,
     writing: Writing,
-    /// Whether any series had a datapoint.
-    has_points: bool,
+    /// Whether any series was found.
+    has_series: bool,
     has_answered: bool,
     /// Pieces of the response that the client has not taken.
     unsent: usize,
@@ -88,7 +88,7 @@ enum Writing {
 pub struct FormatTask {
     formatter: Box<Formatter>,
     chunks: Vec<SeriesChunk>,
-    /// There are no more: whether there were none at all.
+    /// There are no more: whether no series was found.
     finish: Option<bool>,
 }
 
@@ -133,12 +133,12 @@ impl Fetch {
         let formatter = Box::new(Formatter::new(plan.format.clone()));
         Ok(Self {
             plan,
-            finding: Finding::Asked(find),
+            finding: if find.selectors.is_empty() { Finding::Done } else { Finding::Asked(find) },
             found: VecDeque::new(),
             reading: None,
             chunks: Vec::new(),
             writing: Writing::Here(formatter),
-            has_points: false,
+            has_series: false,
             has_answered: false,
             unsent: 0,
             failed: None,
@@ -178,6 +178,7 @@ impl Fetch {
                         self.plan.series_skip -= 1;
                     } else if self.plan.series_count > 0 {
                         self.plan.series_count -= 1;
+                        self.has_series = true;
                         self.found.push_back(Arc::new(metadata));
                     }
                 }
@@ -202,7 +203,6 @@ impl Fetch {
                     "weft_egress_fetched_datapoints_total",
                     count,
                 )));
-                self.has_points = true;
                 self.chunks.push(SeriesChunk { metadata, points, is_first });
             }
             TableEvent::End { result, .. } => {
@@ -343,7 +343,7 @@ impl Fetch {
             return;
         };
         let chunks = std::mem::take(&mut self.chunks);
-        let finish = is_complete.then_some(!self.has_points);
+        let finish = is_complete.then_some(!self.has_series);
         let id = work.ids.next_id();
         work.computing.insert(id, request);
         let task = EgressTask::Format(FormatTask { formatter, chunks, finish });

@@ -25,11 +25,14 @@ use crate::time::Now;
 /// The attribute that shows a series' id.
 const UUID_ATTRIBUTE: &str = ".uuid";
 
+/// Bytes that are not sent before a selector that is none: what a response of the reference holds.
+const HELD_MAX: usize = 32 << 10;
+
 /// A find that is served.
 #[derive(Debug)]
 pub(super) struct Find {
     /// Those that were not asked for yet.
-    selectors: VecDeque<SelectorText>,
+    selectors: VecDeque<Result<SelectorText, Refusal>>,
     /// Without selectors.
     request: FindRequest,
     /// The find under way, and whether an event of it is to come.
@@ -149,8 +152,10 @@ impl Find {
         if is_complete && self.is_json {
             self.out.extend_from_slice(b"\n]\n");
         }
-        // Nothing goes out before the first series was found: until then an error has a status.
-        if (self.has_series || is_complete) && !self.out.is_empty() {
+        // Nothing goes out before the first series was found, and little before a selector that is
+        // none: until then an error has a status.
+        let is_held = self.selectors.iter().any(Result::is_err) && self.out.len() < HELD_MAX;
+        if (self.has_series && !is_held || is_complete) && !self.out.is_empty() {
             self.send(work, request);
         }
         if is_complete {
@@ -165,6 +170,10 @@ impl Find {
                 work.directory.next(*id);
             }
         } else if let Some(selector) = self.selectors.pop_front() {
+            let selector = match selector {
+                Ok(selector) => selector,
+                Err(refusal) => return Step::Failed(refusal),
+            };
             let find = FindRequest { selectors: vec![selector], ..self.request.clone() };
             match work.directory.find(&find, &mut work.ids) {
                 Ok(id) => {

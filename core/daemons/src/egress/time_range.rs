@@ -1,7 +1,7 @@
 //! Which ticks a fetch is about, and how tokens narrow that.
 
 use weft_gts::text::parse_long;
-use weft_gts::time::{Period, TimeError, parse_duration, parse_instant};
+use weft_gts::time::{Period, TimeError, begun_duration, instant_end, parse_instant};
 use weft_gts::{Labels, TimeUnit};
 use weft_wire::token::ReadToken;
 
@@ -107,7 +107,7 @@ fn span(text: &str, unit: TimeUnit) -> Result<i64, TimeRangeError> {
     let span = match text.as_bytes().first() {
         None => return Err(TimeRangeError::TimespanEmpty),
         Some(b'P') => {
-            let duration = parse_duration(text, unit).map_err(|error| {
+            let duration = begun_duration(text, unit).map_err(|error| {
                 let message = error.to_string();
                 let message = match error {
                     TimeError::Ambiguous => message.replacen("no support", "No support", 1),
@@ -125,7 +125,7 @@ fn span(text: &str, unit: TimeUnit) -> Result<i64, TimeRangeError> {
 
 /// A duration that always lasts the same, with everything down to the time unit.
 pub(crate) fn exact_duration(text: &str, unit: TimeUnit) -> Result<i64, Refusal> {
-    parse_duration(text, unit).map_err(|error| match error {
+    begun_duration(text, unit).map_err(|error| match error {
         TimeError::Ambiguous => Refusal::AmbiguousDuration,
         _ => Refusal::Duration,
     })
@@ -202,28 +202,6 @@ fn instant_or_before(text: &str, from: i64, unit: TimeUnit) -> Result<i64, TimeE
         return Period::parse(text, unit)?.before(from, unit);
     }
     parse_instant(text, unit)
-}
-
-/// Where a text stops being an instant: the start of the field that is none.
-fn instant_end(text: &str) -> usize {
-    const FIELDS: [(usize, u8); 6] =
-        [(4, b'-'), (2, b'-'), (2, b'T'), (2, b':'), (2, b':'), (2, b'Z')];
-    let bytes = text.as_bytes();
-    let mut start = 0;
-    for (digits, separator) in FIELDS {
-        let end = start + digits;
-        let field = bytes.get(start..end);
-        if !field.is_some_and(|field| field.iter().all(u8::is_ascii_digit)) {
-            return start;
-        }
-        match bytes.get(end) {
-            Some(byte) if *byte == separator => start = end + 1,
-            // More digits than a field takes make it none.
-            Some(byte) if byte.is_ascii_digit() => return start,
-            _ => return end,
-        }
-    }
-    start
 }
 
 fn at_most(

@@ -5,6 +5,8 @@ use std::io::Write;
 use flate2::write::MultiGzDecoder;
 use memchr::{memchr2, memrchr2};
 
+use crate::charset::{Charset, NotKnown};
+
 /// Bytes of compressed input taken at once: what one step can inflate to stays bounded.
 const INFLATE_STEP: usize = 4 << 10;
 
@@ -26,6 +28,9 @@ pub(crate) enum BodyError {
     /// The compressed data is damaged.
     #[error("{0}")]
     Damaged(String),
+    /// Nobody knows its character set.
+    #[error(transparent)]
+    Charset(#[from] NotKnown),
     /// A line has no end in sight.
     #[error("Line {number} is longer than {max} bytes.")]
     LineTooLong {
@@ -34,13 +39,6 @@ pub(crate) enum BodyError {
         /// How long a line may be.
         max: usize,
     },
-}
-
-/// The character set of a body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Charset {
-    Latin1,
-    Utf8,
 }
 
 /// Turns chunks of a body into lines. Lines end with `\n`, `\r` or `\r\n`; the last one need not.
@@ -115,16 +113,19 @@ impl<'a> TextLines<'a> {
 
 impl BodyReader {
     /// A reader for a body with that `Content-Type`.
-    pub(crate) fn new(content_type: Option<&str>, line_max: usize) -> Self {
+    ///
+    /// # Errors
+    /// A character set that is not known.
+    pub(crate) fn new(content_type: Option<&str>, line_max: usize) -> Result<Self, BodyError> {
         let gzip = (content_type == Some("application/gzip"))
             .then(|| Gzip { decoder: MultiGzDecoder::new(Vec::new()), received: 0 });
         // As the reference: a servlet's reader for plain bodies, the platform's for inflated ones.
-        let charset = if gzip.is_some() || content_type.is_some_and(names_utf8) {
-            Charset::Utf8
-        } else {
-            Charset::Latin1
+        let charset = match content_type {
+            Some(of) if gzip.is_none() => Charset::of_media_type(of)?.unwrap_or(Charset::Latin1),
+            Some(_) => Charset::Utf8,
+            None => Charset::Latin1,
         };
-        Self { gzip, charset, ..Self::text(line_max) }
+        Ok(Self { gzip, charset, ..Self::text(line_max) })
     }
 
     /// A reader for text as it is.
@@ -259,16 +260,6 @@ fn gzip_error(error: &std::io::Error) -> BodyError {
     }
 }
 
-fn names_utf8(content_type: &str) -> bool {
-    content_type.split(';').skip(1).any(|parameter| {
-        let mut sides = parameter.splitn(2, '=');
-        let name = sides.next().unwrap_or_default().trim();
-        let value = sides.next().unwrap_or_default().trim().trim_matches('"');
-        name.eq_ignore_ascii_case("charset")
-            && (value.eq_ignore_ascii_case("utf-8") || value.eq_ignore_ascii_case("utf8"))
-    })
-}
-
 /// A line as text. ASCII, the usual case, is not copied.
 fn decode<'a>(charset: Charset, line: &'a [u8], scratch: &'a mut Vec<u8>) -> &'a str {
     if line.is_ascii() {
@@ -279,11 +270,7 @@ fn decode<'a>(charset: Charset, line: &'a [u8], scratch: &'a mut Vec<u8>) -> &'a
     {
         return text;
     }
-    let text = match charset {
-        Charset::Utf8 => String::from_utf8_lossy(line).into_owned(),
-        Charset::Latin1 => line.iter().map(|&byte| char::from(byte)).collect(),
-    };
-    *scratch = text.into_bytes();
+    *scratch = charset.decode(line).into_bytes();
     std::str::from_utf8(scratch).unwrap_or_default()
 }
 
@@ -299,7 +286,7 @@ mod tests {
         content_type: Option<&str>,
         chunks: &[&[u8]],
     ) -> Result<Vec<(u64, String)>, BodyError> {
-        let mut reader = BodyReader::new(content_type, 1_000);
+        let mut reader = BodyReader::new(content_type, 1_000)?;
         let mut lines = Vec::new();
         let mut take = |text: &mut TextLines<'_>| -> Result<(), BodyError> {
             while let Some((number, line)) = text.next()? {
@@ -339,6 +326,10 @@ mod tests {
         assert_eq!(texts(utf8), ["é"]);
         let inflated = lines_of(Some("application/gzip"), &[&gzip(body)]).expect("text");
         assert_eq!(texts(inflated), ["é"]);
+        let json = lines_of(Some("application/json"), &[body]).expect("text");
+        assert_eq!(texts(json), ["é"]);
+        let unknown = lines_of(Some("text/plain; charset=foo"), &[body]).expect_err("unknown");
+        assert_eq!(unknown.to_string(), "foo");
     }
 
     #[test]

@@ -74,6 +74,8 @@ pub struct IngressConfig {
     pub delete_metadata_only: bool,
     /// `ingress.delete.activity.support`.
     pub delete_by_activity: bool,
+    /// `warp10.expose.owner.producer`: whether everybody who deletes sees owners and producers.
+    pub expose_owner_producer: bool,
     /// `ingress.activity.window`, milliseconds; `None` when activity is not tracked.
     pub activity_window_ms: Option<i64>,
     /// `ingress.activity.update`.
@@ -142,6 +144,7 @@ impl IngressConfig {
             reject_deletes: false,
             delete_metadata_only: false,
             delete_by_activity: false,
+            expose_owner_producer: false,
             activity_window_ms: None,
             activity_by_update: false,
             activity_by_meta: false,

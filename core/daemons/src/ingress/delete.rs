@@ -9,7 +9,7 @@ use bytes::Bytes;
 use weft_gts::Metadata;
 use weft_gts::selector::{Selector, SelectorError, SelectorText};
 use weft_gts::text::{parse_long, write_labels, write_series};
-use weft_gts::time::parse_instant;
+use weft_gts::time::{instant_end, parse_instant};
 use weft_wire::thrift::{KafkaDataMessage, KafkaDataMessageType};
 
 use super::config::IngressConfig;
@@ -169,9 +169,10 @@ impl Delete {
         }
         let tick = |text: Option<&str>, otherwise: i64| match text {
             None => Ok(otherwise),
-            Some(text) if text.contains('T') => {
-                parse_instant(text, config.unit).map_err(|error| bad(&[&error.to_string()]))
-            }
+            Some(text) if text.contains('T') => parse_instant(text, config.unit).map_err(|error| {
+                let at = instant_end(text);
+                bad(&[&format!("{error} (Text '{text}' could not be parsed at index {at})")])
+            }),
             Some(text) => number(text).map_err(|message| bad(&[&message])),
         };
         let has_range = start.is_some();
@@ -217,7 +218,7 @@ impl Delete {
             metadata_only,
             // A range, however wide, leaves the series: what stays findable can be written again.
             is_complete: !has_range && min_age_ms == 0,
-            expose: writer.attribute(".expose").is_some(),
+            expose: config.expose_owner_producer || writer.attribute(".expose").is_some(),
             skip: long("gskip")?.map_or(0, |skip| skip.max(0) as u64),
             count: long("gcount")?.map_or(u64::MAX, |count| count.max(0) as u64),
             active_after,
@@ -366,6 +367,9 @@ fn restricted(selector: &str, writer: &Writer) -> Result<SelectorText, Refused> 
         parsed.labels.retain(|(other, _)| other != name);
         parsed.labels.push((name.to_owned(), value.to_owned()));
     }
+    // A bad expression is the sender's mistake and not a failure of the directory.
+    Selector::new(&parsed, false)
+        .map_err(|error| (SERVER_ERROR, chain_after(PREFIX, &[&error.to_string()])))?;
     Ok(parsed)
 }
 

@@ -780,7 +780,7 @@ mod tests {
             let mut ends: Vec<usize> = cuts.iter().map(|cut| cut.index(text.len())).collect();
             ends.push(text.len());
             ends.sort_unstable();
-            let mut body = BodyReader::new(Some("text/plain; charset=utf-8"), 1_000);
+            let mut body = BodyReader::text(1_000);
             let table = SeriesTable::new(5);
             let mut update = UpdateLines::new(config.clone(), options(), table, None);
             let (mut records, mut start) = (Vec::new(), 0);
@@ -800,7 +800,7 @@ mod tests {
     #[test]
     fn series_that_take_turns_are_collected() {
         let text: String = (0..1_000).map(|n| format!("{n}// s{{n={}}} {n}\n", n % 10)).collect();
-        let mut body = BodyReader::new(None, 1_000);
+        let mut body = BodyReader::new(None, 1_000).expect("a character set");
         let table = SeriesTable::new(5);
         let mut update = UpdateLines::new(Arc::new(config()), options(), table, None);
         body.feed(text.as_bytes(), |text| update.read(text, 0)).expect("lines");

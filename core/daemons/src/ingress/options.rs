@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use weft_gts::Labels;
-use weft_gts::time::parse_duration;
+use weft_gts::time::begun_duration;
 
 use super::IngressConfig;
 use super::writer::Writer;
@@ -118,11 +118,11 @@ fn base_tick(header: Option<&str>, present: i64) -> Option<i64> {
     Some(parsed.unwrap_or(present))
 }
 
-/// `X-Warp10-Timeshift`: time units or an ISO 8601 duration.
+/// `X-Warp10-Timeshift`: time units or what begins with an ISO 8601 duration.
 fn timeshift(config: &IngressConfig, head: &RequestHead) -> Result<i64, Refused> {
     let Some(text) = head.header(&config.headers.timeshift) else { return Ok(0) };
     if text.starts_with('P') {
-        return parse_duration(text, config.unit)
+        return begun_duration(text, config.unit)
             .map_err(|error| (SERVER_ERROR, error.to_string()));
     }
     text.parse().map_err(|_| (BAD_REQUEST, "Invalid timeshift.".to_owned()))

@@ -75,7 +75,7 @@ fn first_error(
     input: &Lines<'_>,
     mut take: impl FnMut(&mut TextLines<'_>) -> Result<(), Stop>,
 ) -> Option<String> {
-    let mut body = BodyReader::new(Some("text/plain; charset=utf-8"), usize::MAX);
+    let mut body = BodyReader::text(usize::MAX);
     let fed = body.feed(input.lines.join("\n").as_bytes(), &mut take);
     match fed.and_then(|()| body.finish(&mut take)).err()? {
         Stop::Line(bad) => Some(bad.messages.join(" ")),

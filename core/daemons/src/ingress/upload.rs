@@ -91,11 +91,12 @@ impl Upload {
         }
         let options = UpdateOptions::new(config, head, &writer, now.wall)
             .map_err(|(status, message)| refuse(status, message))?;
+        let body = Self::body(config, head, UPDATE_PREFIX)?;
         let activity_ms = config.update_activity_ms(now);
         let (table, tenant) = (tables.take(&options.labels), options.tenant.clone());
         let lines = UpdateLines::new(config.clone(), options, table, activity_ms);
         let lines = Lines::Update(Box::new(lines));
-        Ok(Self { tenant: Some(tenant), ..Self::new(config, Some(head), UPDATE_PREFIX, lines) })
+        Ok(Self { tenant: Some(tenant), ..Self::new(config, body, UPDATE_PREFIX, lines) })
     }
 
     /// Messages of a stream, none so far.
@@ -107,7 +108,9 @@ impl Upload {
         let (table, tenant) = (tables.take(&options.labels), options.tenant.clone());
         let lines = UpdateLines::new(config.clone(), options, table, None);
         let lines = Lines::Update(Box::new(lines));
-        Self { tenant: Some(tenant), ..Self::new(config, None, UPDATE_PREFIX, lines) }
+        // A message of a WebSocket is text.
+        let body = BodyReader::text(config.line_size_max);
+        Self { tenant: Some(tenant), ..Self::new(config, body, UPDATE_PREFIX, lines) }
     }
 
     /// The next message of a stream comes, whole; the one before is done.
@@ -164,19 +167,18 @@ impl Upload {
         if writer.attribute(".nometa").is_some() {
             return Err(refuse("Token cannot be used for updating metadata."));
         }
+        let body = Self::body(config, head, META_PREFIX)?;
         let activity_ms = config.meta_activity_ms(now);
         let lines = Lines::Meta(MetaLines::new(config.clone(), writer, delta, activity_ms));
-        Ok(Self::new(config, Some(head), META_PREFIX, lines))
+        Ok(Self::new(config, body, META_PREFIX, lines))
     }
 
     fn new(
         config: &Arc<IngressConfig>,
-        head: Option<&RequestHead>,
+        body: BodyReader,
         prefix: &'static str,
         lines: Lines,
     ) -> Self {
-        let content_type = head.and_then(|head| head.header("content-type"));
-        let body = BodyReader::new(content_type, config.line_size_max);
         Self {
             config: config.clone(),
             prefix,
@@ -194,6 +196,15 @@ impl Upload {
             stored: 0,
             failure: None,
         }
+    }
+
+    fn body(
+        config: &IngressConfig,
+        head: &RequestHead,
+        prefix: &str,
+    ) -> Result<BodyReader, Refused> {
+        BodyReader::new(head.header("content-type"), config.line_size_max)
+            .map_err(|error| (500, chain_after(prefix, &[&error.to_string()])))
     }
 
     /// A piece of the body.

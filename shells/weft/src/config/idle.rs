@@ -23,6 +23,7 @@ const IDLE: &[(&str, &str, &str)] = &[
         "",
         "every ingress reads everything, whatever its group: what it missed comes once more",
     ),
+    ("egress.clients.expose", "", "it shows clients to plugins, and there are none"),
     ("warp.trl.startup.delay", "", "nobody is served before the lists of warp.trl.dir are read"),
     ("directory.service.nthreads", "", EVENT_LOOP),
     ("store.nthreads.delete", "", "deletes are done by the worker that reads them, in their order"),

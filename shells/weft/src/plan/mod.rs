@@ -566,6 +566,7 @@ fn ingress(settings: &Settings, common: &Common) -> Result<Component<IngressConf
             || settings.flag("standalone.delete.disable"),
         delete_metadata_only: settings.flag("ingress.delete.metaonly.support"),
         delete_by_activity: settings.flag("ingress.delete.activity.support"),
+        expose_owner_producer: settings.flag("warp10.expose.owner.producer"),
         activity_window_ms: settings.long("ingress.activity.window").filter(|ms| *ms > 0),
         activity_by_update: settings.flag("ingress.activity.update"),
         activity_by_meta: settings.flag("ingress.activity.meta"),
@@ -746,7 +747,7 @@ fn egress(
         headers: common.headers.clone(),
         cors: common.cors.clone(),
         fetch_psk: settings.sip_key("fetch.psk")?,
-        expose_owner_producer: settings.flag("egress.clients.expose"),
+        expose_owner_producer: settings.flag("warp10.expose.owner.producer"),
         absent_labels: common.absent_labels,
         encoder_size_max: settings
             .size("standalone.max.encoder.size", ENCODER_SIZE_MAX_DEFAULT)

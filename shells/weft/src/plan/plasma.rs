@@ -84,7 +84,7 @@ pub(super) fn frontend(
             .size("plasma.frontend.websocket.maxmessagesize", 1 << 20)
             .max(1 << 10),
         waiting_bytes_max: settings.size("weft.plasma.buffer", 8 << 20).max(64 << 10),
-        expose_owner_producer: settings.flag("egress.clients.expose"),
+        expose_owner_producer: settings.flag("warp10.expose.owner.producer"),
         absent_labels: common.absent_labels,
         directory_path: format!("{}/{DIRECTORY_SERVICE}", common.directory_root),
         wait_for_applied: !common.is_on_kafka,

@@ -12,6 +12,7 @@ use weft_warpscript::requests::{Answer, Request, RequestId};
 use weft_warpscript::{Config, Fault};
 use weft_wire::token::TokenAuthority;
 
+use crate::charset::Charset;
 use crate::contract::Task;
 use crate::params;
 
@@ -321,31 +322,17 @@ fn script_text(
     if content_type == Some("application/gzip") {
         return Ok(into_utf8(inflate(&body, max)?));
     }
-    match content_type.and_then(charset) {
+    let charset = content_type.map(Charset::of_media_type).transpose();
+    match charset.map_err(|error| SetupError::failed(error.to_string()))?.flatten() {
         // The reference takes Latin-1; what is UTF-8 is meant as that.
         None => Ok(String::from_utf8(body).unwrap_or_else(|e| from_latin1(e.as_bytes()))),
-        Some(charset) => match charset.to_ascii_lowercase().as_str() {
-            "utf-8" | "utf8" => Ok(into_utf8(body)),
-            "iso-8859-1" | "latin1" | "iso8859-1" => Ok(from_latin1(&body)),
-            "us-ascii" | "ascii" => Ok(body
-                .iter()
-                .map(|byte| if byte.is_ascii() { char::from(*byte) } else { '\u{fffd}' })
-                .collect()),
-            _ => Err(SetupError::failed(charset)),
-        },
+        Some(Charset::Utf8) => Ok(into_utf8(body)),
+        Some(charset) => Ok(charset.decode(&body)),
     }
 }
 
 fn into_utf8(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap_or_else(|error| from_utf8_lossy(error.as_bytes()).into_owned())
-}
-
-/// The character set that a media type names.
-fn charset(content_type: &str) -> Option<&str> {
-    content_type.split(';').skip(1).find_map(|parameter| {
-        let (name, value) = parameter.split_once('=')?;
-        name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches('"'))
-    })
 }
 
 fn inflate(body: &[u8], max: usize) -> Result<Vec<u8>, SetupError> {

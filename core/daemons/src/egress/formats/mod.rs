@@ -146,6 +146,8 @@ pub(crate) struct Formatter {
     position: usize,
     writer: SeriesWriter,
     unpacker: Option<Unpacker>,
+    /// Some of the packed value at hand is written.
+    is_within: bool,
 }
 
 impl Formatter {
@@ -155,6 +157,7 @@ impl Formatter {
             input: VecDeque::new(),
             position: 0,
             unpacker: options.unpack.clone().map(Unpacker::new),
+            is_within: false,
             writer: SeriesWriter::new(options),
         }
     }
@@ -186,11 +189,16 @@ impl Formatter {
                     end
                 }
                 Some(unpacker) => {
+                    if !self.is_within {
+                        // What each of them packs stands by itself.
+                        self.writer.end(out)?;
+                    }
                     let packed = value_at(&chunk.points.values, self.position);
                     let is_done = unpacker.unpack(packed, |tick, location, elevation, value| {
                         self.writer.add(out, Point { tick, location, elevation, value })?;
                         Ok::<bool, FormatError>(out.len() < STEP_BYTES_MAX)
                     })?;
+                    self.is_within = !is_done;
                     self.position + usize::from(is_done)
                 }
             };
@@ -277,12 +285,12 @@ impl SeriesWriter {
         if self.left == 0 {
             return Ok(());
         }
-        self.left -= 1;
         if let Some(dedup) = &mut self.dedup
             && dedup.drops(point)
         {
             return Ok(());
         }
+        self.left -= 1;
         self.sink.add(out, point)
     }
 
@@ -310,7 +318,8 @@ impl SeriesWriter {
 
     /// The current series has no more datapoints.
     fn end(&mut self, out: &mut Vec<u8>) -> Result<(), FormatError> {
-        if let Some(last) = self.dedup.as_mut().and_then(Dedup::end) {
+        let last = self.dedup.as_mut().and_then(Dedup::end);
+        if let Some(last) = last.filter(|_| self.left > 0) {
             self.sink.add(out, Point::from(&last))?;
         }
         match &mut self.sink {

@@ -77,7 +77,7 @@ pub struct FrontendConfig {
     pub message_bytes_max: usize,
     /// Bytes that wait for one client before it is cut off.
     pub waiting_bytes_max: usize,
-    /// `egress.clients.expose`.
+    /// `warp10.expose.owner.producer`.
     pub expose_owner_producer: bool,
     /// `warp10.absent.label.support`.
     pub absent_labels: bool,
