@@ -224,6 +224,52 @@ fn several_selectors_of_a_fetch_are_one_ordered_find() {
 }
 
 #[test]
+fn blanks_between_selectors_are_as_many_as_one_likes() {
+    let mut egress = egress(None);
+    let query = "selector=b%7B%7D%20%0A%20a%7B%7D%20&start=10&end=20";
+    let (_, request) = the_find(&ask(&mut egress, FETCH, query, &[])).expect("a find");
+    assert_eq!(request.selectors.len(), 2);
+    let effects = ask(&mut egress, FETCH, "selector=%20&start=10&end=20&format=json", &[]);
+    assert!(the_find(&effects).is_none(), "blanks alone mean no series");
+    assert_eq!(
+        (the_head(&effects).map(|head| head.status), body_text(&effects)),
+        (Some(200), String::new())
+    );
+    assert_eq!(body_text(&ask(&mut egress, FIND, "selector=%20&format=json", &[])), "[\n\n]\n");
+    let effects = ask(&mut egress, FIND, "selector=", &[]);
+    assert_eq!(
+        the_head(&effects).map(|head| head.status),
+        Some(500),
+        "nothing at all is an empty selector"
+    );
+}
+
+#[test]
+fn series_without_datapoints_are_an_empty_list() {
+    let mut egress = egress(None);
+    let id = reading(&mut egress, &format!("{RANGE}&format=json"));
+    let end = TableEvent::End { id, result: Ok(()) };
+    assert_eq!(body_text(&handle(&mut egress, Event::Table(end))), "[]");
+}
+
+#[test]
+fn a_find_comes_to_a_bad_selector_or_does_not() {
+    let bad = "selector=a%7B%7D%20bad&gcount=";
+    for (count, is_asked) in [(2, true), (1, false)] {
+        let mut egress = egress(None);
+        let (find, _) =
+            the_find(&ask(&mut egress, FIND, &format!("{bad}{count}"), &[])).expect("a find");
+        let mut effects = handle(&mut egress, answered(find, Answer::Found(vec![series(1)])));
+        effects.extend(handle(&mut egress, answered(find, Answer::End)));
+        assert_eq!(
+            the_head(&effects).map(|head| head.status),
+            Some(if is_asked { 500 } else { 200 })
+        );
+        assert_eq!(body_text(&effects).contains("n=1"), !is_asked);
+    }
+}
+
+#[test]
 fn nobody_sees_more_than_the_token_allows() {
     let mut egress = egress(None);
     let query = "selector=a%7B.app%3Dother%2C.owner%3Dx%2Cl%3Dv%7D&start=10&end=20";

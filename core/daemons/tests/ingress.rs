@@ -473,6 +473,16 @@ fn a_delete_that_is_repeated_owes_nothing() {
 }
 
 #[test]
+fn a_delete_with_a_bad_expression_is_the_senders_mistake() {
+    let mut ingress = ingress();
+    directories_are(&mut ingress, at(0), &["one"]);
+    let request = begin(&mut ingress, 1, "delete?selector=~%5B%7B%7D&deleteall");
+    let effects = step_and_run(&mut ingress, at(0), Event::Http(HttpEvent::End { request }));
+    assert_eq!(the_head(&effects).map(|head| head.status), Some(500));
+    assert!(!has_find(&effects));
+}
+
+#[test]
 fn a_delete_that_fails_ends_its_find() {
     let mut ingress = ingress();
     directories_are(&mut ingress, at(0), &["one"]);

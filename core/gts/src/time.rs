@@ -138,6 +138,15 @@ impl Period {
         Ok(Self { years: signed(years)?, months: signed(months)?, rest: signed(total)? })
     }
 
+    /// The period that a text begins with, as [`begun_duration`].
+    ///
+    /// # Errors
+    /// One beyond what a tick can hold.
+    pub fn begun(text: &str, unit: TimeUnit) -> Result<Self, TimeError> {
+        let nothing = Self { years: 0, months: 0, rest: 0 };
+        Ok(begun(text, |begun| Self::parse(begun, unit))?.unwrap_or(nothing))
+    }
+
     /// The tick that lies this period before `tick`: years and months of the calendar (UTC), a day
     /// that its month does not have becoming the last one, then the rest.
     pub fn before(&self, tick: i64, unit: TimeUnit) -> Result<i64, TimeError> {
@@ -325,14 +334,21 @@ const DURATION_MAX: usize = 128;
 /// # Errors
 /// One whose length is not fixed, or beyond what a tick can hold.
 pub fn begun_duration(text: &str, unit: TimeUnit) -> Result<i64, TimeError> {
+    Ok(begun(text, |begun| parse_duration(begun, unit))?.unwrap_or(0))
+}
+
+fn begun<T>(
+    text: &str,
+    parse: impl Fn(&str) -> Result<T, TimeError>,
+) -> Result<Option<T>, TimeError> {
     let ends = (1..=text.len().min(DURATION_MAX)).rev();
     for begun in ends.filter_map(|end| text.get(..end)) {
-        match parse_duration(begun, unit) {
+        match parse(begun) {
             Err(TimeError::Duration) => {}
-            other => return other,
+            other => return other.map(Some),
         }
     }
-    Ok(0)
+    Ok(None)
 }
 
 /// Where a text stops being an instant: the start of the field that is none.
@@ -340,7 +356,7 @@ pub fn instant_end(text: &str) -> usize {
     const FIELDS: [(usize, u8); 6] =
         [(4, b'-'), (2, b'-'), (2, b'T'), (2, b':'), (2, b':'), (2, b'Z')];
     let bytes = text.as_bytes();
-    let mut start = 0;
+    let mut start = usize::from(text.starts_with(['+', '-']));
     for (digits, separator) in FIELDS {
         let end = start + digits;
         let field = bytes.get(start..end);
@@ -407,6 +423,7 @@ mod tests {
             ("2015-08-19T16:00:05.000001Z", 1_440_000_005_000_001),
             ("2015-08-19T18:00:05+02:00", 1_440_000_005_000_000),
             ("2015-08-19T18:00:05+02:00[Europe/Paris]", 1_440_000_005_000_000),
+            ("2015-08-19T18:00:05+02", 1_440_000_005_000_000),
             ("1969-12-31T23:59:59.999999999Z", -1),
             ("2015-08-19T16:00Z", 1_440_000_000_000_000),
             ("-0001-01-01T00:00:00Z", -62_198_755_200_000_000),
@@ -421,6 +438,7 @@ mod tests {
             "2015-08-19T16:00:05",
             "2015-13-01T00:00:00Z",
             "2015-02-29T00:00:00Z",
+            "2015-08-19T18:00:05+0200",
             "2015-08-19T24:00:00Z",
             "2015-08-19T16:00:05Zx",
             "15-08-19T16:00:05Z",
@@ -450,6 +468,31 @@ mod tests {
             assert_eq!(parse_duration(text, US), Err(TimeError::Duration), "{text}");
         }
         assert_eq!(parse_duration("P999999999999D", US), Err(TimeError::Range));
+    }
+
+    #[test]
+    fn a_duration_only_has_to_begin() {
+        for (text, length) in [
+            ("PT5SX", 5_000_000),
+            ("P1D2H", 86_400_000_000),
+            ("P1DT", 86_400_000_000),
+            ("PT1.5M", 0),
+            ("Pé", 0),
+            ("", 0),
+        ] {
+            assert_eq!(begun_duration(text, US), Ok(length), "{text}");
+        }
+        assert_eq!(begun_duration("P1Mx", US), Err(TimeError::Ambiguous));
+        assert_eq!(begun_duration("P999999999999Dx", US), Err(TimeError::Range));
+        let period = Period { years: 1, months: 0, rest: 0 };
+        assert_eq!(Period::begun("P1Y?", US), Ok(period));
+    }
+
+    #[test]
+    fn it_is_said_where_a_text_is_no_instant() {
+        for (text, at) in [("T", 0), ("-PT1S", 1), ("1970-01-01T00:00:00", 19), ("1970-1", 5)] {
+            assert_eq!(instant_end(text), at, "{text}");
+        }
     }
 
     #[test]

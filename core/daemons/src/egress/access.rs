@@ -205,8 +205,8 @@ pub(crate) fn check_signature(
         return Err(Refusal::Signature);
     };
     let hexadecimal = |text: &str| {
-        let bits = u64::from_str_radix(text, 16);
-        bits.map(|bits| bits as i64).map_err(|_| Refusal::Number(text.to_owned()))
+        let number = i128::from_str_radix(text, 16);
+        number.map(|number| number as i64).map_err(|_| Refusal::Number(text.to_owned()))
     };
     let (time_ms, hash) = (hexadecimal(time)?, hexadecimal(hash)?);
     if now_ms.saturating_sub(time_ms) > SIGNATURE_AGE_MAX_MS {

@@ -199,7 +199,7 @@ pub(crate) fn token_bounds(
 
 fn instant_or_before(text: &str, from: i64, unit: TimeUnit) -> Result<i64, TimeError> {
     if text.starts_with('P') {
-        return Period::parse(text, unit)?.before(from, unit);
+        return Period::begun(text, unit)?.before(from, unit);
     }
     parse_instant(text, unit)
 }

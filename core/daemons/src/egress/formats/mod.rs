@@ -482,6 +482,53 @@ mod tests {
 
     use super::*;
 
+    fn options(format: &str) -> FormatOptions {
+        FormatOptions {
+            format: Format::named(Some(format)),
+            count: None,
+            dedup: false,
+            expose: false,
+            sort: true,
+            show_attributes: false,
+            unpack: None,
+            pack: PackOptions { suffix: String::new(), size_max: 1_000, chunk_span: i64::MAX },
+            encoder_size_max: 100,
+            json_mask: -1,
+            psk: None,
+        }
+    }
+
+    fn text_of(longs: &[i64], options: FormatOptions) -> String {
+        let points = Columns {
+            ticks: Arc::new((0..longs.len() as i64).rev().collect()),
+            values: Column::Long(Arc::new(longs.to_vec())),
+            ..Columns::default()
+        };
+        let mut writer = SeriesWriter::new(options);
+        let mut out = Vec::new();
+        writer
+            .begin(&mut out, Arc::new(Metadata::new("c", weft_gts::Labels::new())))
+            .expect("it begins");
+        writer.add_all(&mut out, &points, 0..points.len()).expect("it can be written");
+        writer.finish(&mut out, false).expect("it can be written");
+        String::from_utf8(out).expect("text")
+    }
+
+    #[test]
+    fn duplicates_do_not_count() {
+        let some = |count| FormatOptions { count, dedup: true, ..options("text") };
+        let lines = |count| text_of(&[1, 1, 2, 3, 3], some(count)).lines().count();
+        assert_eq!(lines(Some(2)), 2);
+        assert_eq!(text_of(&[1, 1, 2, 3, 3], some(Some(2))), "4// c{} 1\n=2// 2\n");
+        assert_eq!(lines(None), 4, "1, 2, 3, and the end of the series");
+    }
+
+    #[test]
+    fn a_series_without_datapoints_is_an_empty_list() {
+        assert_eq!(text_of(&[], options("json")), "[]");
+        assert_eq!(text_of(&[1], FormatOptions { count: Some(0), ..options("json") }), "[]");
+    }
+
     proptest! {
         #[test]
         fn numbers_are_written_like_other_values(
@@ -491,19 +538,7 @@ mod tests {
             count in prop::option::of(0u64..25),
             split in any::<prop::sample::Index>(),
         ) {
-            let options = FormatOptions {
-                format: Format::named(Some(format)),
-                count,
-                dedup: false,
-                expose: false,
-                sort: true,
-                show_attributes: false,
-                unpack: None,
-                pack: PackOptions { suffix: String::new(), size_max: 1_000, chunk_span: i64::MAX },
-                encoder_size_max: 100,
-                json_mask: -1,
-                psk: None,
-            };
+            let options = FormatOptions { count, ..options(format) };
             let values = if is_double {
                 Column::Double(Arc::new(ticks.iter().map(|tick| *tick as f64 / 8.0).collect()))
             } else {
