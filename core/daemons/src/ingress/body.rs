@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use flate2::write::MultiGzDecoder;
+use flate2::write::GzDecoder;
 use memchr::{memchr2, memrchr2};
 
 use crate::charset::{Charset, NotKnown};
@@ -12,6 +12,9 @@ const INFLATE_STEP: usize = 4 << 10;
 
 /// What compressed data begins with.
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+
+/// Bytes that a header has at least.
+const GZIP_HEADER: usize = 10;
 
 /// Why a body cannot be read on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -58,8 +61,14 @@ pub(crate) struct BodyReader {
 /// A compressed body.
 #[derive(Debug)]
 struct Gzip {
-    decoder: MultiGzDecoder<Vec<u8>>,
+    /// Of the current member.
+    decoder: GzDecoder<Vec<u8>>,
+    /// Bytes of it so far.
     received: usize,
+    /// Members before it.
+    members: u64,
+    /// What follows the last member is not compressed, and does not count.
+    is_over: bool,
 }
 
 /// Whole lines of a body, taken one after the other.
@@ -117,8 +126,7 @@ impl BodyReader {
     /// # Errors
     /// A character set that is not known.
     pub(crate) fn new(content_type: Option<&str>, line_max: usize) -> Result<Self, BodyError> {
-        let gzip = (content_type == Some("application/gzip"))
-            .then(|| Gzip { decoder: MultiGzDecoder::new(Vec::new()), received: 0 });
+        let gzip = (content_type == Some("application/gzip")).then(Gzip::new);
         // As the reference: a servlet's reader for plain bodies, the platform's for inflated ones.
         let charset = match content_type {
             Some(of) if gzip.is_none() => Charset::of_media_type(of)?.unwrap_or(Charset::Latin1),
@@ -157,7 +165,7 @@ impl BodyReader {
             return self.lines(chunk, &mut take);
         }
         for step in chunk.chunks(INFLATE_STEP) {
-            let inflated = self.inflate(step)?;
+            let inflated = self.gzip.as_mut().map_or(Ok(Vec::new()), |gzip| gzip.inflate(step))?;
             self.lines(&inflated, &mut take)?;
         }
         Ok(())
@@ -169,26 +177,11 @@ impl BodyReader {
         mut take: impl FnMut(&mut TextLines<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         if let Some(gzip) = &mut self.gzip {
-            if gzip.received < GZIP_MAGIC.len() {
-                return Err(BodyError::Empty.into());
-            }
-            gzip.decoder.try_finish().map_err(|error| gzip_error(&error))?;
-            let inflated = std::mem::take(gzip.decoder.get_mut());
+            let inflated = gzip.finish()?;
             self.lines(&inflated, &mut take)?;
         }
         let rest = std::mem::take(&mut self.carry);
         self.hand_over(&rest, &mut take)
-    }
-
-    fn inflate(&mut self, step: &[u8]) -> Result<Vec<u8>, BodyError> {
-        let Some(gzip) = &mut self.gzip else { return Ok(Vec::new()) };
-        let magic = GZIP_MAGIC.iter().skip(gzip.received);
-        if magic.zip(step).any(|(magic, byte)| magic != byte) {
-            return Err(BodyError::NotGzip);
-        }
-        gzip.received += step.len();
-        gzip.decoder.write_all(step).map_err(|error| gzip_error(&error))?;
-        Ok(std::mem::take(gzip.decoder.get_mut()))
     }
 
     fn lines<E: From<BodyError>>(
@@ -245,6 +238,54 @@ impl BodyReader {
             lines: &mut self.lines,
             scratch: &mut self.scratch,
         })
+    }
+}
+
+impl Gzip {
+    fn new() -> Self {
+        Self { decoder: GzDecoder::new(Vec::new()), received: 0, members: 0, is_over: false }
+    }
+
+    fn inflate(&mut self, mut rest: &[u8]) -> Result<Vec<u8>, BodyError> {
+        while !rest.is_empty() && !self.is_over {
+            let magic = GZIP_MAGIC.iter().skip(self.received);
+            let is_member = magic.zip(rest).all(|(magic, byte)| magic == byte);
+            let written = if is_member {
+                self.decoder.write(rest).map_err(|error| gzip_error(&error))
+            } else {
+                Err(BodyError::NotGzip)
+            };
+            match written {
+                Err(BodyError::NotGzip) if self.members > 0 => self.is_over = true,
+                Err(error) => return Err(error),
+                // The member is complete.
+                Ok(0) => {
+                    self.decoder.try_finish().map_err(|error| gzip_error(&error))?;
+                    let inflated = std::mem::take(self.decoder.get_mut());
+                    self.decoder = GzDecoder::new(inflated);
+                    self.received = 0;
+                    self.members += 1;
+                }
+                Ok(length) => {
+                    self.received += length;
+                    rest = &rest[length..];
+                }
+            }
+        }
+        Ok(std::mem::take(self.decoder.get_mut()))
+    }
+
+    /// There is no more.
+    fn finish(&mut self) -> Result<Vec<u8>, BodyError> {
+        if self.members > 0 && self.received < GZIP_HEADER {
+            // Nothing, or what is too short for a member, does not count either.
+            return Ok(Vec::new());
+        }
+        if self.received < GZIP_MAGIC.len() {
+            return Err(BodyError::Empty);
+        }
+        self.decoder.try_finish().map_err(|error| gzip_error(&error))?;
+        Ok(std::mem::take(self.decoder.get_mut()))
     }
 }
 
@@ -343,6 +384,22 @@ mod tests {
         assert_eq!(error(&whole[..whole.len() - 9]), "Unexpected end of ZLIB input stream");
         assert_eq!(error(&whole[..whole.len() - 1]), "Corrupt GZIP trailer");
         assert_eq!(error(b""), "EOFException");
+    }
+
+    #[test]
+    fn what_follows_compressed_data_does_not_count() {
+        let whole = [gzip(b"a\n"), gzip(b"b")].concat();
+        for rest in [&b""[..], b"\0", b"junk", &[0; 600], b"\x1f\x8b", b"\x1f\x8bno, not one more"]
+        {
+            let body = [&whole, rest].concat();
+            for chunk in [1, 7, body.len()] {
+                let chunks: Vec<&[u8]> = body.chunks(chunk).collect();
+                let lines = lines_of(Some("application/gzip"), &chunks).expect("text");
+                assert_eq!(texts(lines), ["a", "b"], "{rest:?}");
+            }
+        }
+        let cut = [&whole[..], &whole[..whole.len() / 2 - 1]].concat();
+        assert!(lines_of(Some("application/gzip"), &[&cut]).is_err(), "a member without its end");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use flate2::read::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 use weft_gts::utf8::{from_latin1, from_utf8_lossy};
 use weft_warpscript::json::JsonWriter;
 use weft_warpscript::machine::{Clock, Failure, Identity, Machine, Run};
@@ -342,7 +342,15 @@ fn inflate(body: &[u8], max: usize) -> Result<Vec<u8>, SetupError> {
     }
     let limit = u64::try_from(max).unwrap_or(u64::MAX);
     let mut text = Vec::new();
-    let read = MultiGzDecoder::new(body).take(limit.saturating_add(1)).read_to_end(&mut text);
+    let mut rest = body;
+    let mut read = Ok(0);
+    // What follows the last member does not count, as in the reference.
+    while read.is_ok() && text.len() <= max && rest.starts_with(&start) {
+        let left = limit.saturating_add(1) - text.len() as u64;
+        let mut member = GzDecoder::new(rest).take(left);
+        read = member.read_to_end(&mut text);
+        rest = member.into_inner().into_inner();
+    }
     match read {
         Ok(_) if text.len() > max => Err(too_large(max)),
         Ok(_) => Ok(text),
@@ -360,7 +368,26 @@ pub(super) fn too_large(max: usize) -> SetupError {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
     use super::*;
+
+    #[test]
+    fn what_follows_a_compressed_script_does_not_count() {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(b"1 2").expect("a vector takes all");
+        let member = encoder.finish().expect("a vector takes all");
+        let text = |body: Vec<u8>, max| script_text(body, Some("application/gzip"), max);
+        for rest in [&b""[..], b"junk", &[0; 20], b"\x1f"] {
+            assert_eq!(text([&member, rest].concat(), 10), Ok("1 2".to_owned()), "{rest:?}");
+        }
+        assert_eq!(text([&member[..], &member].concat(), 10), Ok("1 21 2".to_owned()));
+        assert!(text([&member[..], &member].concat(), 5).is_err(), "more than a script may have");
+        assert!(text(member[..member.len() - 1].to_vec(), 10).is_err(), "cut");
+    }
 
     #[test]
     fn the_path_defines_variables() {
