@@ -345,7 +345,7 @@ fn inflate(body: &[u8], max: usize) -> Result<Vec<u8>, SetupError> {
     let mut rest = body;
     let mut read = Ok(0);
     // What follows the last member does not count, as in the reference.
-    while read.is_ok() && text.len() <= max && rest.starts_with(&start) {
+    while read.is_ok() && text.len() <= max && rest.starts_with(start) {
         let left = limit.saturating_add(1) - text.len() as u64;
         let mut member = GzDecoder::new(rest).take(left);
         read = member.read_to_end(&mut text);
