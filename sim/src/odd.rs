@@ -316,7 +316,12 @@ const REFUSALS: &[Refusal] = &[
         "selector=ALL&now=1&timespan=1&timestep=P1M",
         Token::Own,
     ),
-    fetch(500, "Invalid ISO8601 duration", "selector=ALL&now=1&timespan=1&timestep=P999999999999D", Token::Own),
+    fetch(
+        500,
+        "Invalid ISO8601 duration",
+        "selector=ALL&now=1&timespan=1&timestep=P999999999999D",
+        Token::Own,
+    ),
     fetch(500, "For input string: \"{0}\"", "selector=ALL&now=1&timespan=1&step=x", Token::Own),
     find(403, "Missing token.", "selector=ALL", Token::None),
     find(403, "Missing or invalid token.", "selector=ALL", Token::Letters),

@@ -18,6 +18,9 @@ use crate::position;
 use crate::snapshot::{self, Style};
 use crate::value::{Handle, Value};
 
+/// How deeply collections may be nested in JSON; the reference ends at some thousands, with its stack.
+const NESTING_MAX: usize = 1 << 16;
+
 /// How JSON is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Format {
@@ -91,6 +94,12 @@ impl JsonWriter {
             let Some(open) = self.open.pop() else {
                 return Ok(true);
             };
+            if self.open.len() >= NESTING_MAX {
+                // A collection that holds itself has no end.
+                return Err(Fault::text(format!(
+                    "Recursive data structures exceeded {NESTING_MAX} levels."
+                )));
+            }
             match open {
                 Open::List(list, index) => self.list(vm, out, list, index)?,
                 Open::Set(set, index) => self.set(vm, out, set, index)?,
@@ -482,7 +491,21 @@ fn write_char(out: &mut Vec<u8>, c: char) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::Config;
+    use crate::machine::{Clock, Run};
+
+    #[test]
+    fn a_collection_that_holds_itself_is_an_error() {
+        for script in ["[ 1 ] DUP +!", "{} DUP 'self' PUT"] {
+            let mut machine = Machine::new(Arc::new(Config::default()), script);
+            assert!(matches!(machine.run(1_000, Clock::default(), [0; 32]), Run::Done));
+            let error = machine.stack_json().map_err(|fault| format!("{fault:?}"));
+            assert!(error.is_err_and(|fault| fault.contains("Recursive data")), "{script}");
+        }
+    }
 
     #[test]
     fn integers() {

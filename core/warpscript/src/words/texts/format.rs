@@ -198,8 +198,10 @@ impl Spec {
     /// Text cut to the precision.
     fn cut(&self, out: &mut String, text: &str) {
         match self.precision {
-            Some(precision) => self.justify(out, &crate::utf16::slice(text, 0, precision)),
-            None => self.justify(out, text),
+            Some(precision) if precision < crate::utf16::len(text) => {
+                self.justify(out, &crate::utf16::slice(text, 0, precision));
+            }
+            _ => self.justify(out, text),
         }
     }
 }
