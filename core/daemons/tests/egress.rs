@@ -439,7 +439,8 @@ mod parameters {
                 head.status >= 400
             });
             let is_asked = the_find(&effects).is_some();
-            let is_blank = |value: &str| !value.is_empty() && value.trim_matches([' ', '+']) == "";
+            let is_blank =
+                |value: &str| !value.is_empty() && value.trim_matches([' ', '+']).is_empty();
             let wants_nothing = pairs.iter().any(|pair| match pair.split_once('=') {
                 Some(("gcount", count)) => count.starts_with(['-', '0']),
                 Some(("selector", selector)) => is_blank(selector),
